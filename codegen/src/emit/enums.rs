@@ -1,0 +1,119 @@
+//! Enumerations.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{Options, doc, serde_derive};
+use crate::model::{Enum, Type};
+use crate::names::ident;
+
+pub(super) fn item(options: &Options, each: &Type, values: &Enum) -> TokenStream {
+    let (name, type_doc) = (ident(&each.name), doc(&each.doc));
+    let numbered_serde = options.serde && values.numbered;
+    let derived = if numbered_serde { TokenStream::new() } else { serde_derive(options) };
+    let serde_attributes = options.serde && !values.numbered;
+    let variants = values.values.iter().map(|value| {
+        let (variant, wire) = (ident(&value.name), &value.wire);
+        let doc = if value.doc.is_empty() { doc(&format!("{wire:?}")) } else { doc(&value.doc) };
+        let aliases = &value.aliases;
+        let rename = serde_attributes.then(|| quote!(#[serde(rename = #wire #(, alias = #aliases)*)]));
+        quote! { #doc #rename #variant, }
+    });
+    let untagged = serde_attributes.then(|| quote!(#[serde(untagged)]));
+    let from_wire = values.values.iter().map(|value| {
+        let (variant, wire, aliases) = (ident(&value.name), &value.wire, &value.aliases);
+        quote!(#wire #(| #aliases)* => Self::#variant,)
+    });
+    let to_wire = values.values.iter().map(|value| {
+        let (variant, wire) = (ident(&value.name), &value.wire);
+        quote!(Self::#variant => #wire,)
+    });
+    let (read, write) =
+        if values.numbered { (quote!(numbered), quote!(numbered)) } else { (quote!(enumeration), quote!(enumeration)) };
+    let numbered_serde = numbered_serde.then(|| number_serde(&name));
+    quote! {
+        #type_doc
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        #derived
+        pub enum #name {
+            #(#variants)*
+            #[doc = " A value outside the enumeration, as the peer sent it; it cannot be sent on."]
+            #untagged
+            Unrecognized(::onwire::types::Unrecognized),
+        }
+
+        impl #name {
+            /// The value on the wire.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    Self::Unrecognized(value) => value.as_str(),
+                    known => known.known().unwrap_or_default(),
+                }
+            }
+
+            fn known(&self) -> ::core::option::Option<&'static str> {
+                ::core::option::Option::Some(match self {
+                    #(#to_wire)*
+                    Self::Unrecognized(_) => return ::core::option::Option::None,
+                })
+            }
+        }
+
+        impl ::core::fmt::Display for #name {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl ::onwire::codec::Enumeration for #name {
+            fn from_wire(value: &str) -> ::core::option::Option<Self> {
+                ::core::option::Option::Some(match value {
+                    #(#from_wire)*
+                    _ => return ::core::option::Option::None,
+                })
+            }
+
+            fn unrecognized(value: ::onwire::types::Unrecognized) -> Self {
+                Self::Unrecognized(value)
+            }
+        }
+
+        impl ::onwire::codec::Message for #name {
+            fn decode(d: &mut ::onwire::codec::Decoder<'_>) -> ::core::result::Result<Self, ::onwire::codec::Reject> {
+                d.#read()
+            }
+
+            fn encode(&self, e: &mut ::onwire::codec::Encoder<'_>) -> ::core::result::Result<(), ::onwire::codec::Reject> {
+                e.#write(self.known())
+            }
+        }
+
+        #numbered_serde
+    }
+}
+
+/// Numbers as text are numbers to serde too.
+fn number_serde(name: &proc_macro2::Ident) -> TokenStream {
+    quote! {
+        impl ::onwire::__private::serde::Serialize for #name {
+            fn serialize<S: ::onwire::__private::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                match self.as_str().parse::<i64>() {
+                    ::core::result::Result::Ok(number) => serializer.serialize_i64(number),
+                    ::core::result::Result::Err(_) => serializer.serialize_str(self.as_str()),
+                }
+            }
+        }
+
+        impl<'de> ::onwire::__private::serde::Deserialize<'de> for #name {
+            fn deserialize<D: ::onwire::__private::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                let number = <i64 as ::onwire::__private::serde::Deserialize>::deserialize(deserializer)?;
+                ::core::result::Result::Ok(::onwire::__private::numbered(number))
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The protocol model: what every front-end produces and the one back-end consumes.
+//!
+//! Names in it are final Rust names beside the names on the wire; a front-end resolves or refuses collisions before.
+
+/// A protocol.
+#[derive(Debug, Clone)]
+pub(crate) struct Protocol {
+    /// Name and version, for people.
+    pub(crate) title: String,
+    pub(crate) framing: Framing,
+    /// WebSocket subprotocols, the preferred one first.
+    pub(crate) subprotocols: Vec<String>,
+    /// Names of the sides.
+    pub(crate) roles: Vec<String>,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) types: Vec<Type>,
+}
+
+/// How the protocol wraps payloads and spells errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// OCPP-J with the error codes of 1.6.
+    OcppJ1,
+    /// OCPP-J with the error codes of 2.0.1 and later.
+    OcppJ2,
+    Alink,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Action {
+    /// Name of the marker type.
+    pub(crate) name: String,
+    /// Name on the wire.
+    pub(crate) wire: String,
+    pub(crate) doc: String,
+    /// The roles that may start it.
+    pub(crate) from: Vec<String>,
+    /// Names of its message types.
+    pub(crate) request: String,
+    pub(crate) response: String,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Type {
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Struct(Struct),
+    Enum(Enum),
+    Alias(Shape),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Struct {
+    pub(crate) fields: Vec<Field>,
+    /// Wire names of the required fields in the order of the constructor's parameters.
+    pub(crate) required: Vec<String>,
+    /// Whether properties beyond the fields are allowed.
+    pub(crate) open: bool,
+    /// Values that this message spells otherwise when it is written.
+    pub(crate) writes: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Field {
+    pub(crate) wire: String,
+    /// Rust name, without `r#`.
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) shape: Shape,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Enum {
+    pub(crate) values: Vec<Value>,
+    /// The values are numbers on the wire.
+    pub(crate) numbered: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Value {
+    pub(crate) wire: String,
+    /// Rust name of the variant.
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    /// Other spellings that are read.
+    pub(crate) aliases: Vec<String>,
+}
+
+/// What a field, an item or an alias holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A type of the protocol, by name.
+    Named(String),
+    Text {
+        max: Option<usize>,
+        ignores_case: bool,
+    },
+    Integer {
+        min: Option<i64>,
+        max: Option<i64>,
+    },
+    Number(Limits),
+    /// A number that is written with at least one digit after the point.
+    Float(Limits),
+    Boolean,
+    /// A boolean that is 1 or 0 on the wire.
+    Bit,
+    DateTime,
+    /// A time-stamp that is text with milliseconds since 1970 on the wire.
+    UnixMillis,
+    List {
+        item: Box<Shape>,
+        min: usize,
+        max: Option<usize>,
+    },
+    Any,
+}
+
+/// Limits of a decimal number, as decimal text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) step: Option<String>,
+    pub(crate) min: Option<String>,
+    pub(crate) max: Option<String>,
+}
+
+impl Protocol {
+    /// Drops all actions but these, and the types that nothing needs then.
+    pub(crate) fn keep_only(&mut self, actions: &[&str]) -> Result<(), crate::Error> {
+        if let Some(unknown) = actions.iter().find(|wire| !self.actions.iter().any(|action| action.wire == **wire)) {
+            return Err(crate::Error::Folder {
+                file: self.title.clone(),
+                problem: format!("there is no action {unknown} to keep"),
+            });
+        }
+        self.actions.retain(|action| actions.contains(&action.wire.as_str()));
+        let mut needed: Vec<String> =
+            self.actions.iter().flat_map(|action| [action.request.clone(), action.response.clone()]).collect();
+        let mut next = 0;
+        while let Some(name) = needed.get(next).cloned() {
+            next += 1;
+            if let Some(found) = self.types.iter().find(|each| each.name == name) {
+                for used in found.kind.uses() {
+                    if !needed.iter().any(|name| name == used) {
+                        needed.push(used.to_owned());
+                    }
+                }
+            }
+        }
+        self.types.retain(|each| needed.contains(&each.name));
+        Ok(())
+    }
+
+    /// The type of that name.
+    pub(crate) fn find(&self, name: &str) -> Option<&Type> {
+        self.types.iter().find(|each| each.name == name)
+    }
+}
+
+impl Kind {
+    /// Names of the types that this one is made of.
+    fn uses(&self) -> Vec<&str> {
+        match self {
+            Self::Struct(object) => object.fields.iter().filter_map(|field| field.shape.named()).collect(),
+            Self::Alias(shape) => shape.named().into_iter().collect(),
+            Self::Enum(_) => Vec::new(),
+        }
+    }
+}
+
+impl Shape {
+    /// The type that it names, itself or through lists.
+    fn named(&self) -> Option<&str> {
+        match self {
+            Self::Named(name) => Some(name),
+            Self::List { item, .. } => item.named(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! From JSON Schema to the model.
+//!
+//! Definitions of all files are lifted into one root first: equal ones are one type, different ones of the same name are
+//! refused. What a type cannot carry is refused too, never dropped in silence.
+
+use std::collections::BTreeMap;
+
+use schemars::schema::{InstanceType, RootSchema, Schema, SchemaObject, SingleOrVec};
+use serde_json::Value as Json;
+
+use super::inline::Inlines;
+use crate::error::Error;
+use crate::model::{Enum, Field, Kind, Limits, Shape, Struct, Type, Value};
+use crate::names;
+
+struct Definition<'f> {
+    file: &'f str,
+    schema: &'f Schema,
+}
+
+pub(super) struct Converter<'f> {
+    schemas: &'f BTreeMap<&'f str, RootSchema>,
+    definitions: BTreeMap<&'f str, Definition<'f>>,
+    inlines: Inlines,
+}
+
+/// Where in which file the converter is, and what the thing there belongs to.
+#[derive(Clone)]
+struct Place<'f> {
+    file: &'f str,
+    pointer: String,
+    owner: String,
+    field: String,
+}
+
+impl<'f> Place<'f> {
+    fn down(&self, segments: &[&str]) -> Self {
+        let mut place = self.clone();
+        for segment in segments {
+            place.pointer.push('/');
+            place.pointer.push_str(&segment.replace('~', "~0").replace('/', "~1"));
+        }
+        place
+    }
+
+    fn unsupported(&self, problem: impl Into<String>) -> Error {
+        Error::Unsupported { file: self.file.to_owned(), pointer: self.pointer.clone(), problem: problem.into() }
+    }
+}
+
+impl<'f> Converter<'f> {
+    pub(super) fn new(schemas: &'f BTreeMap<&'f str, RootSchema>) -> Result<Self, Error> {
+        let mut definitions: BTreeMap<&str, Definition<'_>> = BTreeMap::new();
+        for (file, root) in schemas {
+            for (name, schema) in &root.definitions {
+                if let Some(first) = definitions.get(name.as_str()) {
+                    if bare(first.schema) != bare(schema) {
+                        return Err(Error::Collision {
+                            name: name.clone(),
+                            first: format!("{}#/definitions/{name}", first.file),
+                            second: format!("a different definition in {file}"),
+                        });
+                    }
+                } else {
+                    definitions.insert(name, Definition { file, schema });
+                }
+            }
+        }
+        Ok(Self { schemas, definitions, inlines: Inlines::default() })
+    }
+
+    /// The root of a message file.
+    pub(super) fn message(&mut self, name: &str, file: &'f str) -> Result<Type, Error> {
+        let place = Place { file, pointer: String::new(), owner: name.to_owned(), field: String::new() };
+        let Some(root) = self.schemas.get(file) else {
+            return Err(place.unsupported("the file is gone"));
+        };
+        let kind = Kind::Struct(self.object(&root.schema, &place)?);
+        Ok(Type { name: name.to_owned(), doc: doc(&root.schema), kind })
+    }
+
+    /// All types: the messages, every definition, and what was met in place.
+    pub(super) fn finish(mut self, reserved: Vec<(String, String)>, messages: Vec<Type>) -> Result<Vec<Type>, Error> {
+        let mut types = messages;
+        let definitions: Vec<(&str, &str, &Schema)> =
+            self.definitions.iter().map(|(name, definition)| (*name, definition.file, definition.schema)).collect();
+        for (name, file, schema) in definitions {
+            let place = Place {
+                file,
+                pointer: format!("/definitions/{name}"),
+                owner: self.definition_name(name, file)?,
+                field: String::new(),
+            };
+            let schema = object_of(schema, &place)?;
+            let kind = if let Some(values) = self.enumeration(schema, &place)? {
+                Kind::Enum(values)
+            } else if is_struct(schema) {
+                Kind::Struct(self.object(schema, &place)?)
+            } else {
+                Kind::Alias(self.shape_of(schema, &place)?)
+            };
+            types.push(Type { name: place.owner, doc: doc(schema), kind });
+        }
+        let mut taken: Vec<String> = reserved.iter().map(|(name, _)| name.clone()).collect();
+        taken.extend(types.iter().map(|each| each.name.clone()));
+        let types = self.inlines.name(&taken, types);
+        let mut sources: BTreeMap<&str, String> = BTreeMap::new();
+        for (name, source) in &reserved {
+            sources.insert(name, source.clone());
+        }
+        for each in &types {
+            let source = format!("the type {}", each.name);
+            if let Some(first) = sources.insert(&each.name, source.clone()) {
+                return Err(Error::Collision { name: each.name.clone(), first, second: source });
+            }
+        }
+        Ok(types)
+    }
+
+    fn definition_name(&self, name: &str, file: &str) -> Result<String, Error> {
+        names::type_name(name).ok_or_else(|| Error::Unsupported {
+            file: file.to_owned(),
+            pointer: format!("/definitions/{name}"),
+            problem: "the name cannot be the name of a Rust type; rename the definition".to_owned(),
+        })
+    }
+
+    fn object(&mut self, schema: &SchemaObject, place: &Place<'f>) -> Result<Struct, Error> {
+        if !is_struct(schema) {
+            return Err(place.unsupported("not an object; a message is `\"type\": \"object\"` with `properties`"));
+        }
+        self.refuse_unknown(schema, place)?;
+        let none = Default::default();
+        let object = schema.object.as_deref().unwrap_or(&none);
+        if !object.pattern_properties.is_empty() || object.property_names.is_some() {
+            return Err(place.unsupported("`patternProperties` and `propertyNames` have no type; remove them"));
+        }
+        if object.properties.len() > 64 {
+            return Err(place.unsupported("more than 64 properties; split the object"));
+        }
+        let mut fields: Vec<Field> = Vec::new();
+        for (wire, property) in &object.properties {
+            let mut inner = place.down(&["properties", wire]);
+            let name = names::field_name(wire)
+                .ok_or_else(|| inner.unsupported("the property's name cannot be the name of a field; rename it"))?;
+            if let Some(first) = fields.iter().find(|field| field.name == name) {
+                return Err(Error::Collision {
+                    name,
+                    first: format!("the property {:?} of {}", first.wire, place.owner),
+                    second: format!("the property {wire:?}"),
+                });
+            }
+            inner.field.clone_from(wire);
+            let doc = match property {
+                Schema::Object(property) => doc(property),
+                Schema::Bool(_) => String::new(),
+            };
+            fields.push(Field { wire: wire.clone(), name, doc, shape: self.shape(property, &inner)? });
+        }
+        // `required` is a set; the order of the file is the order of the constructor's parameters, and the set that
+        // schemars reads has lost it, so that it is taken in the order of the properties.
+        let required: Vec<String> =
+            fields.iter().map(|field| field.wire.clone()).filter(|wire| object.required.contains(wire)).collect();
+        if let Some(missing) = object.required.iter().find(|wire| !required.contains(wire)) {
+            return Err(place.unsupported(format!("the required property {missing:?} is not among the properties")));
+        }
+        Ok(Struct {
+            fields,
+            required,
+            open: !matches!(object.additional_properties.as_deref(), Some(Schema::Bool(false))),
+            writes: text_map(schema, "x-onwire-writes", place)?,
+        })
+    }
+
+    fn shape(&mut self, schema: &Schema, place: &Place<'f>) -> Result<Shape, Error> {
+        match schema {
+            Schema::Bool(true) => Ok(Shape::Any),
+            Schema::Bool(false) => Err(place.unsupported("a property that allows no value; remove it")),
+            Schema::Object(object) => self.shape_of(object, place),
+        }
+    }
+
+    fn shape_of(&mut self, schema: &SchemaObject, place: &Place<'f>) -> Result<Shape, Error> {
+        if let Some(reference) = &schema.reference {
+            let name = reference.rsplit_once("#/definitions/").map(|(_, name)| name);
+            let known = name.and_then(|name| self.definitions.get_key_value(name));
+            return match known {
+                Some((name, definition)) => Ok(Shape::Named(self.definition_name(name, definition.file)?)),
+                None => Err(place.unsupported(format!("{reference:?} leads to no definition of any file"))),
+            };
+        }
+        if let Some(values) = self.enumeration(schema, place)? {
+            return Ok(self.inlines.add(Kind::Enum(values), doc(schema), &place.owner, &place.field));
+        }
+        self.refuse_unknown(schema, place)?;
+        let Some(instance_type) = single_type(schema, place)? else {
+            return Ok(Shape::Any);
+        };
+        Ok(match instance_type {
+            InstanceType::String => text(schema, place)?,
+            InstanceType::Integer => integer(schema, place)?,
+            InstanceType::Number => Shape::Number(limits(schema, place)?),
+            InstanceType::Boolean => Shape::Boolean,
+            InstanceType::Array => self.list(schema, place)?,
+            InstanceType::Object if is_struct(schema) => {
+                let mut inner = place.clone();
+                inner.owner = Inlines::nested_owner(&place.owner, &place.field);
+                let object = self.object(schema, &inner)?;
+                self.inlines.add(Kind::Struct(object), doc(schema), &place.owner, &place.field)
+            }
+            InstanceType::Object => Shape::Any,
+            InstanceType::Null => return Err(place.unsupported("a value that is always null; remove it")),
+        })
+    }
+
+    fn list(&mut self, schema: &SchemaObject, place: &Place<'f>) -> Result<Shape, Error> {
+        let none = Default::default();
+        let array = schema.array.as_deref().unwrap_or(&none);
+        if array.unique_items == Some(true) || array.contains.is_some() || array.additional_items.is_some() {
+            return Err(
+                place.unsupported("`uniqueItems`, `contains` and `additionalItems` cannot be checked; remove them")
+            );
+        }
+        let item = match &array.items {
+            None => Shape::Any,
+            Some(SingleOrVec::Single(item)) => self.shape(item, &place.down(&["items"]))?,
+            Some(SingleOrVec::Vec(_)) => {
+                return Err(place.unsupported("a list with a type for each place; use an object"));
+            }
+        };
+        let count = |limit: Option<u32>| limit.map(|limit| limit as usize);
+        Ok(Shape::List { item: Box::new(item), min: count(array.min_items).unwrap_or(0), max: count(array.max_items) })
+    }
+
+    /// `Some` if the schema lists its values.
+    fn enumeration(&self, schema: &SchemaObject, place: &Place<'f>) -> Result<Option<Enum>, Error> {
+        let constant;
+        let listed: &[Json] = match (&schema.enum_values, &schema.const_value) {
+            (Some(listed), _) => listed,
+            (None, Some(only)) => {
+                constant = [only.clone()];
+                &constant
+            }
+            (None, None) => return Ok(None),
+        };
+        let numbered = listed.iter().all(Json::is_i64);
+        if listed.is_empty() || !(numbered || listed.iter().all(Json::is_string)) {
+            return Err(place.unsupported("an enumeration lists strings, or integers, and at least one"));
+        }
+        let docs = text_map(schema, "x-onwire-values", place)?;
+        let spellings = text_map(schema, "x-onwire-spelling-of", place)?;
+        let mut values: Vec<Value> = Vec::new();
+        for wire in listed.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)) {
+            if spellings.iter().any(|(second, _)| *second == wire) {
+                continue;
+            }
+            let name = names::variant_name(&wire)
+                .ok_or_else(|| place.unsupported(format!("the value {wire:?} cannot be the name of a variant")))?;
+            if let Some(first) = values.iter().find(|value| value.name == name) {
+                return Err(Error::Collision {
+                    name,
+                    first: format!("the value {:?} of {}#{}", first.wire, place.file, place.pointer),
+                    second: format!("the value {wire:?}"),
+                });
+            }
+            let aliases = spellings.iter().filter(|(_, of)| *of == wire).map(|(second, _)| second.clone()).collect();
+            let doc = docs.iter().find(|(value, _)| *value == wire).map(|(_, doc)| doc.clone()).unwrap_or_default();
+            values.push(Value { wire, name, doc, aliases });
+        }
+        if let Some((second, of)) = spellings.iter().find(|(_, of)| !values.iter().any(|value| value.wire == *of)) {
+            return Err(place.unsupported(format!("{second:?} is a spelling of {of:?}, which is not listed")));
+        }
+        Ok(Some(Enum { values, numbered }))
+    }
+
+    /// What would be a limit that the type does not keep.
+    fn refuse_unknown(&self, schema: &SchemaObject, place: &Place<'f>) -> Result<(), Error> {
+        if schema.subschemas.is_some() {
+            return Err(place.unsupported(
+                "`allOf`, `anyOf`, `oneOf`, `not` and `if` have no type; write one object, or use a definition",
+            ));
+        }
+        if schema
+            .string
+            .as_ref()
+            .is_some_and(|string| string.pattern.is_some() || string.min_length.is_some_and(|min| min > 0))
+        {
+            return Err(
+                place.unsupported("`pattern` and `minLength` cannot be checked; remove them and check in the handler")
+            );
+        }
+        Ok(())
+    }
+}
+
+/// A message or nested object, as opposed to an object without properties of its own.
+fn is_struct(schema: &SchemaObject) -> bool {
+    let object_type =
+        matches!(&schema.instance_type, Some(SingleOrVec::Single(kind)) if **kind == InstanceType::Object);
+    match &schema.object {
+        Some(object) => {
+            !object.properties.is_empty()
+                || matches!(object.additional_properties.as_deref(), Some(Schema::Bool(false)))
+        }
+        // A root without properties is a message without fields.
+        None => object_type,
+    }
+}
+
+fn object_of<'s>(schema: &'s Schema, place: &Place<'_>) -> Result<&'s SchemaObject, Error> {
+    match schema {
+        Schema::Object(object) => Ok(object),
+        Schema::Bool(_) => Err(place.unsupported("a definition that is no object; write the schema of a value")),
+    }
+}
+
+fn single_type(schema: &SchemaObject, place: &Place<'_>) -> Result<Option<InstanceType>, Error> {
+    match &schema.instance_type {
+        None if is_struct(schema) && schema.object.is_some() => Ok(Some(InstanceType::Object)),
+        None => Ok(None),
+        Some(SingleOrVec::Single(kind)) => Ok(Some(**kind)),
+        Some(SingleOrVec::Vec(_)) => Err(place.unsupported("several types for one value; choose one")),
+    }
+}
+
+fn text(schema: &SchemaObject, place: &Place<'_>) -> Result<Shape, Error> {
+    let max = schema.string.as_ref().and_then(|string| string.max_length).map(|max| max as usize);
+    let ignores_case = match schema.format.as_deref() {
+        Some("date-time") => return Ok(Shape::DateTime),
+        Some("ci-string") => true,
+        _ => false,
+    };
+    if ignores_case && max.is_none() {
+        return Err(place.unsupported("a `ci-string` needs a `maxLength`"));
+    }
+    Ok(Shape::Text { max, ignores_case })
+}
+
+fn integer(schema: &SchemaObject, place: &Place<'_>) -> Result<Shape, Error> {
+    let Some(number) = schema.number.as_deref() else { return Ok(Shape::Integer { min: None, max: None }) };
+    if number.multiple_of.is_some_and(|step| step != 1.0) {
+        return Err(place.unsupported("`multipleOf` of an integer is not checked; remove it"));
+    }
+    let whole = |limit: Option<f64>, step: f64| match limit {
+        None => Ok(None),
+        // Beyond 2^53 a float has lost the integer that was written.
+        Some(limit) if limit.fract() == 0.0 && limit.abs() <= 9_007_199_254_740_992.0 => {
+            Ok(Some((limit + step) as i64))
+        }
+        Some(limit) => Err(place.unsupported(format!("the limit {limit} is not an integer of at most 53 bits"))),
+    };
+    let min = whole(number.minimum, 0.0)?.max(whole(number.exclusive_minimum, 1.0)?);
+    let max = [whole(number.maximum, 0.0)?, whole(number.exclusive_maximum, -1.0)?].into_iter().flatten().min();
+    Ok(Shape::Integer { min, max })
+}
+
+fn limits(schema: &SchemaObject, place: &Place<'_>) -> Result<Limits, Error> {
+    let Some(number) = schema.number.as_deref() else { return Ok(Limits::default()) };
+    if number.exclusive_minimum.is_some() || number.exclusive_maximum.is_some() {
+        return Err(place.unsupported("exclusive limits of a number are not checked; use `minimum` and `maximum`"));
+    }
+    let text = |limit: Option<f64>| limit.map(|limit| limit.to_string());
+    Ok(Limits { step: text(number.multiple_of), min: text(number.minimum), max: text(number.maximum) })
+}
+
+/// An extension keyword that maps text to text.
+fn text_map(schema: &SchemaObject, keyword: &str, place: &Place<'_>) -> Result<Vec<(String, String)>, Error> {
+    let Some(value) = schema.extensions.get(keyword) else { return Ok(Vec::new()) };
+    let entries = value.as_object().and_then(|map| {
+        map.iter().map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect::<Option<Vec<_>>>()
+    });
+    entries.ok_or_else(|| place.unsupported(format!("`{keyword}` maps text to text")))
+}
+
+fn doc(schema: &SchemaObject) -> String {
+    schema.metadata.as_ref().and_then(|metadata| metadata.description.clone()).unwrap_or_default()
+}
+
+/// The schema without its documentation: what makes two definitions equal.
+fn bare(schema: &Schema) -> Json {
+    fn strip(value: &mut Json) {
+        match value {
+            Json::Object(map) => {
+                // A property may have one of these names; then its value is a schema and no text.
+                for keyword in ["description", "title", "javaType", "$comment", "comment"] {
+                    if map.get(keyword).is_some_and(Json::is_string) {
+                        map.remove(keyword);
+                    }
+                }
+                map.values_mut().for_each(strip);
+            }
+            Json::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::to_value(schema).unwrap_or_default();
+    strip(&mut value);
+    value
+}

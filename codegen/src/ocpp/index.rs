@@ -1,0 +1,122 @@
+//! `index.json`: the sides of the protocol, and who may start which action.
+
+use serde::Deserialize;
+
+use super::INDEX;
+use crate::error::Error;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Index {
+    #[serde(default)]
+    protocol: String,
+    #[serde(default)]
+    pub(super) version: String,
+    #[serde(default)]
+    pub(super) subprotocols: Vec<String>,
+    #[serde(default = "both_sides")]
+    pub(super) roles: Vec<String>,
+    /// For readers of the file; OCPP-J is the only framing of this front-end.
+    #[serde(default, rename = "framing")]
+    _framing: Option<OcppJ>,
+    actions: Vec<Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+enum OcppJ {
+    #[serde(rename = "ocpp-j")]
+    OcppJ,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entry {
+    name: String,
+    pub(super) from: Vec<String>,
+    #[serde(default)]
+    profile: Option<String>,
+    #[serde(default)]
+    clause: Option<String>,
+}
+
+fn both_sides() -> Vec<String> {
+    ["ChargePoint", "CentralSystem"].map(str::to_owned).to_vec()
+}
+
+impl Index {
+    pub(super) fn read(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|source| Error::Json { file: INDEX.to_owned(), source })
+    }
+
+    /// Without an index both sides may start every action.
+    pub(super) fn without_file<'a>(actions: impl Iterator<Item = &'a str>) -> Self {
+        let entry = |name: &str| Entry { name: name.to_owned(), from: both_sides(), profile: None, clause: None };
+        Self {
+            protocol: String::new(),
+            version: String::new(),
+            subprotocols: Vec::new(),
+            roles: both_sides(),
+            _framing: None,
+            actions: actions.map(entry).collect(),
+        }
+    }
+
+    /// Every action of the folder is listed, and the other way round; roles are known.
+    pub(super) fn check(&self, actions: &[&str]) -> Result<(), Error> {
+        let wrong = |problem| Err(Error::Folder { file: INDEX.to_owned(), problem });
+        for action in actions {
+            if !self.actions.iter().any(|entry| entry.name == *action) {
+                return wrong(format!(
+                    "the action {action} is in the folder and not in the index; say who may start it"
+                ));
+            }
+        }
+        for (position, entry) in self.actions.iter().enumerate() {
+            if self.actions.iter().take(position).any(|earlier| earlier.name == entry.name) {
+                return wrong(format!("the action {} is listed twice", entry.name));
+            }
+            if !actions.contains(&entry.name.as_str()) {
+                return wrong(format!("the action {} has no schemas in the folder", entry.name));
+            }
+            if entry.from.is_empty() {
+                return wrong(format!("nobody may start the action {}", entry.name));
+            }
+            if let Some(role) = entry.from.iter().find(|role| !self.roles.contains(role)) {
+                return wrong(format!("{role}, who may start {}, is not one of the roles", entry.name));
+            }
+        }
+        match self.roles.iter().find(|role| crate::names::type_name(role).as_deref() != Some(role.as_str())) {
+            Some(role) => wrong(format!("the role {role:?} cannot be the name of a Rust type")),
+            None if self.roles.len() != 2 => wrong("a protocol has two roles".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    /// The entry of an action that [`Index::check`] has seen.
+    pub(super) fn action(&self, name: &str) -> &Entry {
+        static NOBODY: Entry = Entry { name: String::new(), from: Vec::new(), profile: None, clause: None };
+        self.actions.iter().find(|entry| entry.name == name).unwrap_or(&NOBODY)
+    }
+
+    pub(super) fn title(&self) -> String {
+        format!("{} {}", self.protocol, self.version).trim().to_owned()
+    }
+}
+
+impl Entry {
+    pub(super) fn doc(&self) -> String {
+        let details: Vec<String> = [
+            self.profile.as_ref().map(|profile| format!("profile {profile}")),
+            self.clause.as_ref().map(|clause| format!("see {clause}")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let from = self.from.join(" or ");
+        if details.is_empty() {
+            format!("Started by {from}.")
+        } else {
+            format!("Started by {from}; {}.", details.join(", "))
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Types that a schema writes in place: equal ones become one type, and each gets a name.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Kind, Shape, Type};
+use crate::names::upper_camel;
+
+/// A placeholder in `Shape::Named` until names are given; no Rust name begins so.
+const PREFIX: char = '#';
+
+struct Inline {
+    kind: Kind,
+    /// `kind` without documentation: what makes two types equal.
+    bare: Kind,
+    doc: String,
+    /// Name of the type (or placeholder) and the field where it was met first.
+    owner: String,
+    field: String,
+}
+
+/// The types met in place so far.
+#[derive(Default)]
+pub(super) struct Inlines(Vec<Inline>);
+
+impl Inlines {
+    /// The shape that stands for `kind`, which was met in `field` of `owner`.
+    pub(super) fn add(&mut self, kind: Kind, doc: String, owner: &str, field: &str) -> Shape {
+        let bare = without_docs(&kind);
+        let index = self.0.iter().position(|known| known.bare == bare).unwrap_or_else(|| {
+            self.0.push(Inline { kind, bare, doc, owner: owner.to_owned(), field: field.to_owned() });
+            self.0.len() - 1
+        });
+        Shape::Named(format!("{PREFIX}{index}"))
+    }
+
+    /// A placeholder for the owner of what is met within the type that will be added for `field` of `owner`.
+    pub(super) fn nested_owner(owner: &str, field: &str) -> String {
+        format!("{owner}{}", upper_camel(field))
+    }
+
+    /// Names the types: by their field where that is unambiguous, else by owner and field. `taken` are names of others.
+    pub(super) fn name(self, taken: &[String], others: Vec<Type>) -> Vec<Type> {
+        let mut by_field: BTreeMap<String, usize> = BTreeMap::new();
+        for inline in &self.0 {
+            *by_field.entry(upper_camel(&inline.field)).or_default() += 1;
+        }
+        let names: Vec<String> = self
+            .0
+            .iter()
+            .map(|inline| {
+                let short = upper_camel(&inline.field);
+                if by_field.get(&short) == Some(&1) && !taken.contains(&short) {
+                    short
+                } else {
+                    format!("{}{short}", inline.owner)
+                }
+            })
+            .collect();
+        let inlines = self.0.into_iter().zip(names.clone());
+        let inlines = inlines.map(|(inline, name)| Type { name, doc: inline.doc, kind: inline.kind });
+        let mut types: Vec<Type> = others.into_iter().chain(inlines).collect();
+        for each in &mut types {
+            visit(&mut each.kind, &mut |shape| {
+                if let Shape::Named(name) = shape
+                    && let Some(index) = name.strip_prefix(PREFIX).and_then(|index| index.parse::<usize>().ok())
+                    && let Some(real) = names.get(index)
+                {
+                    name.clone_from(real);
+                }
+            });
+        }
+        types
+    }
+}
+
+fn without_docs(kind: &Kind) -> Kind {
+    let mut kind = kind.clone();
+    match &mut kind {
+        Kind::Struct(object) => object.fields.iter_mut().for_each(|field| field.doc.clear()),
+        Kind::Enum(values) => values.values.iter_mut().for_each(|value| value.doc.clear()),
+        Kind::Alias(_) => {}
+    }
+    kind
+}
+
+/// Calls `change` on every shape within `kind`.
+fn visit(kind: &mut Kind, change: &mut impl FnMut(&mut Shape)) {
+    fn shape(shape_: &mut Shape, change: &mut impl FnMut(&mut Shape)) {
+        change(shape_);
+        if let Shape::List { item, .. } = shape_ {
+            shape(item, change);
+        }
+    }
+    match kind {
+        Kind::Struct(object) => object.fields.iter_mut().for_each(|field| shape(&mut field.shape, change)),
+        Kind::Alias(alias) => shape(alias, change),
+        Kind::Enum(_) => {}
+    }
+}

@@ -1,0 +1,32 @@
+//! What the generator says of a protocol's actions.
+
+use crate::codec::Message;
+
+/// One action of a protocol: the marker type that `#[on(Action)]` names.
+pub trait Action {
+    /// Name on the wire.
+    const NAME: &'static str;
+    /// What the caller sends.
+    type Request: Request<Action = Self, Response = Self::Response>;
+    /// What the called side answers.
+    type Response: Message;
+}
+
+/// The request of an [`Action`]; a call is typed by it alone.
+pub trait Request: Message {
+    /// The action that it asks for.
+    type Action: Action<Request = Self, Response = Self::Response>;
+    /// What it is answered with.
+    type Response: Message;
+}
+
+/// The protocol lets the side `R` receive this action.
+#[diagnostic::on_unimplemented(
+    message = "a `{R}` never receives `{Self}`",
+    label = "the protocol does not send this action to a `{R}`",
+    note = "the protocol's index says who may start an action; handle it in the other role's `#[onwire::handlers]` block, or send it with `peer.call(..)`"
+)]
+pub trait ReceivedBy<R> {}
+
+#[doc(hidden)]
+pub const fn assert_received_by<A: ReceivedBy<R>, R>() {}

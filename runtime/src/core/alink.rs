@@ -1,0 +1,134 @@
+//! The frames of Alink, the thing-model protocol of Aliyun IoT: JSON objects with a `method` or a `code`.
+//!
+//! Topics belong to the MQTT adapter; the envelope names the method too, so that sessions need nothing else.
+
+use alloc::string::String;
+
+use crate::codec::write_escaped;
+use crate::codec::{Decoder, Fields, Quirks};
+use crate::core::error::{CallError, ErrorCode, shortened};
+use crate::core::frame::{BadFrame, Frame, Framing};
+
+/// `{"id":"1","version":"1.0","params":{…},"method":"thing.service.X"}` and `{"id":"1","code":200,"data":{…}}`.
+pub static FRAMING: Framing = Framing { split, open_call, close_call, open_result, close_result, error };
+
+static ENVELOPE: Fields =
+    Fields { names: &["id", "method", "params", "code", "data", "message"], required: 1, blank: 0, open: true };
+
+/// Codes that a device answers with: 460 and its neighbours are for parameters, 400 for a bad request, 500 for
+/// the device itself.
+pub fn spell(code: &ErrorCode) -> &str {
+    match code {
+        ErrorCode::NotImplemented | ErrorCode::NotSupported => "404",
+        ErrorCode::FormationViolation | ErrorCode::ProtocolError => "400",
+        ErrorCode::PropertyConstraintViolation
+        | ErrorCode::OccurrenceConstraintViolation
+        | ErrorCode::TypeConstraintViolation => "460",
+        ErrorCode::SecurityError => "403",
+        ErrorCode::Other(code) if code.parse::<u32>().is_ok() => code,
+        _ => "500",
+    }
+}
+
+fn split(text: &str) -> Result<Frame, BadFrame> {
+    let bad = |reason| BadFrame { call: None, reason };
+    // Platforms and SDKs repeat envelope keys with other meanings ("message" and "data" in an upgrade), so values are
+    // taken as they are and judged afterwards.
+    let mut reader = Decoder::new(text, Quirks::ALL);
+    let mut object = reader.object(&ENVELOPE).map_err(|_| bad("not a JSON object"))?;
+    let mut spans: [Option<core::ops::Range<usize>>; 6] = Default::default();
+    while let Some(index) = reader.next_field(&mut object).map_err(|_| bad("a broken envelope"))? {
+        reader.peek();
+        let start = reader.offset();
+        reader.skip().map_err(|_| bad("a broken envelope"))?;
+        if let Some(span) = spans.get_mut(index) {
+            *span = Some(start..reader.offset());
+        }
+    }
+    reader.finish().map_err(|_| bad("more than one value"))?;
+    let [id, method, params, code, data, message] = spans;
+    let id = id.ok_or_else(|| bad("no id"))?;
+    let unquoted = |span: &core::ops::Range<usize>| text.get(span.clone()).unwrap_or("").trim_matches('"');
+    if let Some(code) = code {
+        return Ok(match unquoted(&code) {
+            "200" => Frame::CallResult { id, payload: data.unwrap_or(0..0) },
+            other => {
+                let description = message.as_ref().map_or("", unquoted);
+                let mut error = CallError::new(ErrorCode::Other(other.into()), "");
+                error.description = String::from(description).into();
+                Frame::CallError { id, error }
+            }
+        });
+    }
+    match method {
+        Some(method) if text.as_bytes().get(method.start) == Some(&b'"') => {
+            Ok(Frame::Call { id, action: method.start + 1..method.end - 1, payload: params.unwrap_or(0..0) })
+        }
+        _ => Err(BadFrame { call: Some(id), reason: "neither a method nor a code" }),
+    }
+}
+
+fn open_call(out: &mut String, id: &str, _action: &str) {
+    out.push_str("{\"id\":\"");
+    out.push_str(id);
+    out.push_str("\",\"version\":\"1.0\",\"params\":");
+}
+
+fn close_call(out: &mut String, action: &str) {
+    out.push_str(",\"method\":\"");
+    out.push_str(action);
+    out.push_str("\"}");
+}
+
+fn open_result(out: &mut String, id_token: &str) {
+    out.push_str("{\"id\":");
+    out.push_str(id_token);
+    out.push_str(",\"code\":200,\"data\":");
+}
+
+fn close_result(out: &mut String) {
+    out.push('}');
+}
+
+fn error(out: &mut String, id_token: &str, code: &str, error: &CallError) {
+    out.push_str("{\"id\":");
+    out.push_str(id_token);
+    out.push_str(",\"code\":");
+    out.push_str(code);
+    out.push_str(",\"message\":\"");
+    write_escaped(out, &shortened(&error.description));
+    out.push_str("\",\"data\":{}}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_call_is_split_and_its_id_kept_as_it_came() {
+        let text = r#"{"method":"thing.service.StartCharging","id":7,"params":{"Power":3.5},"version":"1.0.0"}"#;
+        let Ok(Frame::Call { id, action, payload }) = split(text) else { panic!() };
+        assert_eq!(
+            (&text[id], &text[action], &text[payload]),
+            ("7", "thing.service.StartCharging", r#"{"Power":3.5}"#)
+        );
+    }
+
+    #[test]
+    fn answers_are_told_by_their_code() {
+        assert!(matches!(split(r#"{"id":"7","code":200,"data":{}}"#), Ok(Frame::CallResult { .. })));
+        let Ok(Frame::CallError { error, .. }) = split(r#"{"id":"7","code":460,"message":"no","data":{}}"#) else {
+            panic!()
+        };
+        assert_eq!((error.code, error.description.as_ref()), (ErrorCode::Other("460".into()), "no"));
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_refused() {
+        for text in
+            ["", "[]", "{}", "{\"id\":\"1\"", "{\"id\":\"1\"} x", "{\"method\":\"a\"}", "{\"id\":\"1\",\"method\":7}"]
+        {
+            assert!(split(text).is_err(), "{text}");
+        }
+    }
+}

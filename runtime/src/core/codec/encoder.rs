@@ -1,0 +1,261 @@
+//! The encoder: appends to one `String`, checks every limit on the way.
+
+use alloc::string::String;
+
+use super::Message;
+use super::fault::{Fault, Reject};
+use super::scan::plain_prefix;
+use crate::types::{CiString, DateTime, Decimal, RawJson, Text};
+
+/// Writes JSON to the end of a string.
+///
+/// Generated code calls it; a fault leaves the string cut short, and [`encode`](super::encode) cleans up.
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    out: &'a mut String,
+    spellings: &'static [(&'static str, &'static str)],
+}
+
+impl<'a> Encoder<'a> {
+    /// An encoder that appends to `out`.
+    pub fn new(out: &'a mut String) -> Self {
+        Self { out, spellings: &[] }
+    }
+
+    /// From here on, writes the first value of each pair as the second: one enumeration, spelled differently by the
+    /// schemas of two messages.
+    pub fn spell(&mut self, spellings: &'static [(&'static str, &'static str)]) {
+        self.spellings = spellings;
+    }
+
+    fn fault(&self, fault: Fault) -> Reject {
+        Reject { fault, offset: self.out.len() }
+    }
+
+    /// `{`
+    #[inline]
+    pub fn begin_object(&mut self) {
+        self.out.push('{');
+    }
+
+    /// `}`
+    #[inline]
+    pub fn end_object(&mut self) {
+        self.out.push('}');
+    }
+
+    /// `key` is written as it is, quotes and colon included, after a comma where one is due.
+    #[inline]
+    pub fn key(&mut self, key: &'static str) {
+        if !self.out.ends_with('{') {
+            self.out.push(',');
+        }
+        self.out.push_str(key);
+    }
+
+    /// A string.
+    pub fn string(&mut self, text: &str) {
+        self.out.push('"');
+        write_escaped(self.out, text);
+        self.out.push('"');
+    }
+
+    /// A string that is known to need no escape.
+    fn plain(&mut self, text: &str) {
+        self.out.push('"');
+        self.out.push_str(text);
+        self.out.push('"');
+    }
+
+    /// Bounded text.
+    ///
+    /// # Errors
+    /// [`Fault::TooLong`].
+    pub fn text<const N: usize>(&mut self, text: &Text<N>) -> Result<(), Reject> {
+        if text.over_long().is_some() {
+            return Err(self.fault(Fault::TooLong { max: N }));
+        }
+        self.string(text);
+        Ok(())
+    }
+
+    /// Bounded case-insensitive text.
+    ///
+    /// # Errors
+    /// [`Fault::TooLong`].
+    pub fn ci_string<const N: usize>(&mut self, text: &CiString<N>) -> Result<(), Reject> {
+        if text.over_long().is_some() {
+            return Err(self.fault(Fault::TooLong { max: N }));
+        }
+        self.string(text);
+        Ok(())
+    }
+
+    /// The value of an enumeration whose values are text; `None` is one that this build does not know.
+    ///
+    /// # Errors
+    /// [`Fault::UnrecognizedValue`] for `None`.
+    pub fn enumeration(&mut self, value: Option<&'static str>) -> Result<(), Reject> {
+        let value = value.ok_or_else(|| self.fault(Fault::UnrecognizedValue))?;
+        let value = self.spellings.iter().find(|(from, _)| *from == value).map_or(value, |(_, to)| to);
+        self.plain(value);
+        Ok(())
+    }
+
+    /// The value of an enumeration whose values are numbers; `None` is one that this build does not know.
+    ///
+    /// # Errors
+    /// [`Fault::UnrecognizedValue`] for `None`.
+    pub fn numbered(&mut self, value: Option<&'static str>) -> Result<(), Reject> {
+        self.out.push_str(value.ok_or_else(|| self.fault(Fault::UnrecognizedValue))?);
+        Ok(())
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, value: bool) {
+        self.out.push_str(if value { "true" } else { "false" });
+    }
+
+    /// `1` or `0`: the boolean of thing models.
+    pub fn bit(&mut self, value: bool) {
+        self.out.push(if value { '1' } else { '0' });
+    }
+
+    /// An integer without limits.
+    pub fn integer(&mut self, value: i64) {
+        self.out.push_str(itoa::Buffer::new().format(value));
+    }
+
+    /// An integer within `min..=max`.
+    ///
+    /// # Errors
+    /// [`Fault::OutOfRange`].
+    pub fn integer_in(&mut self, value: i64, min: i64, max: i64) -> Result<(), Reject> {
+        if value < min || value > max {
+            return Err(self.fault(Fault::OutOfRange));
+        }
+        self.integer(value);
+        Ok(())
+    }
+
+    /// A decimal number.
+    pub fn decimal(&mut self, value: Decimal) {
+        value.write(self.out);
+    }
+
+    /// A decimal number with at least one digit after the point: `10.0` and never `10`, as thing models ask.
+    pub fn float(&mut self, value: Decimal) {
+        value.write(self.out);
+        if value.scale() == 0 {
+            self.out.push_str(".0");
+        }
+    }
+
+    /// Checks a decimal number against limits; `None` is no limit. To be called before the number is written.
+    ///
+    /// # Errors
+    /// [`Fault::NotAMultiple`], [`Fault::OutOfRange`].
+    pub fn check_decimal(
+        &mut self,
+        value: Decimal,
+        step: Option<Decimal>,
+        min: Option<Decimal>,
+        max: Option<Decimal>,
+    ) -> Result<(), Reject> {
+        match decimal_fault(value, step, min, max) {
+            Some(fault) => Err(self.fault(fault)),
+            None => Ok(()),
+        }
+    }
+
+    /// A time-stamp.
+    pub fn date_time(&mut self, at: DateTime) {
+        self.out.push('"');
+        at.write(self.out);
+        self.out.push('"');
+    }
+
+    /// A time-stamp as text that holds milliseconds since 1970, as thing models write it.
+    pub fn unix_millis(&mut self, at: DateTime) {
+        self.out.push('"');
+        self.integer(at.unix_millis());
+        self.out.push('"');
+    }
+
+    /// JSON that the schema leaves open.
+    pub fn any(&mut self, value: &RawJson) {
+        self.out.push_str(value.as_str());
+    }
+
+    /// A value of a generated type.
+    ///
+    /// # Errors
+    /// Those of the value.
+    pub fn message<T: Message>(&mut self, value: &T) -> Result<(), Reject> {
+        value.encode(self)
+    }
+
+    /// A list of `min..=max` items.
+    ///
+    /// # Errors
+    /// [`Fault::TooFewItems`], [`Fault::TooManyItems`], and those of the items.
+    pub fn list<T>(
+        &mut self,
+        items: &[T],
+        min: usize,
+        max: usize,
+        mut write: impl FnMut(&mut Self, &T) -> Result<(), Reject>,
+    ) -> Result<(), Reject> {
+        if items.len() < min {
+            return Err(self.fault(Fault::TooFewItems { min }));
+        }
+        if items.len() > max {
+            return Err(self.fault(Fault::TooManyItems { max }));
+        }
+        self.out.push('[');
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            write(self, item)?;
+        }
+        self.out.push(']');
+        Ok(())
+    }
+}
+
+/// What a number breaks of its limits, if anything.
+pub(super) fn decimal_fault(
+    value: Decimal,
+    step: Option<Decimal>,
+    min: Option<Decimal>,
+    max: Option<Decimal>,
+) -> Option<Fault> {
+    if min.is_some_and(|min| value < min) || max.is_some_and(|max| value > max) {
+        return Some(Fault::OutOfRange);
+    }
+    step.filter(|step| !value.is_multiple_of(*step)).map(|step| Fault::NotAMultiple { step })
+}
+
+/// The content of a JSON string.
+pub(crate) fn write_escaped(out: &mut String, text: &str) {
+    let mut rest = text;
+    loop {
+        let plain = plain_prefix(rest.as_bytes());
+        out.push_str(rest.get(..plain).unwrap_or(""));
+        let Some(special) = rest.as_bytes().get(plain) else { return };
+        match special {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            control => {
+                out.push_str("\\u00");
+                out.push(char::from(b'0' + (control >> 4)));
+                out.push(char::from(b"0123456789abcdef".get(usize::from(control & 15)).copied().unwrap_or(b'0')));
+            }
+        }
+        rest = rest.get(plain + 1..).unwrap_or("");
+    }
+}

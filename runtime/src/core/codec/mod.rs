@@ -1,0 +1,94 @@
+//! The codec that generated code calls: a pull decoder, an encoder, and the faults of both.
+//!
+//! Generated types implement [`Message`]; [`decode`] and [`encode`] are the way in for everyone else. Decoding is
+//! liberal or strict by a set of [`Quirks`]; a fault is found at a byte offset and turned into a JSON pointer only when
+//! it is reported, so that the good path pays nothing for it.
+
+mod decoder;
+mod encoder;
+mod fault;
+mod pointer;
+mod quirk;
+mod scan;
+
+use alloc::string::String;
+
+pub use decoder::{Decoder, Enumeration, Fields, Object};
+pub use encoder::Encoder;
+pub(crate) use encoder::write_escaped;
+pub use fault::{DecodeError, EncodeError, Fault, Reject};
+pub use quirk::{Quirk, Quirks};
+
+/// A type that the generator made from a schema.
+pub trait Message: Sized {
+    /// Reads one value at the decoder's position.
+    ///
+    /// # Errors
+    /// [`Reject`] with the fault and its place.
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, Reject>;
+
+    /// Appends the value.
+    ///
+    /// # Errors
+    /// [`Reject`] if the value is not what the schema allows to be sent.
+    fn encode(&self, encoder: &mut Encoder<'_>) -> Result<(), Reject>;
+}
+
+/// Reads a whole document; `allowed` says which quirks of the field are let through.
+///
+/// ```
+/// use onwire::codec::{Quirks, decode};
+/// use onwire::ocpp::v16::AuthorizeRequest;
+///
+/// let error = decode::<AuthorizeRequest>(r#"{"idTag":7}"#, Quirks::NONE).unwrap_err();
+/// assert_eq!(error.to_string(), "/idTag: not a string");
+/// ```
+///
+/// # Errors
+/// [`DecodeError`] with the fault and a JSON pointer to it.
+pub fn decode<T: Message>(text: &str, allowed: Quirks) -> Result<T, DecodeError> {
+    decode_with(text, allowed, T::decode)
+}
+
+pub(crate) fn decode_with<T>(
+    text: &str,
+    allowed: Quirks,
+    read: impl FnOnce(&mut Decoder<'_>) -> Result<T, Reject>,
+) -> Result<T, DecodeError> {
+    let mut decoder = Decoder::new(text, allowed);
+    read(&mut decoder)
+        .and_then(|value| decoder.finish().map(|()| value))
+        .map_err(|reject| DecodeError { fault: reject.fault, pointer: pointer::pointer_at(text, reject) })
+}
+
+/// Reads the payload of a frame, where `null` or nothing may stand for `{}`, and says which quirks were met.
+pub(crate) fn decode_payload<T: Message>(text: &str, allowed: Quirks) -> Result<(T, Quirks), DecodeError> {
+    let mut noticed = Quirks::NONE;
+    let absent = matches!(text.trim_ascii(), "" | "null") && allowed.contains(Quirk::NullPayload);
+    if absent {
+        noticed = noticed.with(Quirk::NullPayload);
+    }
+    let value = decode_with(if absent { "{}" } else { text }, allowed, |decoder| {
+        let value = T::decode(decoder);
+        noticed = noticed.union(decoder.noticed());
+        value
+    })?;
+    Ok((value, noticed))
+}
+
+/// Appends `value` as JSON to `out`; on an error `out` is as it was.
+///
+/// # Errors
+/// [`EncodeError`] with the fault and a JSON pointer to it.
+pub fn encode<T: Message>(value: &T, out: &mut String) -> Result<(), EncodeError> {
+    let start = out.len();
+    value.encode(&mut Encoder::new(out)).map_err(|reject| {
+        let written = out.get(start..).unwrap_or("");
+        let error = EncodeError {
+            fault: reject.fault,
+            pointer: pointer::pointer_at(written, Reject { offset: written.len(), ..reject }),
+        };
+        out.truncate(start);
+        error
+    })
+}

@@ -1,0 +1,253 @@
+//! A connection: a session, its peer's handle and its handlers, driven by whoever owns the transport.
+//!
+//! Three things go on side by side in one task: the transport is pumped (that is the adapter's loop), CALLs are
+//! answered one after the other, and `#[after]` handlers run one after the other. The pump never waits for a handler, so
+//! that a handler may call its own peer.
+
+#[cfg(feature = "std")]
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::future::{Future, poll_fn};
+use core::task::{Poll, Waker};
+
+use crate::core::call::Cx;
+use crate::core::dialect::Dialect;
+use crate::core::error::{CallError, CallFailure};
+use crate::core::frame::{CallFrame, Reply, error_frame};
+use crate::core::peer::{Peer, State};
+use crate::core::router::Router;
+#[cfg(feature = "std")]
+use crate::core::router::SendRouter;
+use crate::core::session::{Config, Received, Session};
+use crate::core::time::Instant;
+
+/// The adapter's side of a connection. Dropping it ends the connection.
+#[derive(Debug)]
+pub struct Connection {
+    peer: Peer,
+}
+
+impl Connection {
+    /// A connection with `identity` that has just been opened.
+    pub fn new(identity: &str, dialect: &'static Dialect, config: Config) -> Self {
+        Self { peer: Peer::new(identity, Session::new(dialect, config)) }
+    }
+
+    /// The handle that calls go through.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    // ---- the transport
+
+    /// Takes one message of the transport.
+    pub fn receive(&self, text: &str) -> Received {
+        let (received, waker) = self.peer.state.with(|state| {
+            let received = state.session.receive(text);
+            let waker = match &received {
+                Received::Call => state.on_worker.take(),
+                Received::Answer(token) => {
+                    let caller = state.caller(*token);
+                    // The next call may go out now.
+                    return (received, [caller, state.transport.take()]);
+                }
+                Received::Refused(_) => state.transport.take(),
+                Received::Late | Received::Ignored(_) => None,
+            };
+            (received, [waker, None])
+        });
+        waker.into_iter().flatten().for_each(Waker::wake);
+        received
+    }
+
+    /// The next frame to be sent, if there is one.
+    pub fn poll_transmit(&self, now: Instant) -> Option<String> {
+        self.peer.state.with(|state| state.session.poll_transmit(now))
+    }
+
+    /// When [`Connection::handle_timeout`] wants to be called.
+    pub fn poll_deadline(&self) -> Option<Instant> {
+        self.peer.state.with(|state| state.session.poll_deadline())
+    }
+
+    /// Ends what has taken too long.
+    pub fn handle_timeout(&self, now: Instant) {
+        let wakers = self.peer.state.with(|state| match state.session.handle_timeout(now) {
+            Some(token) => [state.caller(token), state.transport.take()],
+            None => [None, None],
+        });
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Waits for the next frame to be sent; `None` when the connection has ended.
+    ///
+    /// To be awaited by the transport's writer only: one task waits at a time.
+    pub async fn transmit(&self, mut now: impl FnMut() -> Instant) -> Option<String> {
+        let frame = self
+            .wait(|state, context| match state.session.poll_transmit(now()) {
+                Some(frame) => Poll::Ready(Some(frame)),
+                None if state.session.ended().is_some() => Poll::Ready(None),
+                None => {
+                    state.transport.register(context);
+                    Poll::Pending
+                }
+            })
+            .await;
+        self.wake_input();
+        frame
+    }
+
+    /// Whether the transport may be read now; see [`Config::inbox`].
+    pub fn wants_input(&self) -> bool {
+        self.peer.state.with(|state| state.session.wants_input())
+    }
+
+    /// Waits until the transport may be read; `false` when the connection has ended.
+    ///
+    /// To be awaited by the transport's reader only: one task waits at a time.
+    pub async fn input_wanted(&self) -> bool {
+        self.wait(|state, context| {
+            if state.session.ended().is_some() {
+                return Poll::Ready(false);
+            }
+            if state.session.wants_input() {
+                return Poll::Ready(true);
+            }
+            state.input.register(context);
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn wake_input(&self) {
+        let waker = self.peer.state.with(|state| state.input.take());
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ends the connection: calls fail with `failure`, and the workers stop after the handler they are in.
+    pub fn end(&self, failure: CallFailure) {
+        self.peer.disconnect(failure);
+    }
+
+    // ---- the handlers
+
+    async fn next_call(&self) -> Option<CallFrame> {
+        let call = self
+            .wait(|state, context| match state.session.next_call() {
+                Some(call) => Poll::Ready(Some(call)),
+                None if state.session.ended().is_some() => Poll::Ready(None),
+                None => {
+                    state.on_worker.register(context);
+                    Poll::Pending
+                }
+            })
+            .await;
+        self.wake_input();
+        call
+    }
+
+    async fn next_after(&self) -> Option<(CallFrame, Reply)> {
+        self.wait(|state, context| match state.afters.pop_front() {
+            Some(after) => Poll::Ready(Some(after)),
+            None if state.session.ended().is_some() => Poll::Ready(None),
+            None => {
+                state.after_worker.register(context);
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    async fn after_room(&self) {
+        self.wait(|state, context| {
+            if state.afters.len() < state.session.config().after_queue || state.session.ended().is_some() {
+                return Poll::Ready(());
+            }
+            state.after_room.register(context);
+            Poll::Pending
+        })
+        .await;
+    }
+
+    async fn wait<T>(&self, mut poll: impl FnMut(&mut State, &core::task::Context<'_>) -> Poll<T>) -> T {
+        poll_fn(|context| self.peer.state.with(|state| poll(state, context))).await
+    }
+
+    fn answer(&self, call: &CallFrame, reply: Result<&Reply, CallError>) {
+        let frame = match reply {
+            Ok(reply) => String::from(reply.frame()),
+            Err(error) => error_frame(self.peer.dialect(), call.id_token(), &error),
+        };
+        let waker = self.peer.state.with(|state| {
+            state.session.answer(frame);
+            state.transport.take()
+        });
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn push_after(&self, call: CallFrame, reply: Reply) {
+        let waker = self.peer.state.with(|state| {
+            state.afters.push_back((call, reply));
+            state.after_worker.take()
+        });
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn after_done(&self) {
+        let waker = self.peer.state.with(|state| state.after_room.take());
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+// The two flavours differ in which methods of the router they call; return-type notation, which would make one generic
+// over both, is not stable.
+macro_rules! workers {
+    ($(#[$doc:meta])* $serve:ident, $router:ident, $on:ident, $after:ident, $boxed:expr, $($send:tt)*) => {
+        impl Connection {
+            $(#[$doc])*
+            pub fn $serve<'a, R: $router>(&'a self, router: &'a R) -> impl Future<Output = ()> $($send)* + 'a {
+                async move {
+                    let on_worker = async {
+                        while let Some(call) = self.next_call().await {
+                            let reply = $boxed(router.$on(Cx::new(&self.peer, &call, None))).await;
+                            match reply {
+                                Ok(reply) => {
+                                    self.answer(&call, Ok(&reply));
+                                    if router.has_after(call.action()) {
+                                        self.after_room().await;
+                                        self.push_after(call, reply);
+                                    }
+                                }
+                                Err(error) => self.answer(&call, Err(error)),
+                            }
+                        }
+                    };
+                    let after_worker = async {
+                        while let Some((call, reply)) = self.next_after().await {
+                            $boxed(router.$after(Cx::new(&self.peer, &call, Some(&reply)))).await;
+                            self.after_done();
+                        }
+                    };
+                    futures_util::future::join(on_worker, after_worker).await;
+                }
+            }
+        }
+    };
+}
+
+workers! {
+    /// Runs the handlers until the connection ends and the handler that runs then is done.
+    serve, Router, on, after, core::convert::identity,
+}
+
+#[cfg(feature = "std")]
+workers! {
+    /// [`Connection::serve`] for a server: `Send`, and a handler's future takes memory only while it runs.
+    serve_send, SendRouter, on_send, after_send, Box::pin, + Send
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.end(CallFailure::Disconnected);
+    }
+}

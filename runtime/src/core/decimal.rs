@@ -1,0 +1,350 @@
+//! Exact decimal numbers: what a meter or a tariff says, without a float parser on the device.
+
+use alloc::string::String;
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+/// A fixed-point decimal: up to 18 digits, of which up to 18 stand after the point.
+///
+/// It prints as it was read (`2935.600` keeps its zeros) and compares by value (`8.1 == 8.10`).
+///
+/// ```
+/// use onwire::types::Decimal;
+/// let limit = Decimal::new(81, 1); // 8.1
+/// assert_eq!(limit.to_string(), "8.1");
+/// assert_eq!(limit, "8.10".parse().unwrap());
+/// assert!(limit > Decimal::from(8));
+/// ```
+#[derive(Clone, Copy, Default)]
+pub struct Decimal {
+    mantissa: i64,
+    scale: u8,
+}
+
+/// The text is not a decimal number of at most 18 digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a decimal number of at most 18 digits")]
+pub struct NotADecimal;
+
+const MAX_DIGITS: u8 = 18;
+
+impl Decimal {
+    /// `mantissa` × 10^-`scale`; a scale above 18 is held at 18.
+    pub const fn new(mantissa: i64, scale: u8) -> Self {
+        Self { mantissa, scale: if scale > MAX_DIGITS { MAX_DIGITS } else { scale } }
+    }
+
+    /// The digits without the point.
+    pub const fn mantissa(self) -> i64 {
+        self.mantissa
+    }
+
+    /// The number of digits after the point.
+    pub const fn scale(self) -> u8 {
+        self.scale
+    }
+
+    /// The whole part.
+    pub fn whole(self) -> i64 {
+        self.mantissa / POWERS.get(usize::from(self.scale)).copied().unwrap_or(1)
+    }
+
+    /// The nearest binary float; for display and statistics, not for money.
+    pub fn to_f64(self) -> f64 {
+        // Both powers are exact, so that this is one correctly rounded division for up to 15 digits.
+        self.mantissa as f64 / POWERS.get(usize::from(self.scale)).copied().unwrap_or(1) as f64
+    }
+
+    /// Whether `self` is a whole number of `step`s (JSON Schema `multipleOf`).
+    pub fn is_multiple_of(self, step: Self) -> bool {
+        let (value, step) = aligned(self, step);
+        step != 0 && value % step == 0
+    }
+
+    /// Without zeros at the end of the fraction.
+    fn normalized(self) -> Self {
+        let mut this = self;
+        while this.scale > 0 && this.mantissa % 10 == 0 {
+            this = Self { mantissa: this.mantissa / 10, scale: this.scale - 1 };
+        }
+        this
+    }
+
+    /// Reads a JSON number from the start of `bytes`; returns it with the number of bytes it took.
+    ///
+    /// `None`: no number. `Some(Err(length))`: a number of that length that does not fit.
+    pub(crate) fn scan(bytes: &[u8]) -> Option<Result<(Self, usize), usize>> {
+        let mut at = 0;
+        let peek = |at: usize| bytes.get(at).copied();
+        let negative = peek(at) == Some(b'-');
+        at += usize::from(negative);
+        let integer_start = at;
+        let (mut mantissa, mut digits, mut scale, mut fits) = (0i64, 0u8, 0i32, true);
+        let mut take = |byte: u8, fits: &mut bool| {
+            if digits > 0 || byte != b'0' {
+                digits = digits.saturating_add(1);
+            }
+            if digits <= MAX_DIGITS {
+                mantissa = mantissa * 10 + i64::from(byte - b'0');
+            } else {
+                *fits = false;
+            }
+        };
+        while let Some(byte @ b'0'..=b'9') = peek(at) {
+            take(byte, &mut fits);
+            at += 1;
+        }
+        let integer_length = at - integer_start;
+        if integer_length == 0 || (integer_length > 1 && peek(integer_start) == Some(b'0')) {
+            return None;
+        }
+        if peek(at) == Some(b'.') {
+            at += 1;
+            let fraction_start = at;
+            while let Some(byte @ b'0'..=b'9') = peek(at) {
+                take(byte, &mut fits);
+                scale = scale.saturating_add(1);
+                at += 1;
+            }
+            if at == fraction_start {
+                return None;
+            }
+        }
+        if matches!(peek(at), Some(b'e' | b'E')) {
+            at += 1;
+            let sign = peek(at);
+            at += usize::from(matches!(sign, Some(b'+' | b'-')));
+            let exponent_start = at;
+            let mut exponent = 0i32;
+            while let Some(byte @ b'0'..=b'9') = peek(at) {
+                exponent = exponent.saturating_mul(10).saturating_add(i32::from(byte - b'0'));
+                at += 1;
+            }
+            if at == exponent_start {
+                return None;
+            }
+            scale = scale.saturating_add(if sign == Some(b'-') { exponent } else { exponent.saturating_neg() });
+        }
+        if mantissa == 0 && fits {
+            scale = scale.clamp(0, i32::from(MAX_DIGITS));
+        }
+        while fits && scale < 0 {
+            match mantissa.checked_mul(10) {
+                Some(more) => (mantissa, scale) = (more, scale + 1),
+                None => fits = false,
+            }
+        }
+        match u8::try_from(scale) {
+            Ok(scale) if fits && scale <= MAX_DIGITS => {
+                Some(Ok((Self { mantissa: if negative { -mantissa } else { mantissa }, scale }, at)))
+            }
+            _ => Some(Err(at)),
+        }
+    }
+
+    pub(crate) fn write(self, out: &mut String) {
+        if self.mantissa < 0 {
+            out.push('-');
+        }
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(self.mantissa.unsigned_abs());
+        let scale = usize::from(self.scale);
+        if scale == 0 {
+            out.push_str(digits);
+            return;
+        }
+        match digits.len().checked_sub(scale).filter(|whole| *whole > 0) {
+            Some(whole) => {
+                out.push_str(digits.get(..whole).unwrap_or(""));
+                out.push('.');
+                out.push_str(digits.get(whole..).unwrap_or(""));
+            }
+            None => {
+                out.push_str("0.");
+                for _ in digits.len()..scale {
+                    out.push('0');
+                }
+                out.push_str(digits);
+            }
+        }
+    }
+}
+
+const POWERS: [i64; 19] = {
+    let mut powers = [1; 19];
+    let mut index = 1;
+    while index < 19 {
+        #[allow(clippy::indexing_slicing, reason = "evaluated at compile time")]
+        {
+            powers[index] = powers[index - 1] * 10;
+        }
+        index += 1;
+    }
+    powers
+};
+
+/// Both mantissas at the larger of the two scales.
+fn aligned(left: Decimal, right: Decimal) -> (i128, i128) {
+    let scale = left.scale.max(right.scale);
+    let widen = |value: Decimal| {
+        let power = POWERS.get(usize::from(scale - value.scale)).copied().unwrap_or(1);
+        i128::from(value.mantissa) * i128::from(power)
+    };
+    (widen(left), widen(right))
+}
+
+impl From<i64> for Decimal {
+    fn from(value: i64) -> Self {
+        Self { mantissa: value, scale: 0 }
+    }
+}
+
+impl From<i32> for Decimal {
+    fn from(value: i32) -> Self {
+        Self::from(i64::from(value))
+    }
+}
+
+impl core::str::FromStr for Decimal {
+    type Err = NotADecimal;
+
+    fn from_str(text: &str) -> Result<Self, NotADecimal> {
+        match Self::scan(text.as_bytes()) {
+            Some(Ok((value, length))) if length == text.len() => Ok(value),
+            _ => Err(NotADecimal),
+        }
+    }
+}
+
+impl PartialEq for Decimal {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Decimal {}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (left, right) = aligned(*self, *other);
+        left.cmp(&right)
+    }
+}
+
+impl Hash for Decimal {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let this = self.normalized();
+        (this.mantissa, this.scale).hash(state);
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::with_capacity(24);
+        self.write(&mut text);
+        f.write_str(&text)
+    }
+}
+
+impl fmt::Debug for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Decimal {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let whole = self.normalized();
+        if whole.scale == 0 {
+            serializer.serialize_i64(whole.mantissa)
+        } else {
+            serializer.serialize_f64(self.to_f64())
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Decimal {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Decimal;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a decimal number")
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Decimal, E> {
+                Ok(value.into())
+            }
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Decimal, E> {
+                i64::try_from(value).map(Decimal::from).map_err(E::custom)
+            }
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Decimal, E> {
+                // The shortest text that reads back as the same float is what the sender meant.
+                alloc::format!("{value}").parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    fn read(text: &str) -> Option<String> {
+        text.parse::<Decimal>().ok().map(|value| value.to_string())
+    }
+
+    #[test]
+    fn numbers_print_as_they_were_read() {
+        for text in ["0", "-1", "8.1", "2935.600", "0.001", "-0.5", "999999999999999999", "0.000000000000000001"] {
+            assert_eq!(read(text).as_deref(), Some(text));
+        }
+        assert_eq!(read("1e3").as_deref(), Some("1000"));
+        assert_eq!(read("1.25E-2").as_deref(), Some("0.0125"));
+        assert_eq!(read("0e99").as_deref(), Some("0"));
+        assert_eq!(read("0.00e-99").as_deref(), Some("0.000000000000000000"));
+    }
+
+    #[test]
+    fn what_is_no_json_number_or_does_not_fit_is_refused() {
+        for text in [
+            "",
+            "-",
+            "+1",
+            "01",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "0x1",
+            "1 ",
+            "9999999999999999999",
+            "1e19",
+            "1e-19",
+            "1e999999999999",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn multiples_are_exact() {
+        let tenth = Decimal::new(1, 1);
+        assert!(Decimal::new(81, 1).is_multiple_of(tenth));
+        assert!(Decimal::new(8100, 3).is_multiple_of(tenth));
+        assert!(Decimal::from(7).is_multiple_of(tenth));
+        assert!(!Decimal::new(255, 2).is_multiple_of(tenth));
+        assert!(!Decimal::from(1).is_multiple_of(Decimal::from(0)));
+        assert!(Decimal::new(i64::MAX, 0).is_multiple_of(Decimal::new(1, 18)));
+    }
+}

@@ -1,0 +1,136 @@
+//! Frames: the envelope around a payload, told apart without reading the payload.
+
+use alloc::string::String;
+use core::ops::Range;
+
+use crate::core::dialect::Dialect;
+use crate::core::error::CallError;
+
+/// A frame that was split. Ranges point into the text it was split from; ids are JSON tokens, quotes included, so
+/// that they are echoed exactly as they came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// A request.
+    Call {
+        /// The id's JSON token.
+        id: Range<usize>,
+        /// The action's name, without quotes.
+        action: Range<usize>,
+        /// The payload, not looked at yet.
+        payload: Range<usize>,
+    },
+    /// The answer to a request.
+    CallResult {
+        /// The id's JSON token.
+        id: Range<usize>,
+        /// The payload, not looked at yet.
+        payload: Range<usize>,
+    },
+    /// The refusal of a request.
+    CallError {
+        /// The id's JSON token.
+        id: Range<usize>,
+        /// What the peer says.
+        error: CallError,
+    },
+}
+
+/// Text that is no frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadFrame {
+    /// The id's JSON token, if it could be read and the frame is a CALL, so that the sender can be told.
+    pub call: Option<Range<usize>>,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+/// How a protocol family wraps payloads: functions in a table, chosen once for a connection.
+#[derive(Debug)]
+pub struct Framing {
+    /// Splits a frame.
+    pub split: fn(&str) -> Result<Frame, BadFrame>,
+    /// Writes a CALL up to its payload: `out`, id without quotes, action.
+    pub open_call: fn(&mut String, &str, &str),
+    /// Writes what follows the payload of a CALL: `out`, action.
+    pub close_call: fn(&mut String, &str),
+    /// Writes a CALLRESULT up to its payload: `out`, the id's JSON token.
+    pub open_result: fn(&mut String, &str),
+    /// Writes what follows the payload of a CALLRESULT.
+    pub close_result: fn(&mut String),
+    /// Writes a CALLERROR: `out`, the id's JSON token, the code's spelling, the error.
+    pub error: fn(&mut String, &str, &str, &CallError),
+}
+
+/// A CALL that was received: it owns its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallFrame {
+    text: String,
+    id: Range<usize>,
+    action: Range<usize>,
+    payload: Range<usize>,
+}
+
+impl CallFrame {
+    pub(crate) fn new(text: String, id: Range<usize>, action: Range<usize>, payload: Range<usize>) -> Self {
+        Self { text, id, action, payload }
+    }
+
+    /// The id's JSON token, quotes included where it is a string.
+    pub fn id_token(&self) -> &str {
+        self.text.get(self.id.clone()).unwrap_or("\"\"")
+    }
+
+    /// The action's name on the wire.
+    pub fn action(&self) -> &str {
+        self.text.get(self.action.clone()).unwrap_or("")
+    }
+
+    /// The payload's JSON text.
+    pub fn payload(&self) -> &str {
+        self.text.get(self.payload.clone()).unwrap_or("")
+    }
+}
+
+/// The answer to a CALL, framed and ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    frame: String,
+    payload: Range<usize>,
+}
+
+impl Reply {
+    pub(crate) fn write<E>(
+        dialect: &Dialect,
+        id_token: &str,
+        write: impl FnOnce(&mut String) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut frame = String::new();
+        (dialect.framing.open_result)(&mut frame, id_token);
+        let start = frame.len();
+        write(&mut frame)?;
+        let payload = start..frame.len();
+        (dialect.framing.close_result)(&mut frame);
+        Ok(Self { frame, payload })
+    }
+
+    /// The payload's JSON text.
+    pub fn payload(&self) -> &str {
+        self.frame.get(self.payload.clone()).unwrap_or("")
+    }
+
+    /// The whole frame.
+    pub fn into_frame(self) -> String {
+        self.frame
+    }
+
+    pub(crate) fn frame(&self) -> &str {
+        &self.frame
+    }
+}
+
+/// A CALLERROR, framed and ready to be sent.
+pub(crate) fn error_frame(dialect: &Dialect, id_token: &str, error: &CallError) -> String {
+    let mut frame = String::new();
+    (dialect.framing.error)(&mut frame, id_token, (dialect.spell)(&error.code), error);
+    frame
+}

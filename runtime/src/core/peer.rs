@@ -1,0 +1,251 @@
+//! The handle of a connected peer: who it is, and calls to it.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+use core::future::Future;
+use core::marker::PhantomData;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+use crate::codec::{self, Quirks};
+use crate::core::action::Request;
+use crate::core::dialect::Dialect;
+use crate::core::error::CallFailure;
+use crate::core::frame::{CallFrame, Reply};
+use crate::core::session::{CallToken, Session};
+use crate::core::shared::Shared;
+
+/// What a connection's handles share.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) session: Session,
+    pub(crate) afters: VecDeque<(CallFrame, Reply)>,
+    pub(crate) noticed: Quirks,
+    /// Woken when there is something to send.
+    pub(crate) transport: WakerSlot,
+    /// Woken when there is room to read.
+    pub(crate) input: WakerSlot,
+    /// Woken when a CALL came in.
+    pub(crate) on_worker: WakerSlot,
+    /// Woken when an `#[after]` is due.
+    pub(crate) after_worker: WakerSlot,
+    /// Woken when there is room for another `#[after]`.
+    pub(crate) after_room: WakerSlot,
+    /// Who waits for which call.
+    callers: Vec<(CallToken, Option<Waker>)>,
+}
+
+/// At most one task that waits.
+#[derive(Debug, Default)]
+pub(crate) struct WakerSlot(Option<Waker>);
+
+impl WakerSlot {
+    pub(crate) fn register(&mut self, context: &Context<'_>) {
+        match &mut self.0 {
+            Some(waker) => waker.clone_from(context.waker()),
+            None => self.0 = Some(context.waker().clone()),
+        }
+    }
+
+    /// Taken out so that it is woken without the lock.
+    pub(crate) fn take(&mut self) -> Option<Waker> {
+        self.0.take()
+    }
+}
+
+impl State {
+    pub(crate) fn new(session: Session) -> Self {
+        Self {
+            session,
+            afters: VecDeque::new(),
+            noticed: Quirks::NONE,
+            transport: WakerSlot::default(),
+            input: WakerSlot::default(),
+            on_worker: WakerSlot::default(),
+            after_worker: WakerSlot::default(),
+            after_room: WakerSlot::default(),
+            callers: Vec::new(),
+        }
+    }
+
+    pub(crate) fn caller(&mut self, token: CallToken) -> Option<Waker> {
+        self.callers.iter_mut().find(|(of, _)| *of == token).and_then(|(_, waker)| waker.take())
+    }
+
+    pub(crate) fn all_wakers(&mut self) -> Vec<Waker> {
+        let callers = self.callers.iter_mut().filter_map(|(_, waker)| waker.take());
+        let slots =
+            [&mut self.transport, &mut self.input, &mut self.on_worker, &mut self.after_worker, &mut self.after_room];
+        callers.chain(slots.into_iter().filter_map(WakerSlot::take)).collect()
+    }
+}
+
+/// The other side of a connection. Clones are handles of the same connection; they stay valid, and fail cleanly, after
+/// it has ended.
+#[derive(Clone)]
+pub struct Peer {
+    identity: Identity,
+    pub(crate) state: Shared<State>,
+}
+
+#[cfg(feature = "std")]
+type Identity = std::sync::Arc<str>;
+#[cfg(not(feature = "std"))]
+type Identity = alloc::rc::Rc<str>;
+
+impl Peer {
+    pub(crate) fn new(identity: &str, session: Session) -> Self {
+        Self { identity: identity.into(), state: Shared::new(State::new(session)) }
+    }
+
+    /// Who it is: for a charge point, the identity of its URL.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// The protocol that is spoken with it.
+    pub fn dialect(&self) -> &'static Dialect {
+        self.state.with(|state| state.session.dialect())
+    }
+
+    /// Calls the peer and waits for its answer.
+    ///
+    /// Calls are sent one at a time, in order; the time-out ([`Config::call_timeout`](crate::session::Config)) starts when
+    /// the CALL is sent. Dropping the future takes the call back if it was not sent yet.
+    ///
+    /// # Errors
+    /// [`CallFailure`] tells apart what the caller must know: whether the peer may have acted on the request.
+    pub fn call<R: Request>(&self, request: R) -> Call<R> {
+        let started = self.state.with(|state| {
+            let token = state.session.call(&request)?;
+            state.callers.push((token, None));
+            Ok((token, state.transport.take()))
+        });
+        let state = match started {
+            Ok((token, waker)) => {
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+                CallState::Pending(token)
+            }
+            Err(failure) => CallState::Failed(Box::new(failure)),
+        };
+        Call { peer: self.clone(), state, response: PhantomData }
+    }
+
+    /// Whether the connection still stands.
+    pub fn is_connected(&self) -> bool {
+        self.state.with(|state| state.session.ended().is_none())
+    }
+
+    /// What calls fail with since the connection ended; `None` while it stands.
+    pub fn failure(&self) -> Option<CallFailure> {
+        self.state.with(|state| state.session.ended().cloned())
+    }
+
+    /// Ends the connection from this side: calls fail with `failure`, and the transport closes.
+    pub fn disconnect(&self, failure: CallFailure) {
+        let wakers = self.state.with(|state| {
+            state.session.end(failure);
+            state.all_wakers()
+        });
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// The quirks that this peer has shown so far.
+    pub fn noticed_quirks(&self) -> Quirks {
+        self.state.with(|state| state.noticed)
+    }
+
+    /// Whether both are handles of the same connection.
+    pub fn is_same_connection(&self, other: &Self) -> bool {
+        self.state.is_same(&other.state)
+    }
+
+    pub(crate) fn allowed_quirks(&self) -> Quirks {
+        self.state.with(|state| state.session.config().quirks)
+    }
+
+    pub(crate) fn note_quirks(&self, quirks: Quirks) {
+        if !quirks.is_empty() {
+            self.state.with(|state| state.noticed = state.noticed.union(quirks));
+        }
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Peer").field(&self.identity()).finish()
+    }
+}
+
+/// A call under way: a future of the response.
+#[must_use = "a call is sent in any case, but its failure goes unseen unless the future is awaited"]
+pub struct Call<R: Request> {
+    peer: Peer,
+    state: CallState,
+    response: PhantomData<fn() -> R::Response>,
+}
+
+enum CallState {
+    Failed(Box<CallFailure>),
+    Pending(CallToken),
+    Done,
+}
+
+impl<R: Request> Future for Call<R> {
+    type Output = Result<R::Response, CallFailure>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let token = match core::mem::replace(&mut self.state, CallState::Done) {
+            CallState::Failed(failure) => return Poll::Ready(Err(*failure)),
+            CallState::Done => return Poll::Pending,
+            CallState::Pending(token) => token,
+        };
+        let outcome = self.peer.state.with(|state| {
+            let outcome = state.session.take_outcome(token);
+            match &outcome {
+                Some(_) => state.callers.retain(|(of, _)| *of != token),
+                None => {
+                    if let Some((_, waker)) = state.callers.iter_mut().find(|(of, _)| *of == token) {
+                        *waker = Some(context.waker().clone());
+                    }
+                }
+            }
+            outcome
+        });
+        match outcome {
+            None => {
+                self.state = CallState::Pending(token);
+                Poll::Pending
+            }
+            Some(Err(failure)) => Poll::Ready(Err(failure)),
+            Some(Ok(payload)) => {
+                let decoded = codec::decode_payload(&payload, self.peer.allowed_quirks());
+                Poll::Ready(decoded.map_err(CallFailure::InvalidResponse).map(|(response, quirks)| {
+                    self.peer.note_quirks(quirks);
+                    response
+                }))
+            }
+        }
+    }
+}
+
+impl<R: Request> Drop for Call<R> {
+    fn drop(&mut self) {
+        if let CallState::Pending(token) = self.state {
+            self.peer.state.with(|state| {
+                state.session.abandon(token);
+                state.callers.retain(|(of, _)| *of != token);
+            });
+        }
+    }
+}
+
+impl<R: Request> fmt::Debug for Call<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,28 @@
+//! The value of an enumeration that this build does not know.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+/// A value outside the enumeration, kept exactly as a newer or careless peer sent it.
+///
+/// It comes into being by decoding only, and cannot be encoded: what leaves validates against the schema.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
+pub struct Unrecognized(Box<str>);
+
+impl Unrecognized {
+    pub(crate) fn new(value: &str) -> Self {
+        Self(value.into())
+    }
+
+    /// The value as it was sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Unrecognized {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}

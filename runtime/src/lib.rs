@@ -1,0 +1,123 @@
+//! A protocol is written once, as a schema, and the same typed handlers run on a microcontroller and in a cloud server.
+//!
+//! - [`handlers`] turns an `impl` block with `#[on(Action)]` and `#[after(Action)]` methods into a [`Router`].
+//! - [`ocpp::v16`] holds the types of OCPP 1.6, generated from `onwire-schemas` while this crate is built; a schema of
+//!   your own goes the same way with `onwire-codegen` and [`include_protocol!`].
+//! - [`Connection`] and [`session::Session`] are the protocol as values without I/O: `no_std` + `alloc`.
+//! - `net`, behind the features `client` and `server`, drives them on tokio.
+//!
+//! ```
+//! use onwire::ocpp::v16::*;
+//! use onwire::types::DateTime;
+//! use onwire::{CallFailure, Peer};
+//!
+//! struct Csms;
+//!
+//! #[onwire::handlers(ocpp::v16, role = CentralSystem)]
+//! impl Csms {
+//!     #[on(BootNotification)]
+//!     async fn boot(&self, peer: &Peer, req: BootNotificationRequest) -> BootNotificationResponse {
+//!         println!("{} is a {}", peer.identity(), req.charge_point_model);
+//!         BootNotificationResponse::new(RegistrationStatus::Accepted, DateTime::now(), 300)
+//!     }
+//!
+//!     #[after(BootNotification)]
+//!     async fn booted(&self, peer: &Peer) {
+//!         match peer.call(GetConfigurationRequest::default()).await {
+//!             Ok(response) => println!("{} keys", response.configuration_key.map_or(0, |keys| keys.len())),
+//!             Err(CallFailure::Timeout) => println!("no answer"),
+//!             Err(other) => println!("{other}"),
+//!         }
+//!     }
+//!
+//!     #[on(Heartbeat)]
+//!     fn heartbeat(&self) -> HeartbeatResponse {
+//!         HeartbeatResponse::new(DateTime::now())
+//!     }
+//! }
+//! ```
+//!
+//! # Features
+//! `std`, `serde` and `ocpp16` are on by default; `client` and `server` are not. Without `std` the crate needs `alloc`
+//! only, and no atomics.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+// Generated code and macros say `::onwire`, here as in any other crate.
+extern crate self as onwire;
+
+mod core;
+#[cfg(feature = "net")]
+pub mod net;
+
+pub use self::core::action::{Action, ReceivedBy, Request};
+pub use self::core::call::{After, CallId, Cx, FromCall, IntoReply, On, RawPayload};
+pub use self::core::connection::Connection;
+pub use self::core::dialect::Dialect;
+pub use self::core::error::{CallError, CallFailure, ErrorCode};
+pub use self::core::peer::{Call, Peer};
+pub use self::core::router::{Router, SendRouter};
+pub use self::core::time::Instant;
+pub use self::core::{codec, frame, session};
+#[doc = include_str!("core/handlers.md")]
+pub use onwire_macros::handlers;
+
+/// Value types of generated messages.
+pub mod types {
+    pub use crate::core::date_time::DateTime;
+    pub use crate::core::decimal::{Decimal, NotADecimal};
+    pub use crate::core::raw_json::RawJson;
+    pub use crate::core::text::{CiString, Text, TooLong};
+    pub use crate::core::unrecognized::Unrecognized;
+}
+
+/// OCPP: the frames of OCPP-J, and one module of types for each version.
+pub mod ocpp {
+    pub use crate::core::ocpp_j as j;
+
+    #[cfg(feature = "ocpp16")]
+    #[allow(clippy::all, reason = "generated")]
+    pub mod v16 {
+        //! OCPP 1.6.
+        include!(concat!(env!("OUT_DIR"), "/ocpp_v16.rs"));
+    }
+}
+
+/// Aliyun IoT: the frames of Alink. Types come from a thing model of your own.
+pub mod alink {
+    pub use crate::core::alink::{FRAMING, spell};
+}
+
+/// Includes a protocol that the crate's `build.rs` generated with `onwire-codegen`.
+///
+/// ```ignore
+/// pub mod till {
+///     onwire::include_protocol!("till");
+/// }
+/// ```
+#[macro_export]
+macro_rules! include_protocol {
+    ($name:literal) => {
+        include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
+    };
+}
+
+/// What generated code and the macros call.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::core::action::assert_received_by;
+    pub use crate::core::call::reply;
+    pub use crate::core::router::rest_of;
+    pub use alloc::string::String;
+    pub use alloc::vec::Vec;
+    #[cfg(feature = "serde")]
+    pub use serde;
+
+    /// The value of an enumeration whose values are numbers.
+    #[cfg(feature = "serde")]
+    pub fn numbered<T: crate::codec::Enumeration>(number: i64) -> T {
+        let text = alloc::format!("{number}");
+        T::from_wire(&text).unwrap_or_else(|| T::unrecognized(crate::types::Unrecognized::new(&text)))
+    }
+}

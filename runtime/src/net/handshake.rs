@@ -1,0 +1,201 @@
+//! The server's side of the opening handshake: identity, subprotocol, the answer (OCPP-J 1.6 §3).
+
+use async_tungstenite::tungstenite::handshake::derive_accept_key;
+use http::header::{
+    ALLOW, CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{Method, Response, StatusCode};
+use percent_encoding::percent_decode_str;
+
+use crate::Dialect;
+
+/// An opening handshake that may be completed: send [`Handshake::response`], then serve the upgraded stream.
+#[derive(Debug, Clone)]
+pub struct Handshake {
+    identity: String,
+    /// What the client offered, and is answered with; `None` if nothing on offer is spoken here.
+    subprotocol: Option<HeaderValue>,
+    accept: String,
+}
+
+/// A request that is no handshake of this server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Another path than `{prefix}{identity}`. 404.
+    #[error("charge points connect to {{prefix}}{{identity}}")]
+    UnknownPath,
+    /// The identity is empty, no UTF-8, or has a control character. 404.
+    #[error("the identity in the path is not usable")]
+    BadIdentity,
+    /// Not a WebSocket request. 426.
+    #[error("this address speaks WebSocket")]
+    NotAWebSocket,
+    /// A WebSocket request that breaks RFC 6455. 400.
+    #[error("broken WebSocket handshake: {0}")]
+    Broken(&'static str),
+}
+
+impl Handshake {
+    /// Reads a request's head; `prefix` is the path before the identity, such as `/ocpp/`.
+    ///
+    /// # Errors
+    /// [`Refusal`], to be answered with [`Refusal::response`].
+    pub fn read(head: &http::request::Parts, prefix: &str, dialect: &Dialect) -> Result<Self, Refusal> {
+        let identity = identity(head.uri.path(), prefix)?;
+        if !has_token(&head.headers, &UPGRADE, "websocket") || !has_token(&head.headers, &CONNECTION, "upgrade") {
+            return Err(Refusal::NotAWebSocket);
+        }
+        if head.method != Method::GET {
+            return Err(Refusal::Broken("the method is not GET"));
+        }
+        if head.headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+            return Err(Refusal::Broken("Sec-WebSocket-Version is not 13"));
+        }
+        let key = head.headers.get(SEC_WEBSOCKET_KEY).ok_or(Refusal::Broken("Sec-WebSocket-Key is missing"))?;
+        let accept = derive_accept_key(key.as_bytes());
+        Ok(Self { identity, subprotocol: subprotocol(&head.headers, dialect), accept })
+    }
+
+    /// Who connects: the last part of the path, percent-decoded.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// Whether client and server have a subprotocol in common. If not, the handshake is completed all the same, and the
+    /// connection closed at once (OCPP-J 1.6 §3.2).
+    pub fn is_agreed(&self) -> bool {
+        self.subprotocol.is_some()
+    }
+
+    /// The response that completes the handshake.
+    pub fn response(&self) -> Response<()> {
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        if let Ok(accept) = HeaderValue::from_str(&self.accept) {
+            headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        }
+        if let Some(subprotocol) = &self.subprotocol {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol.clone());
+        }
+        response
+    }
+}
+
+impl Refusal {
+    /// The response that refuses; its body is the error's text.
+    pub fn response(&self) -> Response<String> {
+        let mut response = Response::new(format!("{self}\n"));
+        let headers = response.headers_mut();
+        let status = match self {
+            Self::UnknownPath | Self::BadIdentity => StatusCode::NOT_FOUND,
+            Self::NotAWebSocket => {
+                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+                StatusCode::UPGRADE_REQUIRED
+            }
+            Self::Broken(_) => {
+                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+                headers.insert(ALLOW, HeaderValue::from_static("GET"));
+                StatusCode::BAD_REQUEST
+            }
+        };
+        *response.status_mut() = status;
+        response
+    }
+}
+
+/// The identity is percent-encoded in the path, and may hold an encoded slash (OCPP-J 1.6 §3.1.1).
+fn identity(path: &str, prefix: &str) -> Result<String, Refusal> {
+    let encoded = path.strip_prefix(prefix).ok_or(Refusal::UnknownPath)?;
+    if encoded.contains('/') {
+        return Err(Refusal::UnknownPath);
+    }
+    let identity = percent_decode_str(encoded).decode_utf8().map_err(|_| Refusal::BadIdentity)?;
+    if identity.is_empty() || identity.contains(char::is_control) {
+        return Err(Refusal::BadIdentity);
+    }
+    Ok(identity.into_owned())
+}
+
+/// The first offer that is spoken here, as it was offered.
+fn subprotocol(headers: &HeaderMap, dialect: &Dialect) -> Option<HeaderValue> {
+    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    let mut offers = offers.flat_map(|value| value.split(',')).map(str::trim);
+    let chosen = offers.find(|offer| dialect.subprotocols.contains(offer))?;
+    HeaderValue::from_str(chosen).ok()
+}
+
+fn has_token(headers: &HeaderMap, name: &http::HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &str, protocols: &[&str]) -> Result<Handshake, Refusal> {
+        let mut request = http::Request::get(path)
+            .header(UPGRADE, "WebSocket")
+            .header(CONNECTION, "keep-alive, Upgrade")
+            .header(SEC_WEBSOCKET_VERSION, "13")
+            .header(SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ==");
+        for protocol in protocols {
+            request = request.header(SEC_WEBSOCKET_PROTOCOL, *protocol);
+        }
+        Handshake::read(&request.body(()).unwrap().into_parts().0, "/ocpp/", &crate::ocpp::v16::DIALECT)
+    }
+
+    fn echoed(protocols: &[&str]) -> Option<String> {
+        let response = read("/ocpp/CP1", protocols).unwrap().response();
+        response.headers().get(SEC_WEBSOCKET_PROTOCOL).map(|value| value.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn the_identity_is_percent_decoded() {
+        assert_eq!(read("/ocpp/RDAM%20123", &[]).unwrap().identity(), "RDAM 123");
+        assert_eq!(read("/ocpp/a%2Fb?x=1", &[]).unwrap().identity(), "a/b");
+        assert_eq!(read("/ocpp/%E5%85%85", &[]).unwrap().identity(), "充");
+        for path in ["/ocpp/", "/ocpp/%ff", "/ocpp/a%00"] {
+            assert_eq!(read(path, &[]).unwrap_err(), Refusal::BadIdentity, "{path}");
+        }
+        for path in ["/", "/CP1", "/ocpp/a/b"] {
+            assert_eq!(read(path, &[]).unwrap_err(), Refusal::UnknownPath, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_first_offer_that_is_spoken_here_is_echoed() {
+        assert_eq!(echoed(&["ocpp1.6"]).as_deref(), Some("ocpp1.6"));
+        assert_eq!(echoed(&["ocpp2.0.1, ocpp1.6.0", "ocpp1.6"]).as_deref(), Some("ocpp1.6.0"));
+        assert_eq!(echoed(&["ocpp0.1"]), None);
+        assert_eq!(echoed(&[]), None);
+    }
+
+    #[test]
+    fn the_accept_key_is_that_of_the_rfc() {
+        let response = read("/ocpp/CP1", &[]).unwrap().response();
+        assert_eq!(response.headers()[SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn what_is_no_handshake_is_refused_with_a_status() {
+        let head = |request: http::request::Builder| request.body(()).unwrap().into_parts().0;
+        let refused = |head| Handshake::read(&head, "/ocpp/", &crate::ocpp::v16::DIALECT).unwrap_err();
+        let plain = refused(head(http::Request::get("/ocpp/CP1")));
+        assert_eq!((plain, plain.response().status()), (Refusal::NotAWebSocket, StatusCode::UPGRADE_REQUIRED));
+        let keyless = refused(head(
+            http::Request::get("/ocpp/CP1")
+                .header(UPGRADE, "websocket")
+                .header(CONNECTION, "upgrade")
+                .header(SEC_WEBSOCKET_VERSION, "13"),
+        ));
+        assert_eq!(keyless.response().status(), StatusCode::BAD_REQUEST);
+        assert_eq!(Refusal::UnknownPath.response().status(), StatusCode::NOT_FOUND);
+    }
+}

@@ -1,0 +1,121 @@
+//! Protocol facts as data: JSON Schemas and action indexes, embedded so that a published crate carries them.
+//!
+//! Read by `onwire-codegen` while a crate is built; nothing at run time depends on it. The keywords that are ours are
+//! described in the crate's README.
+
+/// A file of a protocol's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct File {
+    /// Name within the folder.
+    pub name: &'static str,
+    /// The file's text.
+    pub text: &'static str,
+}
+
+macro_rules! folder {
+    ($folder:literal: $($name:literal)+) => {
+        &[$(File {
+            name: concat!($name, ".json"),
+            text: include_str!(concat!("../", $folder, "/", $name, ".json")),
+        }),+]
+    };
+}
+
+/// OCPP 1.6 with the messages of its security extension.
+pub static OCPP_1_6: &[File] = folder! { "ocpp1.6":
+    "Authorize"
+    "AuthorizeResponse"
+    "BootNotification"
+    "BootNotificationResponse"
+    "CancelReservation"
+    "CancelReservationResponse"
+    "CertificateSigned"
+    "CertificateSignedResponse"
+    "ChangeAvailability"
+    "ChangeAvailabilityResponse"
+    "ChangeConfiguration"
+    "ChangeConfigurationResponse"
+    "ClearCache"
+    "ClearCacheResponse"
+    "ClearChargingProfile"
+    "ClearChargingProfileResponse"
+    "DataTransfer"
+    "DataTransferResponse"
+    "DeleteCertificate"
+    "DeleteCertificateResponse"
+    "DiagnosticsStatusNotification"
+    "DiagnosticsStatusNotificationResponse"
+    "ExtendedTriggerMessage"
+    "ExtendedTriggerMessageResponse"
+    "FirmwareStatusNotification"
+    "FirmwareStatusNotificationResponse"
+    "GetCompositeSchedule"
+    "GetCompositeScheduleResponse"
+    "GetConfiguration"
+    "GetConfigurationResponse"
+    "GetDiagnostics"
+    "GetDiagnosticsResponse"
+    "GetInstalledCertificateIds"
+    "GetInstalledCertificateIdsResponse"
+    "GetLocalListVersion"
+    "GetLocalListVersionResponse"
+    "GetLog"
+    "GetLogResponse"
+    "Heartbeat"
+    "HeartbeatResponse"
+    "InstallCertificate"
+    "InstallCertificateResponse"
+    "LogStatusNotification"
+    "LogStatusNotificationResponse"
+    "MeterValues"
+    "MeterValuesResponse"
+    "RemoteStartTransaction"
+    "RemoteStartTransactionResponse"
+    "RemoteStopTransaction"
+    "RemoteStopTransactionResponse"
+    "ReserveNow"
+    "ReserveNowResponse"
+    "Reset"
+    "ResetResponse"
+    "SecurityEventNotification"
+    "SecurityEventNotificationResponse"
+    "SendLocalList"
+    "SendLocalListResponse"
+    "SetChargingProfile"
+    "SetChargingProfileResponse"
+    "SignCertificate"
+    "SignCertificateResponse"
+    "SignedFirmwareStatusNotification"
+    "SignedFirmwareStatusNotificationResponse"
+    "SignedUpdateFirmware"
+    "SignedUpdateFirmwareResponse"
+    "StartTransaction"
+    "StartTransactionResponse"
+    "StatusNotification"
+    "StatusNotificationResponse"
+    "StopTransaction"
+    "StopTransactionResponse"
+    "TriggerMessage"
+    "TriggerMessageResponse"
+    "UnlockConnector"
+    "UnlockConnectorResponse"
+    "UpdateFirmware"
+    "UpdateFirmwareResponse"
+    "index"
+    "types"
+};
+
+#[cfg(test)]
+mod tests {
+    use super::OCPP_1_6;
+
+    #[test]
+    fn every_file_of_the_folder_is_carried() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/ocpp1.6");
+        let mut found: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        found.sort();
+        let carried: Vec<&str> = OCPP_1_6.iter().map(|file| file.name).collect();
+        assert_eq!(found, carried);
+    }
+}

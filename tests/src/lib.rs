@@ -1,0 +1,6 @@
+//! Tests that cross crates live in `tests/`; this library holds what they share.
+
+/// A thing-model device, generated from a thing model of ten lines.
+pub mod charger {
+    onwire::include_protocol!("charger");
+}

@@ -1,0 +1,43 @@
+//! `cargo xtask bench`: the benchmarks, which are a workspace of their own because their dependencies are heavy,
+//! and the time a user waits for a first build.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::system::run as run_command;
+use crate::workspace::Workspace;
+
+/// Runs `cargo bench` in `tests/benches`; `args` may hold a `--` of their own and arguments for the harness after it.
+pub(crate) fn run(workspace: &Workspace, args: &[OsString]) -> Result<()> {
+    let mut command = workspace.cargo(["bench", "--manifest-path", "tests/benches/Cargo.toml"]);
+    run_command(command.args(args).env("CARGO_TARGET_DIR", workspace.target_dir("benches")?))
+}
+
+/// Prints how long a release build of the minimal central system takes with no earlier build to start from.
+pub(crate) fn clean_build(workspace: &Workspace) -> Result<()> {
+    let target_dir = workspace.target_dir("clean-build")?;
+    // Downloads are no part of what is measured.
+    run_command(&mut workspace.cargo(["fetch", "--locked"]))?;
+    remove(&target_dir)?;
+    let mut command =
+        workspace.cargo(["build", "--release", "--locked", "-p", "onwire-tests", "--example", "central_system"]);
+    command.env("CARGO_TARGET_DIR", &target_dir);
+    let start = Instant::now();
+    let result = run_command(&mut command);
+    let took = start.elapsed();
+    remove(&target_dir)?;
+    result?;
+    println!("onwire: clean release build of central_system: {:.1} seconds", took.as_secs_f64());
+    Ok(())
+}
+
+fn remove(dir: &Path) -> Result<()> {
+    if dir.exists() {
+        fs::remove_dir_all(dir).with_context(|| format!("removing {}", dir.display()))?;
+    }
+    Ok(())
+}

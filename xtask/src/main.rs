@@ -1,0 +1,100 @@
+//! The workspace's task runner, started as `cargo xtask`.
+//!
+//! Everything continuous integration checks is a stage of `cargo xtask test`, so that a contributor can run exactly
+//! the same checks before pushing. This file holds the command line only; each task lives in a module of its own.
+
+mod bench;
+mod msrv;
+mod no_std;
+mod peers;
+mod runner;
+mod stages;
+mod system;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Tasks of the onwire workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run everything continuous integration checks, stage by stage
+    Test(TestArgs),
+    /// Install the programs the interop tests talk to, under target/peers
+    Peers,
+    /// Run the benchmarks of tests/benches, or time a clean build
+    Bench(BenchArgs),
+}
+
+#[derive(Args)]
+struct TestArgs {
+    /// Run only this stage (may be repeated)
+    #[arg(long = "stage", value_name = "NAME", value_parser = PossibleValuesParser::new(stages::names()))]
+    stages: Vec<String>,
+    /// Run the remaining stages after one has failed
+    #[arg(long)]
+    keep_going: bool,
+    /// List the stages and stop
+    #[arg(long)]
+    list: bool,
+}
+
+#[derive(Args)]
+struct BenchArgs {
+    /// Time a release build of the minimal central system from nothing instead
+    #[arg(long, conflicts_with = "args")]
+    clean_build: bool,
+    /// Passed on to `cargo bench`
+    #[arg(last = true)]
+    args: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    match dispatch(Cli::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("onwire: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Test(args) if args.list => {
+            stages::list();
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Test(args) => {
+            let workspace = Workspace::find()?;
+            Ok(runner::run(&stages::select(&args.stages), &workspace, args.keep_going))
+        }
+        Task::Peers => {
+            let python = peers::set_up(&Workspace::find()?)?;
+            println!("onwire: the peers run with {}", python.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Bench(args) => {
+            let workspace = Workspace::find()?;
+            if args.clean_build {
+                bench::clean_build(&workspace)?;
+            } else {
+                bench::run(&workspace, &args.args)?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The stages of `cargo xtask test`: the one list of what continuous integration checks, and the stages that are
+//! plain cargo invocations. Those that need more have their own modules.
+
+use anyhow::Result;
+
+use crate::system::run;
+use crate::workspace::Workspace;
+use crate::{msrv, no_std, peers};
+
+/// Everything `onwire` has on tokio, for builds of the whole workspace. Not `--all-features`, which would also turn
+/// on `onwire-tests/interop` and with it tests that need the peers.
+pub(crate) const NET_FEATURES: &str = "onwire/client,onwire/server";
+
+/// One named check.
+pub(crate) struct Stage {
+    /// What `--stage` takes.
+    pub(crate) name: &'static str,
+    /// One line for `--list` and for the log.
+    pub(crate) about: &'static str,
+    /// The check itself.
+    pub(crate) run: fn(&Workspace) -> Result<()>,
+}
+
+/// In the order they run: what is quick to fail and quick to fix comes first.
+const STAGES: &[Stage] = &[
+    Stage { name: "fmt", about: "all code is formatted by rustfmt", run: fmt },
+    Stage { name: "clippy", about: "no warnings from rustc or clippy, with all features", run: clippy },
+    Stage { name: "features", about: "onwire compiles with each supported set of features", run: features },
+    Stage { name: "test", about: "unit tests, integration tests and doc tests", run: test },
+    Stage { name: "doc", about: "the documentation builds without warnings", run: doc },
+    Stage { name: "msrv", about: "the published crates compile with the rust-version they declare", run: msrv::check },
+    Stage { name: "package", about: "the published crates build from what would be uploaded", run: package },
+    Stage { name: "no-std", about: "the core builds for microcontrollers", run: no_std::check },
+    Stage { name: "interop", about: "onwire talks to independent implementations", run: interop },
+];
+
+/// The names, for the command line.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    STAGES.iter().map(|stage| stage.name)
+}
+
+/// The named stages, each once and in the order of the list; all if none is named.
+pub(crate) fn select(names: &[String]) -> Vec<&'static Stage> {
+    STAGES.iter().filter(|stage| names.is_empty() || names.iter().any(|name| name == stage.name)).collect()
+}
+
+/// Prints one line for each stage.
+pub(crate) fn list() {
+    for stage in STAGES {
+        println!("{:<10}{}", stage.name, stage.about);
+    }
+}
+
+fn fmt(workspace: &Workspace) -> Result<()> {
+    run(&mut workspace.cargo(["fmt", "--all", "--check"]))
+}
+
+fn clippy(workspace: &Workspace) -> Result<()> {
+    let args = ["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"];
+    run(&mut workspace.cargo(args))
+}
+
+fn features(workspace: &Workspace) -> Result<()> {
+    const SETS: [&[&str]; 5] = [
+        &["--no-default-features"],
+        &["--no-default-features", "--features", "ocpp16"],
+        &["--no-default-features", "--features", "std,ocpp16"],
+        &["--features", "client"],
+        &["--features", "server"],
+    ];
+    // One package at a time: in a build of the whole workspace other members would turn features on.
+    SETS.iter().try_for_each(|set| run(workspace.cargo(["check", "--locked", "-p", "onwire"]).args(*set)))
+}
+
+fn test(workspace: &Workspace) -> Result<()> {
+    run(&mut workspace.cargo(["test", "--workspace", "--locked", "--features", NET_FEATURES]))
+}
+
+fn doc(workspace: &Workspace) -> Result<()> {
+    let mut command = workspace.cargo(["doc", "--workspace", "--no-deps", "--locked", "--features", NET_FEATURES]);
+    run(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn package(workspace: &Workspace) -> Result<()> {
+    let mut command = workspace.cargo(["package", "--locked", "--allow-dirty"]);
+    // Named together, the crates are packaged in order of dependency and verified against each other's packages, so
+    // this works before any of them is on crates.io.
+    for name in workspace.published()? {
+        command.args(["-p", &name]);
+    }
+    run(&mut command)
+}
+
+fn interop(workspace: &Workspace) -> Result<()> {
+    let python = peers::set_up(workspace)?;
+    let mut command = workspace.cargo(["test", "-p", "onwire-tests", "--locked", "--features", "interop"]);
+    run(command.env("ONWIRE_PEERS_PYTHON", python))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{names, select};
+
+    fn selected(wanted: &[&str]) -> Vec<&'static str> {
+        let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+        select(&wanted).iter().map(|stage| stage.name).collect()
+    }
+
+    #[test]
+    fn stages_run_once_and_in_order() {
+        assert_eq!(selected(&["doc", "fmt", "doc"]), ["fmt", "doc"]);
+    }
+
+    #[test]
+    fn no_name_selects_all() {
+        assert_eq!(selected(&[]), names().collect::<Vec<_>>());
+    }
+}
