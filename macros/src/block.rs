@@ -165,7 +165,16 @@ fn handler(method: &mut ImplItemFn, mistakes: &mut Mistakes) -> Option<(When, Ha
         })
         .collect();
     let output = match &signature.output {
-        ReturnType::Type(_, ty) => ty.span(),
+        ReturnType::Type(_, ty) => {
+            let nothing = matches!(&**ty, Type::Tuple(tuple) if tuple.elems.is_empty());
+            if when == When::After && !nothing {
+                mistakes.add(
+                    ty.span(),
+                    format!("an `#[after]` handler returns nothing, as the answer is on its way; expected {expected}"),
+                );
+            }
+            ty.span()
+        }
         ReturnType::Default => {
             if when == When::On {
                 mistakes.add(

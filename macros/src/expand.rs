@@ -170,11 +170,19 @@ fn bodies(args: &Args, block: &Block, flavour: Flavour) -> Bodies {
         let (alias, pattern) = (alias(handler), pattern(krate, handler));
         let span = handler.action.span();
         let check = quote_spanned!(span=> #krate::__private::assert_received_by::<#alias, __Role>(););
-        let call = call(krate, handler, &quote!(#krate::On<#alias>));
+        let kind = quote!(#krate::On<#alias>);
+        let call = call(krate, handler, &kind);
+        let judged = handler
+            .parameters
+            .iter()
+            .map(|ty| quote_spanned!(ty.span()=> <#ty as #krate::FromCall<'_, #kind>>::READS_PAYLOAD));
         let reply = quote_spanned!(handler.output=> #krate::IntoReply::<#alias>::into_reply(reply, &cx));
         quote! {
             #pattern => {
                 #check
+                if !(false #(|| #judged)*) {
+                    cx.request::<<#alias as #krate::Action>::Request>()?;
+                }
                 let reply = #call;
                 #reply
             }
@@ -265,9 +273,13 @@ mod tests {
         prettyplease::unparse(&syn::parse2(handlers(args, item)).unwrap())
     }
 
+    fn snapshot(name: &str, text: &str) {
+        insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(name, text) });
+    }
+
     #[test]
     fn a_block_becomes_one_match() {
-        insta::assert_snapshot!(expand(
+        let text = expand(
             quote!(ocpp::v16, role = CentralSystem),
             quote! {
                 impl Csms {
@@ -283,12 +295,13 @@ mod tests {
                     fn helper(&self) {}
                 }
             },
-        ));
+        );
+        snapshot("handlers", &text);
     }
 
     #[test]
     fn the_rest_goes_where_it_is_sent_and_local_handlers_need_not_be_send() {
-        insta::assert_snapshot!(expand(
+        let text = expand(
             quote!(crate::till, role = Till, rest = self.inner, local),
             quote! {
                 impl<H: Hardware> Till<H> {
@@ -300,7 +313,8 @@ mod tests {
                     fn refunded(&self) {}
                 }
             },
-        ));
+        );
+        snapshot("rest_and_local", &text);
     }
 
     #[test]

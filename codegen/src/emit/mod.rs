@@ -100,6 +100,8 @@ fn action_items(protocol: &Protocol, action: &Action) -> TokenStream {
         #(#receivers)*
 
         impl<'c> ::onwire::FromCall<'c, ::onwire::On<#name>> for #request {
+            const READS_PAYLOAD: bool = true;
+
             fn from_call(cx: &::onwire::Cx<'c>) -> ::core::result::Result<Self, ::onwire::CallError> {
                 cx.request()
             }

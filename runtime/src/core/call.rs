@@ -85,6 +85,10 @@ pub struct After<A>(PhantomData<A>);
     note = "a handler may take the request of its action, `&Peer`, `CallId<'_>`, `RawPayload<'_>` and `Cx<'_>`; an `#[after]` handler also the response"
 )]
 pub trait FromCall<'c, K>: Sized {
+    /// Whether it judges the payload. If no parameter of an `#[on]` handler does, the payload is decoded all the same,
+    /// so that a broken request is refused whether or not anybody looks at it.
+    const READS_PAYLOAD: bool = false;
+
     /// Takes what it needs from the call.
     ///
     /// # Errors
@@ -105,6 +109,8 @@ impl<'c, K> FromCall<'c, K> for CallId<'c> {
 }
 
 impl<'c, K> FromCall<'c, K> for RawPayload<'c> {
+    const READS_PAYLOAD: bool = true;
+
     fn from_call(cx: &Cx<'c>) -> Result<Self, CallError> {
         Ok(cx.payload())
     }

@@ -35,8 +35,8 @@ pub trait Router {
 
 /// A [`Router`] that may be shared between threads: what a server needs.
 #[diagnostic::on_unimplemented(
-    message = "the handlers of `{Self}` cannot be run on several threads",
-    note = "a server needs handlers whose futures are `Send`: `#[onwire::handlers(..)]` without `local`, on a type that is `Send + Sync`"
+    message = "`{Self}` has no handlers that a server can run",
+    note = "write `#[onwire::handlers(protocol, role = Role)]` above its `impl` block, without `local`: a server needs futures that are `Send`, and a type that is `Send + Sync`"
 )]
 pub trait SendRouter: Router + Send + Sync {
     /// [`Router::on`], and `Send`.

@@ -1,0 +1,16 @@
+#![allow(unused)]
+
+use onwire::Peer;
+use onwire::ocpp::v16::*;
+
+struct Csms;
+
+#[onwire::handlers(ocpp::v16, role = CentralSystem)]
+impl Csms {
+    #[on(BootNotification)]
+    async fn boot(&self, req: BootNotificationRequest) -> HeartbeatResponse {
+        unreachable!()
+    }
+}
+
+fn main() {}
