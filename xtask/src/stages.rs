@@ -93,8 +93,11 @@ fn package(workspace: &Workspace) -> Result<()> {
 
 fn interop(workspace: &Workspace) -> Result<()> {
     let python = peers::set_up(workspace)?;
-    let mut command = workspace.cargo(["test", "-p", "onwire-tests", "--locked", "--features", "interop"]);
-    run(command.env("ONWIRE_PEERS_PYTHON", python))
+    // The programs of `examples/` that the tests start; a test cannot name another package's program.
+    run(&mut workspace.cargo(["build", "-p", "csms", "-p", "charge-point", "--locked"]))?;
+    let test = ["test", "-p", "onwire-tests", "--locked", "--features", "interop", "--test", "interop"];
+    let mut command = workspace.cargo(test);
+    run(command.env("ONWIRE_PEERS_PYTHON", python).env("ONWIRE_PROGRAMS", workspace.target_dir("debug")?))
 }
 
 #[cfg(test)]
