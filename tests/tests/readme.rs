@@ -1,0 +1,19 @@
+//! The README shows programs that compile.
+
+use std::path::Path;
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+#[test]
+fn the_readme_s_programs_are_the_examples() {
+    let readme = read("../README.md");
+    for example in ["central_system", "charge_point"] {
+        let code = read(&format!("examples/{example}.rs"));
+        // Without the line that says how to run it from here.
+        let (_, program) = code.split_once('\n').unwrap();
+        assert!(readme.contains(&format!("```rust\n{program}```")), "the README's {example} differs from the example");
+        assert!(program.lines().count() <= 36, "{example} has grown");
+    }
+}
