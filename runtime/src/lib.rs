@@ -45,6 +45,7 @@
 
 extern crate alloc;
 // Generated code and macros say `::onwire`, here as in any other crate.
+#[allow(unused_extern_crates, reason = "without a protocol nothing says so")]
 extern crate self as onwire;
 
 mod core;
@@ -109,7 +110,6 @@ pub mod __private {
     pub use crate::core::action::assert_received_by;
     pub use crate::core::call::reply;
     pub use crate::core::router::rest_of;
-    pub use alloc::string::String;
     pub use alloc::vec::Vec;
     #[cfg(feature = "serde")]
     pub use serde;

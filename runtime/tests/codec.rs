@@ -1,5 +1,13 @@
 //! Decoding, liberal and strict, and encoding of generated OCPP 1.6 types.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that panics has failed"
+)]
+
 use onwire::ErrorCode;
 use onwire::codec::{Message, Quirk, Quirks, decode, encode};
 use onwire::ocpp::v16::*;

@@ -1,5 +1,13 @@
 //! Two sessions against each other in memory, in simulated time.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that panics has failed"
+)]
+
 use std::time::Duration;
 
 use onwire::ocpp::v16::{self, *};

@@ -13,7 +13,7 @@ pub(super) fn rust_type(shape: &Shape) -> TokenStream {
             let name = ident(name);
             quote!(#name)
         }
-        Shape::Text { max: None, .. } => quote!(::onwire::__private::String),
+        Shape::Text { max: None, .. } => quote!(::onwire::types::Text),
         Shape::Text { max: Some(max), ignores_case } => {
             let max = Literal::usize_unsuffixed(*max);
             if *ignores_case { quote!(::onwire::types::CiString<#max>) } else { quote!(::onwire::types::Text<#max>) }
@@ -50,7 +50,6 @@ pub(super) fn resolved<'p>(protocol: &'p Protocol, shape: &'p Shape) -> &'p Shap
 pub(super) fn decode(protocol: &Protocol, shape: &Shape) -> TokenStream {
     match resolved(protocol, shape) {
         Shape::Named(_) => quote!(::onwire::codec::Message::decode(d)),
-        Shape::Text { max: None, .. } => quote!(d.string()),
         Shape::Text { ignores_case: false, .. } => quote!(d.text()),
         Shape::Text { ignores_case: true, .. } => quote!(d.ci_string()),
         Shape::Integer { min: None, max: None } => quote!(d.integer()),
@@ -79,7 +78,6 @@ pub(super) fn decode(protocol: &Protocol, shape: &Shape) -> TokenStream {
 fn decode_item(protocol: &Protocol, shape: &Shape) -> TokenStream {
     let method = match resolved(protocol, shape) {
         Shape::Named(_) => return quote!(::onwire::codec::Message::decode),
-        Shape::Text { max: None, .. } => quote!(string),
         Shape::Text { ignores_case: false, .. } => quote!(text),
         Shape::Text { ignores_case: true, .. } => quote!(ci_string),
         Shape::Integer { min: None, max: None } => quote!(integer),
@@ -120,7 +118,6 @@ pub(super) fn encode(protocol: &Protocol, shape: &Shape, place: &Place) -> Token
     let Place { reference: value, copied } = place;
     match resolved(protocol, shape) {
         Shape::Named(_) => quote!(e.message(#value)?;),
-        Shape::Text { max: None, .. } => quote!(e.string(#value);),
         Shape::Text { ignores_case: false, .. } => quote!(e.text(#value)?;),
         Shape::Text { ignores_case: true, .. } => quote!(e.ci_string(#value)?;),
         Shape::Integer { min: None, max: None } => quote!(e.integer(#copied);),

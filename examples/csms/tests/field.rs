@@ -1,5 +1,7 @@
 //! What real charge points send, against the program: all of it is answered with a CALLRESULT.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
+
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -23,7 +25,12 @@ struct Csms {
 impl Csms {
     async fn start() -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_csms"));
-        command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "error").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        command
+            .args(["--listen", "127.0.0.1:0"])
+            .env("RUST_LOG", "error")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();

@@ -26,7 +26,7 @@ macro_rules! bounded_text {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Default)]
-        pub struct $name<const N: usize>(CompactString);
+        pub struct $name<const N: usize = { usize::MAX }>(CompactString);
 
         impl<const N: usize> $name<N> {
             /// The largest number of characters that may be sent.
@@ -138,7 +138,7 @@ macro_rules! bounded_text {
 }
 
 bounded_text! {
-    /// Text of at most `N` characters, compared exactly.
+    /// Text of at most `N` characters, compared exactly; without a bound, `Text` alone.
     ///
     /// ```
     /// use onwire::types::Text;

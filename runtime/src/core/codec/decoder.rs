@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::encoder::decimal_fault;
-use super::fault::{Fault, Reject};
+use super::fault::{Fault, Found, Reject};
 use super::quirk::{Quirk, Quirks};
 use super::scan::plain_prefix;
 use crate::core::date_time::Form;
@@ -53,12 +53,13 @@ pub struct Decoder<'a> {
     at: usize,
     allowed: Quirks,
     noticed: Quirks,
+    found: Found,
 }
 
 impl<'a> Decoder<'a> {
     /// A decoder at the start of `text` that lets the quirks in `allowed` through.
     pub fn new(text: &'a str, allowed: Quirks) -> Self {
-        Self { text, at: 0, allowed, noticed: Quirks::NONE }
+        Self { text, at: 0, allowed, noticed: Quirks::NONE, found: Found::UNSAID }
     }
 
     /// The quirks that were met so far.
@@ -67,7 +68,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Where the decoder stands, in bytes.
-    pub(crate) fn offset(&self) -> usize {
+    pub fn offset(&self) -> usize {
         self.at
     }
 
@@ -105,11 +106,19 @@ impl<'a> Decoder<'a> {
         found
     }
 
-    fn reject(&self, offset: usize, fault: Fault) -> Reject {
-        Reject { fault, offset }
+    /// Says why the value that starts at `offset` is refused.
+    #[cold]
+    pub fn reject(&mut self, offset: usize, fault: Fault) -> Reject {
+        self.found = Found { fault, offset };
+        Reject(())
     }
 
-    fn syntax(&self, what: &'static str) -> Reject {
+    pub(super) fn found(&self) -> Found {
+        self.found
+    }
+
+    #[cold]
+    fn syntax(&mut self, what: &'static str) -> Reject {
         self.reject(self.at, Fault::Syntax(what))
     }
 
@@ -167,13 +176,12 @@ impl<'a> Decoder<'a> {
             }
             object.empty = false;
             let key_at = self.at;
-            let key = self.key()?;
-            let Some(index) = object.index_of(&key) else {
-                if !object.fields.open {
-                    self.quirk(Quirk::UnknownProperty, key_at, Fault::UnknownProperty)?;
-                }
-                self.skip()?;
-                continue;
+            let index = match self.expected_key(object) {
+                Some(index) => index,
+                None => match self.other_key(object)? {
+                    Some(index) => index,
+                    None => continue,
+                },
             };
             let bit = 1u64 << index;
             if object.seen & bit != 0 {
@@ -201,7 +209,42 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn end_object(&self, object: &Object) -> Result<(), Reject> {
+    /// The common case: one of the next keys in the schema's order, written without escapes or white space.
+    #[inline]
+    fn expected_key(&mut self, object: &Object) -> Option<usize> {
+        let (quote, rest) = self.text.as_bytes().get(self.at..)?.split_first()?;
+        if *quote != b'"' {
+            return None;
+        }
+        let expected = object.fields.names.get(object.expected..)?;
+        for (index, name) in expected.iter().enumerate() {
+            // Most names differ in their first byte, which spares the comparison of the rest.
+            if rest.first() == name.as_bytes().first()
+                && let Some([b'"', b':', ..]) = rest.strip_prefix(name.as_bytes())
+            {
+                self.at += name.len() + 3;
+                return Some(object.expected + index);
+            }
+        }
+        None
+    }
+
+    /// A key out of the schema's order; the value of an unknown one is skipped, and `None` returned.
+    #[cold]
+    fn other_key(&mut self, object: &Object) -> Result<Option<usize>, Reject> {
+        let key_at = self.at;
+        let key = self.key()?;
+        let index = object.fields.names.iter().position(|name| *name == key);
+        if index.is_none() {
+            if !object.fields.open {
+                self.quirk(Quirk::UnknownProperty, key_at, Fault::UnknownProperty)?;
+            }
+            self.skip()?;
+        }
+        Ok(index)
+    }
+
+    fn end_object(&mut self, object: &Object) -> Result<(), Reject> {
         let missing = object.fields.required & !object.seen;
         if missing == 0 {
             return Ok(());
@@ -214,8 +257,11 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// [`Fault::Missing`].
-    pub fn require<T>(&self, value: Option<T>) -> Result<T, Reject> {
-        value.ok_or_else(|| self.reject(self.at, Fault::Syntax("incomplete object")))
+    pub fn require<T>(&mut self, value: Option<T>) -> Result<T, Reject> {
+        match value {
+            Some(value) => Ok(value),
+            None => Err(self.syntax("an incomplete object")),
+        }
     }
 
     /// A key and its colon.
@@ -270,19 +316,18 @@ impl<'a> Decoder<'a> {
 
     // ---- text
 
-    /// Text without a limit.
-    ///
-    /// # Errors
-    /// [`Fault::WrongType`].
-    pub fn string(&mut self) -> Result<String, Reject> {
-        self.text_value().map(|(_, text)| text.into_owned())
-    }
-
     /// Text of at most `N` characters.
     ///
     /// # Errors
     /// [`Fault::WrongType`], [`Fault::TooLong`].
     pub fn text<const N: usize>(&mut self) -> Result<Text<N>, Reject> {
+        let offset = self.at;
+        if let Some(plain) = self.plain()
+            && plain.len() <= N
+        {
+            return Ok(Text::from(plain));
+        }
+        self.at = offset;
         let (offset, text) = self.text_value()?;
         let text = Text::from(text.as_ref());
         if text.over_long().is_some() {
@@ -296,6 +341,13 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// [`Fault::WrongType`], [`Fault::TooLong`].
     pub fn ci_string<const N: usize>(&mut self) -> Result<CiString<N>, Reject> {
+        let offset = self.at;
+        if let Some(plain) = self.plain()
+            && plain.len() <= N
+        {
+            return Ok(CiString::from(plain));
+        }
+        self.at = offset;
         let (offset, text) = self.text_value()?;
         let text = CiString::from(text.as_ref());
         if text.over_long().is_some() {
@@ -316,6 +368,23 @@ impl<'a> Decoder<'a> {
             }
             _ => Err(self.wrong_type("a string")),
         }
+    }
+
+    /// The common case: a string without escapes, right here. The decoder stays where it is otherwise.
+    #[inline]
+    fn plain(&mut self) -> Option<&'a str> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        if *rest.first()? != b'"' {
+            return None;
+        }
+        let length = plain_prefix(rest.get(1..)?);
+        if *rest.get(1 + length)? != b'"' {
+            return None;
+        }
+        let start = self.at + 1;
+        let plain = self.text.get(start..start + length)?;
+        self.at = start + length + 1;
+        Some(plain)
     }
 
     /// A string; the decoder stands on its opening quote.
@@ -382,15 +451,20 @@ impl<'a> Decoder<'a> {
             }
             other => other,
         };
-        char::from_u32(code).ok_or_else(|| self.syntax("half of a surrogate pair"))
+        match char::from_u32(code) {
+            Some(character) => Ok(character),
+            None => Err(self.syntax("half of a surrogate pair")),
+        }
     }
 
     fn hex4(&mut self) -> Result<u32, Reject> {
         let digits = self.text.as_bytes().get(self.at..self.at + 4).unwrap_or(&[]);
         let mut value = 0;
         for digit in digits {
-            let digit = char::from(*digit).to_digit(16).ok_or_else(|| self.syntax("an unknown escape"))?;
-            value = value << 4 | digit;
+            match char::from(*digit).to_digit(16) {
+                Some(digit) => value = value << 4 | digit,
+                None => return Err(self.syntax("an unknown escape")),
+            }
         }
         if digits.len() < 4 {
             return Err(self.syntax("an unknown escape"));
@@ -404,6 +478,11 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// [`Fault::WrongType`], [`Fault::UnrecognizedValue`].
     pub fn enumeration<T: Enumeration>(&mut self) -> Result<T, Reject> {
+        let offset = self.at;
+        if let Some(known) = self.plain().and_then(T::from_wire) {
+            return Ok(known);
+        }
+        self.at = offset;
         self.peek();
         let offset = self.at;
         if self.byte() != Some(b'"') {
@@ -491,7 +570,7 @@ impl<'a> Decoder<'a> {
             },
             Some(b'"') if self.allowed.contains(Quirk::TextForNumber) => {
                 let text = self.quoted()?;
-                let number = text.parse().map_err(|_| self.reject(offset, Fault::WrongType { expected }))?;
+                let Ok(number) = text.parse() else { return Err(self.reject(offset, Fault::WrongType { expected })) };
                 self.noticed = self.noticed.with(Quirk::TextForNumber);
                 Ok((offset, Some(number)))
             }
@@ -508,7 +587,7 @@ impl<'a> Decoder<'a> {
             return Ok(value);
         }
         let (offset, number) = self.number("an integer")?;
-        let number = number.ok_or_else(|| self.reject(offset, Fault::OutOfRange))?;
+        let Some(number) = number else { return Err(self.reject(offset, Fault::OutOfRange)) };
         let written = self.text.get(offset..self.at).unwrap_or("");
         if written.contains(['.', 'e', 'E']) {
             let whole = number.is_multiple_of(Decimal::from(1));
@@ -566,7 +645,7 @@ impl<'a> Decoder<'a> {
         max: Option<Decimal>,
     ) -> Result<Decimal, Reject> {
         let (offset, number) = self.number("a number")?;
-        let value = number.ok_or_else(|| self.reject(offset, Fault::OutOfRange))?;
+        let Some(value) = number else { return Err(self.reject(offset, Fault::OutOfRange)) };
         match decimal_fault(value, step, min, max) {
             Some(fault @ Fault::NotAMultiple { .. }) => self.quirk(Quirk::NotAMultiple, offset, fault)?,
             Some(fault) => return Err(self.reject(offset, fault)),
@@ -676,14 +755,5 @@ impl<'a> Decoder<'a> {
                 (objects, depth) = (objects >> 1, depth - 1);
             }
         }
-    }
-}
-
-impl Object {
-    #[inline]
-    fn index_of(&self, key: &str) -> Option<usize> {
-        let (before, after) = self.fields.names.split_at_checked(self.expected).unwrap_or((self.fields.names, &[]));
-        let find = |names: &[&str]| names.iter().position(|name| *name == key);
-        find(after).map(|index| index + self.expected).or_else(|| find(before))
     }
 }

@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use super::Message;
-use super::fault::{Fault, Reject};
+use super::fault::{Fault, Found, Reject};
 use super::scan::plain_prefix;
 use crate::types::{CiString, DateTime, Decimal, RawJson, Text};
 
@@ -14,12 +14,13 @@ use crate::types::{CiString, DateTime, Decimal, RawJson, Text};
 pub struct Encoder<'a> {
     out: &'a mut String,
     spellings: &'static [(&'static str, &'static str)],
+    found: Found,
 }
 
 impl<'a> Encoder<'a> {
     /// An encoder that appends to `out`.
     pub fn new(out: &'a mut String) -> Self {
-        Self { out, spellings: &[] }
+        Self { out, spellings: &[], found: Found::UNSAID }
     }
 
     /// From here on, writes the first value of each pair as the second: one enumeration, spelled differently by the
@@ -28,8 +29,15 @@ impl<'a> Encoder<'a> {
         self.spellings = spellings;
     }
 
-    fn fault(&self, fault: Fault) -> Reject {
-        Reject { fault, offset: self.out.len() }
+    /// Says why the value that comes next may not be written.
+    #[cold]
+    pub fn reject(&mut self, fault: Fault) -> Reject {
+        self.found = Found { fault, offset: self.out.len() };
+        Reject(())
+    }
+
+    pub(super) fn found(&self) -> Found {
+        self.found
     }
 
     /// `{`
@@ -73,7 +81,7 @@ impl<'a> Encoder<'a> {
     /// [`Fault::TooLong`].
     pub fn text<const N: usize>(&mut self, text: &Text<N>) -> Result<(), Reject> {
         if text.over_long().is_some() {
-            return Err(self.fault(Fault::TooLong { max: N }));
+            return Err(self.reject(Fault::TooLong { max: N }));
         }
         self.string(text);
         Ok(())
@@ -85,7 +93,7 @@ impl<'a> Encoder<'a> {
     /// [`Fault::TooLong`].
     pub fn ci_string<const N: usize>(&mut self, text: &CiString<N>) -> Result<(), Reject> {
         if text.over_long().is_some() {
-            return Err(self.fault(Fault::TooLong { max: N }));
+            return Err(self.reject(Fault::TooLong { max: N }));
         }
         self.string(text);
         Ok(())
@@ -96,7 +104,7 @@ impl<'a> Encoder<'a> {
     /// # Errors
     /// [`Fault::UnrecognizedValue`] for `None`.
     pub fn enumeration(&mut self, value: Option<&'static str>) -> Result<(), Reject> {
-        let value = value.ok_or_else(|| self.fault(Fault::UnrecognizedValue))?;
+        let Some(value) = value else { return Err(self.reject(Fault::UnrecognizedValue)) };
         let value = self.spellings.iter().find(|(from, _)| *from == value).map_or(value, |(_, to)| to);
         self.plain(value);
         Ok(())
@@ -107,7 +115,8 @@ impl<'a> Encoder<'a> {
     /// # Errors
     /// [`Fault::UnrecognizedValue`] for `None`.
     pub fn numbered(&mut self, value: Option<&'static str>) -> Result<(), Reject> {
-        self.out.push_str(value.ok_or_else(|| self.fault(Fault::UnrecognizedValue))?);
+        let Some(value) = value else { return Err(self.reject(Fault::UnrecognizedValue)) };
+        self.out.push_str(value);
         Ok(())
     }
 
@@ -132,7 +141,7 @@ impl<'a> Encoder<'a> {
     /// [`Fault::OutOfRange`].
     pub fn integer_in(&mut self, value: i64, min: i64, max: i64) -> Result<(), Reject> {
         if value < min || value > max {
-            return Err(self.fault(Fault::OutOfRange));
+            return Err(self.reject(Fault::OutOfRange));
         }
         self.integer(value);
         Ok(())
@@ -163,7 +172,7 @@ impl<'a> Encoder<'a> {
         max: Option<Decimal>,
     ) -> Result<(), Reject> {
         match decimal_fault(value, step, min, max) {
-            Some(fault) => Err(self.fault(fault)),
+            Some(fault) => Err(self.reject(fault)),
             None => Ok(()),
         }
     }
@@ -207,10 +216,10 @@ impl<'a> Encoder<'a> {
         mut write: impl FnMut(&mut Self, &T) -> Result<(), Reject>,
     ) -> Result<(), Reject> {
         if items.len() < min {
-            return Err(self.fault(Fault::TooFewItems { min }));
+            return Err(self.reject(Fault::TooFewItems { min }));
         }
         if items.len() > max {
-            return Err(self.fault(Fault::TooManyItems { max }));
+            return Err(self.reject(Fault::TooManyItems { max }));
         }
         self.out.push('[');
         for (index, item) in items.iter().enumerate() {

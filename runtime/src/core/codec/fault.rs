@@ -67,13 +67,22 @@ pub enum Fault {
     },
 }
 
-/// A fault and the byte offset where it was noticed: what the codec's inner functions hand up.
+/// The codec's inner functions have met a fault; the decoder or encoder remembers which, and where.
+///
+/// It has no size, so that the good path moves nothing around for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reject {
-    /// What is wrong.
-    pub fault: Fault,
-    /// Where the offending value starts, in bytes.
-    pub offset: usize,
+pub struct Reject(pub(super) ());
+
+/// A fault and the byte offset where it was noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) fault: Fault,
+    pub(super) offset: usize,
+}
+
+impl Found {
+    /// What is reported if a hand-written [`Message`](super::Message) rejects without saying why.
+    pub(super) const UNSAID: Self = Self { fault: Fault::Syntax("rejected"), offset: 0 };
 }
 
 /// A document that was refused.

@@ -13,6 +13,9 @@ mod scan;
 
 use alloc::string::String;
 
+use fault::Found;
+use pointer::pointer_at;
+
 pub use decoder::{Decoder, Enumeration, Fields, Object};
 pub use encoder::Encoder;
 pub(crate) use encoder::write_escaped;
@@ -56,9 +59,13 @@ pub(crate) fn decode_with<T>(
     read: impl FnOnce(&mut Decoder<'_>) -> Result<T, Reject>,
 ) -> Result<T, DecodeError> {
     let mut decoder = Decoder::new(text, allowed);
-    read(&mut decoder)
-        .and_then(|value| decoder.finish().map(|()| value))
-        .map_err(|reject| DecodeError { fault: reject.fault, pointer: pointer::pointer_at(text, reject) })
+    match read(&mut decoder).and_then(|value| decoder.finish().map(|()| value)) {
+        Ok(value) => Ok(value),
+        Err(Reject(())) => {
+            let found = decoder.found();
+            Err(DecodeError { fault: found.fault, pointer: pointer_at(text, found) })
+        }
+    }
 }
 
 /// Reads the payload of a frame, where `null` or nothing may stand for `{}`, and says which quirks were met.
@@ -82,13 +89,15 @@ pub(crate) fn decode_payload<T: Message>(text: &str, allowed: Quirks) -> Result<
 /// [`EncodeError`] with the fault and a JSON pointer to it.
 pub fn encode<T: Message>(value: &T, out: &mut String) -> Result<(), EncodeError> {
     let start = out.len();
-    value.encode(&mut Encoder::new(out)).map_err(|reject| {
-        let written = out.get(start..).unwrap_or("");
-        let error = EncodeError {
-            fault: reject.fault,
-            pointer: pointer::pointer_at(written, Reject { offset: written.len(), ..reject }),
-        };
-        out.truncate(start);
-        error
-    })
+    let mut encoder = Encoder::new(out);
+    match value.encode(&mut encoder) {
+        Ok(()) => Ok(()),
+        Err(Reject(())) => {
+            let Found { fault, .. } = encoder.found();
+            let written = out.get(start..).unwrap_or("");
+            let pointer = pointer_at(written, Found { fault, offset: written.len() });
+            out.truncate(start);
+            Err(EncodeError { fault, pointer })
+        }
+    }
 }

@@ -7,22 +7,22 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::fault::{Fault, Reject};
+use super::fault::{Fault, Found};
 
 enum Level<'a> {
     Object(Option<&'a str>),
     Array(usize),
 }
 
-/// The pointer (RFC 6901) to the value or key that starts at the reject's offset, or that comes next there.
-pub(super) fn pointer_at(text: &str, reject: Reject) -> String {
+/// The pointer (RFC 6901) to the value or key that starts at the fault's offset, or that comes next there.
+pub(super) fn pointer_at(text: &str, found: Found) -> String {
     let mut levels: Vec<Level<'_>> = Vec::new();
     let bytes = text.as_bytes();
     let mut at = 0;
     let mut awaiting_key = false;
     while let Some(&byte) = bytes.get(at) {
         let is_key = byte == b'"' && awaiting_key;
-        if at > reject.offset || (at == reject.offset && !is_key) {
+        if at > found.offset || (at == found.offset && !is_key) {
             break;
         }
         match byte {
@@ -70,7 +70,7 @@ pub(super) fn pointer_at(text: &str, reject: Reject) -> String {
             }
         }
     }
-    if let Fault::Missing { property } = reject.fault {
+    if let Fault::Missing { property } = found.fault {
         push_segment(&mut pointer, property);
     }
     pointer
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str, marker: &str) -> String {
-        pointer_at(text, Reject { fault: Fault::Duplicate, offset: text.find(marker).unwrap() })
+        pointer_at(text, Found { fault: Fault::Duplicate, offset: text.find(marker).unwrap() })
     }
 
     #[test]
@@ -127,9 +127,9 @@ mod tests {
     fn a_prefix_that_ends_after_a_key_names_that_key() {
         let prefix = r#"{"meterValue":[{},{"timestamp":"#;
         assert_eq!(
-            pointer_at(prefix, Reject { fault: Fault::Duplicate, offset: prefix.len() }),
+            pointer_at(prefix, Found { fault: Fault::Duplicate, offset: prefix.len() }),
             "/meterValue/1/timestamp"
         );
-        assert_eq!(pointer_at("{\"a", Reject { fault: Fault::Duplicate, offset: 99 }), "/a");
+        assert_eq!(pointer_at("{\"a", Found { fault: Fault::Duplicate, offset: 99 }), "/a");
     }
 }

@@ -1,0 +1,31 @@
+//! Allocations per message; a buffer that is reused has grown before.
+
+use std::alloc::System;
+use std::error::Error;
+
+use onwire_benches::comparison::{Comparison, Contender};
+use onwire_benches::{contenders, table};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut comparisons = contenders::all()?;
+    let rows: Vec<table::Row> = comparisons.iter_mut().flat_map(count).collect();
+    table::print(["Message", "Operation", "Contender", "allocations", "bytes allocated"], &rows);
+    Ok(())
+}
+
+fn count(Comparison { message, operation, contenders }: &mut Comparison) -> Vec<table::Row> {
+    let count = |contender: &mut Contender| {
+        contender.run();
+        let region = Region::new(GLOBAL);
+        contender.run();
+        let used = region.change();
+        let allocations = used.allocations + used.reallocations;
+        let name = contender.name.into();
+        [message.clone(), (*operation).into(), name, allocations.to_string(), used.bytes_allocated.to_string()]
+    };
+    contenders.iter_mut().map(count).collect()
+}
