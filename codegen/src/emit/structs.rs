@@ -132,7 +132,7 @@ fn decoder(protocol: &Protocol, object: &Struct) -> TokenStream {
     };
     let required = mask(&|field| is_required(object, field));
     let blank = mask(&|field| !is_required(object, field) && is_blankable(protocol, &field.shape));
-    let open = object.open;
+    let (count, open) = (Literal::usize_unsuffixed(object.fields.len()), object.open);
     let slots: Vec<_> = (0..object.fields.len()).map(|index| format_ident!("f{index}")).collect();
     let reads = object.fields.iter().zip(&slots).map(|(field, slot)| {
         let decode = decode(protocol, &field.shape);
@@ -166,8 +166,8 @@ fn decoder(protocol: &Protocol, object: &Struct) -> TokenStream {
     };
     quote! {
         fn decode(d: &mut ::onwire::codec::Decoder<'_>) -> ::core::result::Result<Self, ::onwire::codec::Reject> {
-            static FIELDS: ::onwire::codec::Fields =
-                ::onwire::codec::Fields { names: &[#(#wires),*], required: #required, blank: #blank, open: #open };
+            static FIELDS: ::onwire::codec::Fields<#count> =
+                ::onwire::codec::Fields::new([#(#wires),*], #required, #blank, #open);
             let mut object = d.object(&FIELDS)?;
             #body
             ::core::result::Result::Ok(Self { #(#finish)* })

@@ -12,8 +12,7 @@ use crate::core::frame::{BadFrame, Frame, Framing};
 /// `{"id":"1","version":"1.0","params":{…},"method":"thing.service.X"}` and `{"id":"1","code":200,"data":{…}}`.
 pub static FRAMING: Framing = Framing { split, open_call, close_call, open_result, close_result, error };
 
-static ENVELOPE: Fields =
-    Fields { names: &["id", "method", "params", "code", "data", "message"], required: 1, blank: 0, open: true };
+static ENVELOPE: Fields<6> = Fields::new(["id", "method", "params", "code", "data", "message"], 1, 0, true);
 
 /// Codes that a device answers with: 460 and its neighbours are for parameters, 400 for a bad request, 500 for
 /// the device itself.

@@ -16,21 +16,54 @@ const MAX_DEPTH: u32 = 64;
 
 /// The properties of an object type, in the schema's order.
 #[derive(Debug)]
-pub struct Fields {
-    /// Names on the wire; at most 64.
-    pub names: &'static [&'static str],
+pub struct Fields<const N: usize> {
+    /// Names on the wire.
+    names: [&'static str; N],
+    /// The first eight bytes of each name, so that most comparisons are one of numbers.
+    heads: [u64; N],
     /// One bit for each required property.
-    pub required: u64,
+    required: u64,
     /// One bit for each optional property that is no text, where `""` can only mean "absent".
-    pub blank: u64,
+    blank: u64,
     /// Whether the schema allows other properties.
-    pub open: bool,
+    open: bool,
+}
+
+impl<const N: usize> Fields<N> {
+    /// At most 64 names, as the masks have one bit for each.
+    pub const fn new(names: [&'static str; N], required: u64, blank: u64, open: bool) -> Self {
+        const { assert!(N <= 64, "an object type has at most 64 properties") };
+        let mut heads = [0; N];
+        let (mut rest, mut unfilled): (&[&str], &mut [u64]) = (&names, &mut heads);
+        while let ([name, names @ ..], [head, more @ ..]) = (rest, unfilled) {
+            *head = head_of(name.as_bytes());
+            (rest, unfilled) = (names, more);
+        }
+        Self { names, heads, required, blank, open }
+    }
+}
+
+/// Up to eight bytes, the first one lowest.
+const fn head_of(bytes: &[u8]) -> u64 {
+    let (mut head, mut shift, mut rest) = (0, 0, bytes);
+    while let [byte, more @ ..] = rest {
+        if shift == 64 {
+            break;
+        }
+        head |= (*byte as u64) << shift;
+        (shift, rest) = (shift + 8, more);
+    }
+    head
 }
 
 /// An object that is being read.
 #[derive(Debug)]
 pub struct Object {
-    fields: &'static Fields,
+    names: &'static [&'static str],
+    heads: &'static [u64],
+    required: u64,
+    blank: u64,
+    open: bool,
     start: usize,
     seen: u64,
     /// Where the next key is looked for first: after the last one, as most peers write in the schema's order.
@@ -147,13 +180,24 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// [`Fault::WrongType`].
-    pub fn object(&mut self, fields: &'static Fields) -> Result<Object, Reject> {
+    pub fn object<const N: usize>(&mut self, fields: &'static Fields<N>) -> Result<Object, Reject> {
         self.peek();
         let start = self.at;
         if !self.take(b'{') {
             return Err(self.wrong_type("an object"));
         }
-        Ok(Object { fields, start, seen: 0, expected: 0, empty: true })
+        let Fields { names, heads, required, blank, open } = fields;
+        Ok(Object {
+            names,
+            heads,
+            required: *required,
+            blank: *blank,
+            open: *open,
+            start,
+            seen: 0,
+            expected: 0,
+            empty: true,
+        })
     }
 
     /// Goes to the value of the next known property and returns the property's index; `None` at the end.
@@ -189,7 +233,7 @@ impl<'a> Decoder<'a> {
             }
             object.seen |= bit;
             object.expected = index + 1;
-            if object.fields.required & bit == 0 {
+            if object.required & bit == 0 {
                 match self.peek() {
                     Some(b'n') => {
                         let offset = self.at;
@@ -197,7 +241,7 @@ impl<'a> Decoder<'a> {
                         self.quirk(Quirk::NullForAbsent, offset, Fault::WrongType { expected: "a value" })?;
                         continue;
                     }
-                    Some(b'"') if object.fields.blank & bit != 0 && self.rest().starts_with("\"\"") => {
+                    Some(b'"') if object.blank & bit != 0 && self.rest().starts_with("\"\"") => {
                         self.quirk(Quirk::EmptyForAbsent, self.at, Fault::UnrecognizedValue)?;
                         self.at += 2;
                         continue;
@@ -216,14 +260,17 @@ impl<'a> Decoder<'a> {
         if *quote != b'"' {
             return None;
         }
-        let expected = object.fields.names.get(object.expected..)?;
-        for (index, name) in expected.iter().enumerate() {
-            // Most names differ in their first byte, which spares the comparison of the rest.
-            if rest.first() == name.as_bytes().first()
-                && let Some([b'"', b':', ..]) = rest.strip_prefix(name.as_bytes())
+        let here = u64::from_le_bytes(*rest.first_chunk()?);
+        let candidates = object.names.iter().zip(object.heads).enumerate().skip(object.expected);
+        for (index, (name, head)) in candidates {
+            let length = name.len();
+            let mask = if length < 8 { (1 << (length * 8)) - 1 } else { u64::MAX };
+            if here & mask == *head
+                && let Some((key, [b'"', b':', ..])) = rest.split_at_checked(length)
+                && key.get(8..) == name.as_bytes().get(8..)
             {
-                self.at += name.len() + 3;
-                return Some(object.expected + index);
+                self.at += length + 3;
+                return Some(index);
             }
         }
         None
@@ -234,9 +281,9 @@ impl<'a> Decoder<'a> {
     fn other_key(&mut self, object: &Object) -> Result<Option<usize>, Reject> {
         let key_at = self.at;
         let key = self.key()?;
-        let index = object.fields.names.iter().position(|name| *name == key);
+        let index = object.names.iter().position(|name| *name == key);
         if index.is_none() {
-            if !object.fields.open {
+            if !object.open {
                 self.quirk(Quirk::UnknownProperty, key_at, Fault::UnknownProperty)?;
             }
             self.skip()?;
@@ -245,11 +292,11 @@ impl<'a> Decoder<'a> {
     }
 
     fn end_object(&mut self, object: &Object) -> Result<(), Reject> {
-        let missing = object.fields.required & !object.seen;
+        let missing = object.required & !object.seen;
         if missing == 0 {
             return Ok(());
         }
-        let property = object.fields.names.get(missing.trailing_zeros() as usize).copied().unwrap_or_default();
+        let property = object.names.get(missing.trailing_zeros() as usize).copied().unwrap_or_default();
         Err(self.reject(object.start, Fault::Missing { property }))
     }
 
