@@ -10,7 +10,7 @@ fn read(path: &str) -> String {
 fn the_readme_s_programs_are_the_examples() {
     let readme = read("../README.md");
     for example in ["central_system", "charge_point"] {
-        let code = read(&format!("examples/{example}.rs"));
+        let code = read(&format!("../examples/first-steps/src/bin/{example}.rs"));
         // Without the line that says how to run it from here.
         let (_, program) = code.split_once('\n').unwrap();
         assert!(readme.contains(&format!("```rust\n{program}```")), "the README's {example} differs from the example");

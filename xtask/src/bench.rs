@@ -23,8 +23,8 @@ pub(crate) fn clean_build(workspace: &Workspace) -> Result<()> {
     // Downloads are no part of what is measured.
     run_command(&mut workspace.cargo(["fetch", "--locked"]))?;
     remove(&target_dir)?;
-    let mut command =
-        workspace.cargo(["build", "--release", "--locked", "-p", "onwire-tests", "--example", "central_system"]);
+    let build = ["build", "--release", "--locked", "-p", "first-steps", "--bin", "central_system"];
+    let mut command = workspace.cargo(build);
     command.env("CARGO_TARGET_DIR", &target_dir);
     let start = Instant::now();
     let result = run_command(&mut command);

@@ -1,4 +1,4 @@
-//! A central system in thirty lines: `cargo run -p onwire-tests --example central_system`.
+//! A central system in thirty lines: `cargo run -p first-steps --bin central_system`.
 use onwire::Peer;
 use onwire::ocpp::v16::*;
 use onwire::types::DateTime;

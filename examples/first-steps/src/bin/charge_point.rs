@@ -1,4 +1,4 @@
-//! A charge point in thirty lines: `cargo run -p onwire-tests --example charge_point`.
+//! A charge point in thirty lines: `cargo run -p first-steps --bin charge_point`.
 use onwire::net::Client;
 use onwire::ocpp::v16::*;
 use onwire::types::DateTime;
