@@ -17,10 +17,7 @@ const MAX_DEPTH: u32 = 64;
 /// The properties of an object type, in the schema's order.
 #[derive(Debug)]
 pub struct Fields<const N: usize> {
-    /// Names on the wire.
-    names: [&'static str; N],
-    /// The first eight bytes of each name, so that most comparisons are one of numbers.
-    heads: [u64; N],
+    keys: [Key; N],
     /// One bit for each required property.
     required: u64,
     /// One bit for each optional property that is no text, where `""` can only mean "absent".
@@ -29,17 +26,24 @@ pub struct Fields<const N: usize> {
     open: bool,
 }
 
+/// A property's name, and its first eight bytes, so that most comparisons are one of numbers.
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    name: &'static str,
+    head: u64,
+}
+
 impl<const N: usize> Fields<N> {
     /// At most 64 names, as the masks have one bit for each.
     pub const fn new(names: [&'static str; N], required: u64, blank: u64, open: bool) -> Self {
         const { assert!(N <= 64, "an object type has at most 64 properties") };
-        let mut heads = [0; N];
-        let (mut rest, mut unfilled): (&[&str], &mut [u64]) = (&names, &mut heads);
-        while let ([name, names @ ..], [head, more @ ..]) = (rest, unfilled) {
-            *head = head_of(name.as_bytes());
+        let mut keys = [Key { name: "", head: 0 }; N];
+        let (mut rest, mut unfilled): (&[&str], &mut [Key]) = (&names, &mut keys);
+        while let ([name, names @ ..], [key, more @ ..]) = (rest, unfilled) {
+            *key = Key { name, head: head_of(name.as_bytes()) };
             (rest, unfilled) = (names, more);
         }
-        Self { names, heads, required, blank, open }
+        Self { keys, required, blank, open }
     }
 }
 
@@ -59,8 +63,7 @@ const fn head_of(bytes: &[u8]) -> u64 {
 /// An object that is being read.
 #[derive(Debug)]
 pub struct Object {
-    names: &'static [&'static str],
-    heads: &'static [u64],
+    keys: &'static [Key],
     required: u64,
     blank: u64,
     open: bool,
@@ -186,25 +189,62 @@ impl<'a> Decoder<'a> {
         if !self.take(b'{') {
             return Err(self.wrong_type("an object"));
         }
-        let Fields { names, heads, required, blank, open } = fields;
-        Ok(Object {
-            names,
-            heads,
-            required: *required,
-            blank: *blank,
-            open: *open,
-            start,
-            seen: 0,
-            expected: 0,
-            empty: true,
-        })
+        let Fields { keys, required, blank, open } = fields;
+        Ok(Object { keys, required: *required, blank: *blank, open: *open, start, seen: 0, expected: 0, empty: true })
     }
 
     /// Goes to the value of the next known property and returns the property's index; `None` at the end.
     ///
     /// # Errors
     /// Syntax, unknown and duplicate properties, and at the end the first missing one.
+    #[inline]
     pub fn next_field(&mut self, object: &mut Object) -> Result<Option<usize>, Reject> {
+        match self.expected_field(object) {
+            Some(index) => Ok(Some(index)),
+            None => self.any_field(object),
+        }
+    }
+
+    /// The common case: one of the next properties in the schema's order, written without escapes or white space. If it
+    /// is anything else, nothing has changed.
+    fn expected_field(&mut self, object: &mut Object) -> Option<usize> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let (before, rest) = match rest {
+            [b',', rest @ ..] if !object.empty => (1, rest),
+            rest if object.empty => (0, rest),
+            _ => return None,
+        };
+        let ([b'"', word @ ..], _) = rest.split_first_chunk::<9>()? else { return None };
+        let here = u64::from_le_bytes(*word);
+        for (key, index) in object.keys.get(object.expected..)?.iter().zip(object.expected..) {
+            let length = key.name.len();
+            let mask = if length < 8 { (1 << (length * 8)) - 1 } else { u64::MAX };
+            if here & mask != key.head {
+                continue;
+            }
+            let [b'"', b':', value @ ..] = rest.get(1 + length..)? else { continue };
+            if length > 8 && rest.get(9..1 + length) != key.name.as_bytes().get(8..) {
+                continue;
+            }
+            // `null`, and `""` for what is no text, may stand for an absent property.
+            let bit = 1u64 << index;
+            let absent = match value {
+                [b'n' | b' ' | b'\t' | b'\n' | b'\r', ..] => true,
+                [b'"', b'"', ..] => object.blank & bit != 0,
+                _ => false,
+            };
+            if absent || object.seen & bit != 0 {
+                return None;
+            }
+            (object.seen, object.expected, object.empty) = (object.seen | bit, index + 1, false);
+            self.at += before + length + 3;
+            return Some(index);
+        }
+        None
+    }
+
+    /// Any property, and the end of the object.
+    fn any_field(&mut self, object: &mut Object) -> Result<Option<usize>, Reject> {
         loop {
             match self.peek() {
                 Some(b'}') => {
@@ -220,68 +260,42 @@ impl<'a> Decoder<'a> {
             }
             object.empty = false;
             let key_at = self.at;
-            let index = match self.expected_key(object) {
-                Some(index) => index,
-                None => match self.other_key(object)? {
-                    Some(index) => index,
-                    None => continue,
-                },
-            };
+            let Some(index) = self.known_key(object)? else { continue };
             let bit = 1u64 << index;
             if object.seen & bit != 0 {
                 return Err(self.reject(key_at, Fault::Duplicate));
             }
-            object.seen |= bit;
-            object.expected = index + 1;
-            if object.required & bit == 0 {
-                match self.peek() {
-                    Some(b'n') => {
-                        let offset = self.at;
-                        self.literal("null")?;
-                        self.quirk(Quirk::NullForAbsent, offset, Fault::WrongType { expected: "a value" })?;
-                        continue;
-                    }
-                    Some(b'"') if object.blank & bit != 0 && self.rest().starts_with("\"\"") => {
-                        self.quirk(Quirk::EmptyForAbsent, self.at, Fault::UnrecognizedValue)?;
-                        self.at += 2;
-                        continue;
-                    }
-                    _ => {}
-                }
+            (object.seen, object.expected) = (object.seen | bit, index + 1);
+            if object.required & bit == 0 && self.is_absent(object.blank & bit != 0)? {
+                continue;
             }
             return Ok(Some(index));
         }
     }
 
-    /// The common case: one of the next keys in the schema's order, written without escapes or white space.
-    #[inline]
-    fn expected_key(&mut self, object: &Object) -> Option<usize> {
-        let (quote, rest) = self.text.as_bytes().get(self.at..)?.split_first()?;
-        if *quote != b'"' {
-            return None;
-        }
-        let here = u64::from_le_bytes(*rest.first_chunk()?);
-        let candidates = object.names.iter().zip(object.heads).enumerate().skip(object.expected);
-        for (index, (name, head)) in candidates {
-            let length = name.len();
-            let mask = if length < 8 { (1 << (length * 8)) - 1 } else { u64::MAX };
-            if here & mask == *head
-                && let Some((key, [b'"', b':', ..])) = rest.split_at_checked(length)
-                && key.get(8..) == name.as_bytes().get(8..)
-            {
-                self.at += length + 3;
-                return Some(index);
+    /// Takes what some peers write for an optional property that is absent.
+    fn is_absent(&mut self, blank: bool) -> Result<bool, Reject> {
+        match self.peek() {
+            Some(b'n') => {
+                let offset = self.at;
+                self.literal("null")?;
+                self.quirk(Quirk::NullForAbsent, offset, Fault::WrongType { expected: "a value" })?;
+                Ok(true)
             }
+            Some(b'"') if blank && self.rest().starts_with("\"\"") => {
+                self.quirk(Quirk::EmptyForAbsent, self.at, Fault::UnrecognizedValue)?;
+                self.at += 2;
+                Ok(true)
+            }
+            _ => Ok(false),
         }
-        None
     }
 
-    /// A key out of the schema's order; the value of an unknown one is skipped, and `None` returned.
-    #[cold]
-    fn other_key(&mut self, object: &Object) -> Result<Option<usize>, Reject> {
+    /// A key, wherever it stands in the schema; the value of an unknown one is skipped, and `None` returned.
+    fn known_key(&mut self, object: &Object) -> Result<Option<usize>, Reject> {
         let key_at = self.at;
         let key = self.key()?;
-        let index = object.names.iter().position(|name| *name == key);
+        let index = object.keys.iter().position(|known| known.name == key);
         if index.is_none() {
             if !object.open {
                 self.quirk(Quirk::UnknownProperty, key_at, Fault::UnknownProperty)?;
@@ -296,7 +310,7 @@ impl<'a> Decoder<'a> {
         if missing == 0 {
             return Ok(());
         }
-        let property = object.names.get(missing.trailing_zeros() as usize).copied().unwrap_or_default();
+        let property = object.keys.get(missing.trailing_zeros() as usize).map_or("", |key| key.name);
         Err(self.reject(object.start, Fault::Missing { property }))
     }
 
