@@ -53,23 +53,32 @@ impl<'a> Encoder<'a> {
     }
 
     /// `key` is written as it is, quotes and colon included, after a comma where one is due.
-    #[inline]
+    // Inlined, so that each key is a copy of known length.
+    #[inline(always)]
     pub fn key(&mut self, key: &'static str) {
-        if !self.out.ends_with('{') {
+        if self.out.as_bytes().last() != Some(&b'{') {
             self.out.push(',');
         }
         self.out.push_str(key);
     }
 
     /// A string.
+    #[inline]
     pub fn string(&mut self, text: &str) {
+        // Room for the text and its quotes at once.
+        self.out.reserve(text.len() + 2);
         self.out.push('"');
-        write_escaped(self.out, text);
+        if plain_prefix(text.as_bytes()) == text.len() {
+            self.out.push_str(text);
+        } else {
+            write_escaped(self.out, text);
+        }
         self.out.push('"');
     }
 
     /// A string that is known to need no escape.
     fn plain(&mut self, text: &str) {
+        self.out.reserve(text.len() + 2);
         self.out.push('"');
         self.out.push_str(text);
         self.out.push('"');
@@ -247,6 +256,7 @@ pub(super) fn decimal_fault(
 }
 
 /// The content of a JSON string.
+#[cold]
 pub(crate) fn write_escaped(out: &mut String, text: &str) {
     let mut rest = text;
     loop {
