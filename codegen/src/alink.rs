@@ -71,6 +71,11 @@ pub(crate) fn protocol(file: &str, text: &str) -> Result<Protocol, Error> {
             continue;
         }
         let pointer = format!("/services/{index}");
+        if actions.iter().any(|earlier: &Action| earlier.wire == wire) {
+            return Err(
+                reader.unsupported(&format!("{pointer}/method"), format!("another service has the method {wire}"))
+            );
+        }
         let name = reader.type_name(&service.identifier, &format!("{pointer}/identifier"))?;
         let (request, response) = (format!("{name}Request"), format!("{name}Response"));
         let title = [service.name.as_str(), service.desc.as_str()].into_iter().find(|text| !text.is_empty());
@@ -218,6 +223,11 @@ impl Reader<'_> {
             // Labels are for people: where one cannot be a name, or stands twice, the number is the name.
             let name = names::variant_name(label).filter(|name| !values.iter().any(|value| value.name == *name));
             let name = name.unwrap_or_else(|| format!("Value{}", wire.replace('-', "Minus")));
+            if values.iter().any(|value| value.name == name) {
+                return Err(
+                    self.unsupported(&format!("{pointer}/specs/{wire}"), format!("another value is named {name}"))
+                );
+            }
             values.push(Value { wire: wire.clone(), name, doc: label.to_owned(), aliases: Vec::new() });
         }
         Ok(Enum { values, numbered: true })

@@ -102,7 +102,7 @@ impl Generator {
     /// [`Error::NotABuildScript`], [`Error::Io`].
     pub fn to_out_dir(&self, name: &str) -> Result<(), Error> {
         let folder = std::env::var_os("OUT_DIR").ok_or(Error::NotABuildScript)?;
-        let path = PathBuf::from(folder).join(name).with_extension("rs");
+        let path = PathBuf::from(folder).join(format!("{name}.rs"));
         std::fs::write(&path, self.code()).map_err(|source| Error::Io { path, source })?;
         println!("cargo::rerun-if-changed=build.rs");
         for input in &self.inputs {

@@ -5,7 +5,7 @@ use heck::ToSnakeCase;
 /// A type's or an action's name: the wire's own if it can be one.
 pub(crate) fn type_name(wire: &str) -> Option<String> {
     let name = upper_camel(wire);
-    is_identifier(&name).then_some(name)
+    (is_identifier(&name) && name != "Self").then_some(name)
 }
 
 /// A field's name, without `r#`.

@@ -81,7 +81,7 @@ impl<H: Hardware> ChargePoint<H> {
 
     #[on(GetConfiguration)]
     fn get_configuration(&self, req: GetConfigurationRequest) -> GetConfigurationResponse {
-        self.configuration.answer(&req, self.connectors.len())
+        self.configuration.answer(&req, self.connectors.len(), self.heartbeat_interval.get())
     }
 
     /// No vendor extension is known here (OCPP 1.6 §4.3).
@@ -163,10 +163,11 @@ impl<H: Hardware> ChargePoint<H> {
         }
     }
 
-    /// Runs the sessions that the central system starts, on all connectors, until a call fails.
+    /// Runs the sessions that the central system starts, on all connectors, until a call fails. Only while this runs is a
+    /// RemoteStartTransaction accepted.
     ///
     /// # Errors
-    /// That of the call that failed.
+    /// That of the call that failed; the sessions of all connectors have been cut off then.
     pub async fn obey(&self, peer: &Peer) -> Result<Infallible, CallFailure> {
         let each = self.connectors.iter().zip(1..).map(async |(connector, number)| {
             loop {
@@ -193,7 +194,7 @@ impl<H: Hardware> ChargePoint<H> {
         stop: impl Future<Output = Reason>,
     ) -> Result<Charged, CallFailure> {
         let Some(connector) = self.connector(number) else { return Ok(Charged::Occupied) };
-        let _release = Release(connector);
+        let mut occupied = Occupied { connector, hardware: &self.hardware, charging: None };
         if authorize {
             let status = peer.call(AuthorizeRequest::new(id_tag.clone())).await?.id_tag_info.status;
             if status != AuthorizationStatus::Accepted {
@@ -201,12 +202,16 @@ impl<H: Hardware> ChargePoint<H> {
             }
         }
         self.report(peer, number, ChargePointStatus::Preparing).await?;
+        // From here on, as the hardware may be at it when the future is dropped.
+        occupied.charging = Some(number);
         if !self.hardware.start_charging(number).await {
+            occupied.charging = None;
             self.report(peer, number, ChargePointStatus::Available).await?;
             return Ok(Charged::Refused);
         }
         let session = self.transaction(peer, connector, number, &id_tag, stop).await;
         self.hardware.stop_charging(number).await;
+        occupied.charging = None;
         let (transaction_id, begin, reason) = session?;
         let end = self.hardware.read_meter(number).await;
         let stop = StopTransactionRequest {
@@ -273,12 +278,21 @@ impl<H: Hardware> ChargePoint<H> {
     }
 }
 
-/// Frees the connector however the session ends, also when its future is dropped.
-struct Release<'c>(&'c Connector);
+/// A connector with a session. However the session ends, also when its future is dropped, the contactor is open and the
+/// connector free afterwards.
+struct Occupied<'c, H: Hardware> {
+    connector: &'c Connector,
+    hardware: &'c H,
+    /// The connector's number while its contactor may be closed.
+    charging: Option<i64>,
+}
 
-impl Drop for Release<'_> {
+impl<H: Hardware> Drop for Occupied<'_, H> {
     fn drop(&mut self) {
-        self.0.release();
+        if let Some(number) = self.charging {
+            self.hardware.cut_off(number);
+        }
+        self.connector.release();
     }
 }
 

@@ -30,10 +30,15 @@ impl Default for Configuration {
 
 impl Configuration {
     /// Answers which of the keys exist; no key or an empty list asks for all (OCPP 1.6 §5.8).
-    pub(crate) fn answer(&self, request: &GetConfigurationRequest, connectors: usize) -> GetConfigurationResponse {
+    pub(crate) fn answer(
+        &self,
+        request: &GetConfigurationRequest,
+        connectors: usize,
+        heartbeat_interval: Duration,
+    ) -> GetConfigurationResponse {
         let all = [
             ("AuthorizeRemoteTxRequests", self.authorize_remote_tx_requests.to_string()),
-            ("HeartbeatInterval", seconds(self.heartbeat_interval)),
+            ("HeartbeatInterval", seconds(heartbeat_interval)),
             ("MeterValueSampleInterval", seconds(self.meter_value_sample_interval)),
             ("NumberOfConnectors", connectors.to_string()),
             ("SupportedFeatureProfiles", "Core".to_string()),
@@ -55,8 +60,11 @@ impl Configuration {
                 None => unknown.push(key.clone()),
             }
         }
-        let some = |unknown: Vec<_>| (!unknown.is_empty()).then_some(unknown);
-        GetConfigurationResponse { configuration_key: Some(known), unknown_key: some(unknown) }
+        // An empty list is never sent.
+        GetConfigurationResponse {
+            configuration_key: (!known.is_empty()).then_some(known),
+            unknown_key: (!unknown.is_empty()).then_some(unknown),
+        }
     }
 }
 
@@ -72,13 +80,15 @@ mod tests {
     #[test]
     fn no_key_asks_for_all_and_unknown_keys_are_told_apart() {
         let configuration = Configuration::default();
-        let all = configuration.answer(&GetConfigurationRequest { key: Some(vec![]) }, 2);
+        let all = configuration.answer(&GetConfigurationRequest { key: Some(vec![]) }, 2, Duration::from_secs(10));
         assert_eq!(all.configuration_key.unwrap().len(), 5);
         assert_eq!(all.unknown_key, None);
         let request = GetConfigurationRequest { key: Some(vec!["numberofconnectors".into(), "Colour".into()]) };
-        let some = configuration.answer(&request, 2);
+        let some = configuration.answer(&request, 2, Duration::ZERO);
         let known = some.configuration_key.unwrap();
         assert_eq!((known.len(), known[0].value.as_deref()), (1, Some("2")));
         assert_eq!(some.unknown_key.unwrap(), ["Colour"]);
+        let request = GetConfigurationRequest { key: Some(vec!["Colour".into()]) };
+        assert_eq!(configuration.answer(&request, 2, Duration::ZERO).configuration_key, None);
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Connector {
     /// A session is running, or about to.
     busy: Cell<bool>,
     transaction: Cell<Option<i64>>,
+    /// Somebody waits for a remote start.
+    obeys: Cell<bool>,
     remote_start: Signal<NoopRawMutex, IdToken>,
     remote_stop: Signal<NoopRawMutex, ()>,
 }
@@ -27,17 +29,29 @@ impl Connector {
         self.busy.set(false);
     }
 
-    /// The central system wants a session; `false` if there is one.
+    /// The central system wants a session; `false` if there is one, or nobody waits for it.
     pub(crate) fn offer_remote_start(&self, id_tag: IdToken) -> bool {
-        let free = self.occupy();
-        if free {
+        let taken = self.obeys.get() && self.occupy();
+        if taken {
             self.remote_start.signal(id_tag);
         }
-        free
+        taken
     }
 
     /// Waits for a remote start; the connector is occupied then.
     pub(crate) async fn remote_start(&self) -> IdToken {
+        struct Obeys<'c>(&'c Connector);
+        impl Drop for Obeys<'_> {
+            fn drop(&mut self) {
+                self.0.obeys.set(false);
+                // Accepted and not taken up: the connector is free again.
+                if self.0.remote_start.try_take().is_some() {
+                    self.0.release();
+                }
+            }
+        }
+        self.obeys.set(true);
+        let _obeys = Obeys(self);
         self.remote_start.wait().await
     }
 

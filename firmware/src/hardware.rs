@@ -24,6 +24,9 @@ pub trait Hardware {
     /// Opens the contactor and unlocks the plug.
     async fn stop_charging(&self, connector: i64);
 
+    /// Opens the contactor at once, without waiting: the session's future was dropped, and nobody will poll another one.
+    fn cut_off(&self, connector: i64);
+
     /// Reads the meter.
     async fn read_meter(&self, connector: i64) -> Reading;
 

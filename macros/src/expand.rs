@@ -4,7 +4,7 @@
 //! type, the role check at the action in the attribute. With mistakes of its own the macro writes no routing code, so
 //! that the compiler adds no noise of its own.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{ItemImpl, Path};
@@ -80,7 +80,7 @@ fn router(args: &Args, block: &Block) -> TokenStream {
         let (on, after) = (&send.on, &send.after);
         quote! {
             #[automatically_derived]
-            #[allow(clippy::all, unused_variables)]
+            #[allow(clippy::all, unreachable_patterns, unused_variables)]
             impl #impl_generics #krate::SendRouter for #self_type #where_clause {
                 fn on_send<'__c>(
                     &'__c self,
@@ -106,7 +106,7 @@ fn router(args: &Args, block: &Block) -> TokenStream {
             type __Role = #protocol::role::#role;
 
             #[automatically_derived]
-            #[allow(clippy::all, unused_variables)]
+            #[allow(clippy::all, unreachable_patterns, unused_variables)]
             impl #impl_generics #krate::Router for #self_type #where_clause {
                 type Role = __Role;
                 const DIALECT: &'static #krate::Dialect = &#protocol::DIALECT;
@@ -134,6 +134,22 @@ fn router(args: &Args, block: &Block) -> TokenStream {
 
             #send
         };
+    }
+}
+
+/// Our variables and `self` at a place of the user's: they point there, but are looked up as names of this macro, because
+/// what stands there may come from a macro of theirs, where ours are not known.
+struct Names {
+    cx: Ident,
+    reply: Ident,
+    this: Ident,
+}
+
+impl Names {
+    fn at(span: Span) -> Self {
+        let span = span.resolved_at(Span::call_site());
+        let [cx, reply, this] = ["cx", "reply", "self"].map(|name| Ident::new(name, span));
+        Self { cx, reply, this }
     }
 }
 
@@ -176,7 +192,8 @@ fn bodies(args: &Args, block: &Block, flavour: Flavour) -> Bodies {
             .parameters
             .iter()
             .map(|ty| quote_spanned!(ty.span()=> <#ty as #krate::FromCall<'_, #kind>>::READS_PAYLOAD));
-        let reply = quote_spanned!(handler.output=> #krate::IntoReply::<#alias>::into_reply(reply, &cx));
+        let Names { cx, reply, .. } = Names::at(handler.output);
+        let reply = quote_spanned!(handler.output=> #krate::IntoReply::<#alias>::into_reply(#reply, &#cx));
         quote! {
             #pattern => {
                 #check
@@ -196,9 +213,10 @@ fn bodies(args: &Args, block: &Block, flavour: Flavour) -> Bodies {
         let (alias, pattern) = (alias(handler), pattern(krate, handler));
         let call = call_after(krate, handler, &quote!(#krate::After<#alias>));
         // Without an `#[on]` of our own the rest answered, and its `#[after]` comes first.
-        let rest_first = rest(args)
-            .filter(|_| !block.on.iter().any(|on| on.action == handler.action))
-            .map(|rest| quote!(#router::#after_method(#rest, cx).await;));
+        let rest_first = rest(args).and_then(|rest| {
+            let unless = not_answered_here(block, handler)?;
+            Some(quote!(#unless #router::#after_method(#rest, cx).await;))
+        });
         quote! { #pattern => { #rest_first #call } }
     });
     let answered_here = answered_here(krate, block).map(|pattern| quote!(#pattern => {}));
@@ -212,13 +230,24 @@ fn bodies(args: &Args, block: &Block, flavour: Flavour) -> Bodies {
     }
 }
 
-/// Actions with an `#[on]` and no `#[after]` here: the rest has no say in them.
+/// Actions with an `#[on]` here: the rest has no say in them. They follow the arms of `#[after]`, which may have been
+/// configured away.
 fn answered_here<'b>(krate: &'b Path, block: &'b Block) -> impl Iterator<Item = TokenStream> + 'b {
-    block
-        .on
-        .iter()
-        .filter(|on| !block.after.iter().any(|after| after.action == on.action))
-        .map(move |on| pattern(krate, on))
+    block.on.iter().map(move |on| pattern(krate, on))
+}
+
+/// The `#[cfg]` under which no `#[on]` here is for that action: nothing if there never is one, `None` if there always is.
+fn not_answered_here(block: &Block, after: &Handler) -> Option<TokenStream> {
+    let mut conditions = Vec::new();
+    for on in block.on.iter().filter(|on| on.action == after.action) {
+        let predicates: Vec<&TokenStream> =
+            on.cfg.iter().filter_map(|cfg| Some(&cfg.meta.require_list().ok()?.tokens)).collect();
+        if predicates.is_empty() {
+            return None;
+        }
+        conditions.push(quote!(all(#(#predicates),*)));
+    }
+    Some(if conditions.is_empty() { TokenStream::new() } else { quote!(#[cfg(not(any(#(#conditions),*)))]) })
 }
 
 fn has_after(args: &Args, block: &Block) -> TokenStream {
@@ -237,10 +266,10 @@ fn arguments<'h>(
     handler: &'h Handler,
     kind: &'h TokenStream,
 ) -> impl Iterator<Item = TokenStream> + 'h {
-    handler
-        .parameters
-        .iter()
-        .map(move |ty| quote_spanned!(ty.span()=> <#ty as #krate::FromCall<'_, #kind>>::from_call(&cx)))
+    handler.parameters.iter().map(move |ty| {
+        let Names { cx, .. } = Names::at(ty.span());
+        quote_spanned!(ty.span()=> <#ty as #krate::FromCall<'_, #kind>>::from_call(&#cx))
+    })
 }
 
 /// The call of an `#[on]` handler; a parameter that cannot be had is the refusal.
@@ -251,13 +280,15 @@ fn call(krate: &Path, handler: &Handler, kind: &TokenStream) -> TokenStream {
     quote!(self.#method(#(#arguments?),*) #wait)
 }
 
-/// The call of an `#[after]` handler; its parameters were read once already, so that none is refused.
+/// The call of an `#[after]` handler. The call has been answered, so that a parameter that cannot be had (of a payload
+/// that only `RawPayload` let pass) leaves nobody to tell: the handler does not run.
 fn call_after(krate: &Path, handler: &Handler, kind: &TokenStream) -> TokenStream {
     let method = &handler.method;
     let names: Vec<Ident> = (0..handler.parameters.len()).map(|index| format_ident!("__p{index}")).collect();
     let arguments = arguments(krate, handler, kind);
     let wait = handler.is_async.then(|| quote!(.await));
-    let unit = quote_spanned!(handler.output=> let () = self.#method(#(#names),*) #wait;);
+    let Names { this, .. } = Names::at(handler.output);
+    let unit = quote_spanned!(handler.output=> let () = #this.#method(#(#names),*) #wait;);
     quote! {
         #(let ::core::result::Result::Ok(#names) = #arguments else { return };)*
         #unit

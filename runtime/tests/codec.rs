@@ -102,6 +102,9 @@ fn quirks_6_and_7_null_and_empty_text_for_what_is_absent() {
     let says = "/timestamp: not one of the values that the schema lists";
     let status: StatusNotificationRequest = quirk(Quirk::EmptyForAbsent, &text, code, says);
     assert_eq!(status.timestamp, None);
+    let text = r#"{"connectorId":1,"meterValue":[],"transactionId":""}"#;
+    let values: MeterValuesRequest = decode(text, Quirks::ALL).unwrap();
+    assert_eq!(values.transaction_id, None);
     // Empty text is a value where text is meant.
     assert_eq!(strict::<StatusNotificationRequest>(&format!(r#"{{{STATUS},"info":""}}"#)), None);
 }
@@ -150,7 +153,8 @@ fn quirk_12_a_number_off_its_step_is_kept_and_not_sent_on() {
 fn faults_have_the_code_of_the_rules_and_a_pointer() {
     use ErrorCode::{FormationViolation, OccurrenceConstraintViolation, TypeConstraintViolation};
     refused::<AuthorizeRequest>("{}", OccurrenceConstraintViolation, "/idTag: missing");
-    refused::<AuthorizeRequest>("[]", TypeConstraintViolation, "the payload: not an object");
+    refused::<AuthorizeRequest>("[]", FormationViolation, "the payload: not an object");
+    refused::<BootNotificationResponse>(r#"{"status":[]}"#, TypeConstraintViolation, "/status: not a string");
     refused::<AuthorizeRequest>(r#"{"idTag":{"a":1}}"#, TypeConstraintViolation, "/idTag: not a string");
     refused::<AuthorizeRequest>(r#"{"idTag":null}"#, TypeConstraintViolation, "/idTag: not a string");
     refused::<AuthorizeRequest>(r#"{"idTag":"a","idTag":"b"}"#, FormationViolation, "/idTag: given twice");
@@ -236,4 +240,26 @@ fn a_full_message_survives_the_round_trip_and_serde_agrees() {
     assert_eq!(serde_json::from_str::<MeterValuesRequest>(&text).unwrap(), request);
     let ours: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_value(&request).unwrap(), ours);
+}
+
+#[test]
+fn every_integer_of_64_bits_is_read_back() {
+    for id in
+        [i64::MIN, -1_234_567_890_123_456_789, -1, 0, 999_999_999_999_999_999, 1_000_000_000_000_000_000, i64::MAX]
+    {
+        let request = RemoteStopTransactionRequest::new(id);
+        let text = encoded(&request).unwrap();
+        assert_eq!(decode::<RemoteStopTransactionRequest>(&text, Quirks::NONE), Ok(request));
+        let quoted = format!(r#"{{"transactionId":"{id}"}}"#);
+        assert_eq!(decode::<RemoteStopTransactionRequest>(&quoted, Quirks::ALL).unwrap().transaction_id, id);
+    }
+}
+
+#[test]
+fn serde_gives_decimals_back_exactly() {
+    for decimal in ["8.1", "0.30", "123456789012345.678", "-999999999999999.999", "7"] {
+        let decimal: Decimal = decimal.parse().unwrap();
+        let text = serde_json::to_string(&decimal).unwrap();
+        assert_eq!(serde_json::from_str::<Decimal>(&text).unwrap(), decimal, "{text}");
+    }
 }

@@ -32,7 +32,7 @@ fn pair() -> (Session, Session) {
 /// Answers the oldest waiting CALL.
 fn answer(session: &mut Session, payload: &str) {
     let call = session.next_call().expect("a CALL waits");
-    session.answer(format!("[3,{},{payload}]", call.id_token()));
+    assert!(session.answer(&call, format!("[3,{},{payload}]", call.id_token())));
 }
 
 fn at(seconds: u64) -> Instant {
@@ -50,7 +50,7 @@ fn a_call_is_correlated_with_its_answer() {
     assert_eq!(carry(&mut cp, &mut cs, at(0)), [Received::Call]);
     let call = cs.next_call().unwrap();
     assert_eq!((call.action(), call.payload(), call.id_token()), ("Heartbeat", "{}", "\"1\""));
-    cs.answer(format!("[3,{},{{\"currentTime\":\"2025-01-01T00:00:00Z\"}}]", call.id_token()));
+    cs.answer(&call, format!("[3,{},{{\"currentTime\":\"2025-01-01T00:00:00Z\"}}]", call.id_token()));
     assert_eq!(carry(&mut cs, &mut cp, at(1)), [Received::Answer(token)]);
     assert_eq!(outcome(&mut cp, token).unwrap(), r#"{"currentTime":"2025-01-01T00:00:00Z"}"#);
     assert_eq!(cp.take_outcome(token), None, "an outcome is taken once");
@@ -162,8 +162,8 @@ fn the_end_of_the_connection_ends_every_call() {
     carry(&mut cp, &mut cs, at(0));
     cp.end(CallFailure::Replaced);
     assert_eq!(outcome(&mut cp, sent), Err(CallFailure::Replaced));
-    assert_eq!(outcome(&mut cp, waiting), Err(CallFailure::Replaced));
-    assert_eq!(cp.call(&HeartbeatRequest::new()), Err(CallFailure::Replaced));
+    assert_eq!(outcome(&mut cp, waiting), Err(CallFailure::NotSent), "the caller may try it elsewhere");
+    assert_eq!(cp.call(&HeartbeatRequest::new()), Err(CallFailure::NotSent));
     assert!(matches!(cp.receive(r#"[2,"1","Reset",{}]"#), Received::Ignored(_)));
     assert_eq!(cp.poll_transmit(at(0)), None);
 }
@@ -193,4 +193,28 @@ fn a_shorter_time_out_is_kept() {
     cp.call(&HeartbeatRequest::new()).unwrap();
     cp.poll_transmit(at(10)).unwrap();
     assert_eq!(cp.poll_deadline(), Some(at(15)));
+}
+
+#[test]
+fn a_call_that_is_repeated_before_it_is_answered_is_handled_once() {
+    let mut cs = session(|_| {});
+    let call = r#"[2,"7","Heartbeat",{}]"#;
+    assert_eq!(cs.receive(call), Received::Call);
+    assert_eq!(cs.receive(call), Received::Repeated, "while it waits");
+    let taken = cs.next_call().unwrap();
+    assert_eq!(cs.receive(call), Received::Repeated, "while a handler is at it");
+    assert_eq!(cs.next_call(), None);
+    cs.answer(&taken, r#"[3,"7",{}]"#.to_owned());
+    assert_eq!(cs.receive(call), Received::Call, "after that it is another one");
+}
+
+#[test]
+fn a_peer_that_does_not_take_its_answers_is_not_read() {
+    let mut cs = session(|config| config.inbox = 4);
+    for id in 0..1000 {
+        cs.receive(&format!("[2,\"{id}\"]"));
+    }
+    assert!(!cs.wants_input());
+    assert_eq!(std::iter::from_fn(|| cs.poll_transmit(at(0))).count(), 4);
+    assert!(cs.wants_input());
 }

@@ -121,3 +121,29 @@ async fn one_action_is_overridden_one_is_added_to_and_the_rest_is_the_frameworks
     log.remove(start);
     assert_eq!(log, ["csms: authorize", "framework: heartbeat", "framework: after heartbeat", "csms: after heartbeat"]);
 }
+
+/// Handlers that a macro of the user's writes, with types that it was given.
+macro_rules! heartbeat_only {
+    ($name:ident, $request:ty, $response:ty) => {
+        struct $name;
+
+        #[onwire::handlers(ocpp::v16, role = CentralSystem)]
+        impl $name {
+            #[on(Heartbeat)]
+            async fn heartbeat(&self, _req: $request) -> $response {
+                HeartbeatResponse::new(DateTime::UNIX_EPOCH)
+            }
+
+            #[after(Heartbeat)]
+            fn after_heartbeat(&self, _req: $request, _res: $response) {}
+        }
+    };
+}
+
+heartbeat_only!(FromAMacro, HeartbeatRequest, HeartbeatResponse);
+
+#[test]
+fn handlers_may_come_from_a_macro() {
+    use onwire::Router;
+    assert!(FromAMacro.has_after("Heartbeat"));
+}

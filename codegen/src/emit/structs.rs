@@ -116,11 +116,9 @@ fn constructor(protocol: &Protocol, object: &Struct) -> TokenStream {
 /// Whether `""` cannot be a value of the shape.
 fn is_blankable(protocol: &Protocol, shape: &Shape) -> bool {
     match resolved(protocol, shape) {
-        Shape::DateTime => true,
-        Shape::Named(name) => {
-            matches!(protocol.find(name).map(|each| &each.kind), Some(Kind::Enum(values)) if !values.numbered)
-        }
-        _ => false,
+        Shape::Text { .. } | Shape::List { .. } | Shape::Any => false,
+        Shape::Named(name) => matches!(protocol.find(name).map(|each| &each.kind), Some(Kind::Enum(_))),
+        _ => true,
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use schemars::schema::{InstanceType, RootSchema, Schema, SchemaObject, SingleOrVec};
 use serde_json::Value as Json;
 
+use super::cycles;
 use super::inline::Inlines;
 use crate::error::Error;
 use crate::model::{Enum, Field, Kind, Limits, Shape, Struct, Type, Value};
@@ -104,6 +105,13 @@ impl<'f> Converter<'f> {
         let mut taken: Vec<String> = reserved.iter().map(|(name, _)| name.clone()).collect();
         taken.extend(types.iter().map(|each| each.name.clone()));
         let types = self.inlines.name(&taken, types);
+        if let Some(name) = cycles::without_end(&types) {
+            return Err(Error::Folder {
+                file: name.to_owned(),
+                problem: "the type holds itself, so that a value of it would have no end; make it a list of objects"
+                    .to_owned(),
+            });
+        }
         let mut sources: BTreeMap<&str, String> = BTreeMap::new();
         for (name, source) in &reserved {
             sources.insert(name, source.clone());
@@ -132,8 +140,17 @@ impl<'f> Converter<'f> {
         self.refuse_unknown(schema, place)?;
         let none = Default::default();
         let object = schema.object.as_deref().unwrap_or(&none);
-        if !object.pattern_properties.is_empty() || object.property_names.is_some() {
-            return Err(place.unsupported("`patternProperties` and `propertyNames` have no type; remove them"));
+        if !object.pattern_properties.is_empty()
+            || object.property_names.is_some()
+            || object.min_properties.is_some()
+            || object.max_properties.is_some()
+            || schema.extensions.contains_key("dependencies")
+            || matches!(object.additional_properties.as_deref(), Some(Schema::Object(_)))
+        {
+            return Err(place.unsupported(
+                "`patternProperties`, `propertyNames`, `minProperties`, `maxProperties`, `dependencies` and a schema in \
+                 `additionalProperties` have no type; remove them",
+            ));
         }
         if object.properties.len() > 64 {
             return Err(place.unsupported("more than 64 properties; split the object"));
@@ -194,6 +211,9 @@ impl<'f> Converter<'f> {
         }
         self.refuse_unknown(schema, place)?;
         let Some(instance_type) = single_type(schema, place)? else {
+            if schema.string.is_some() || schema.number.is_some() || schema.array.is_some() || schema.object.is_some() {
+                return Err(place.unsupported("limits without a `type`; add it"));
+            }
             return Ok(Shape::Any);
         };
         Ok(match instance_type {
@@ -243,6 +263,7 @@ impl<'f> Converter<'f> {
             }
             (None, None) => return Ok(None),
         };
+        self.refuse_unknown(schema, place)?;
         let numbered = listed.iter().all(Json::is_i64);
         if listed.is_empty() || !(numbered || listed.iter().all(Json::is_string)) {
             return Err(place.unsupported("an enumeration lists strings, or integers, and at least one"));
@@ -358,6 +379,11 @@ fn limits(schema: &SchemaObject, place: &Place<'_>) -> Result<Limits, Error> {
     let Some(number) = schema.number.as_deref() else { return Ok(Limits::default()) };
     if number.exclusive_minimum.is_some() || number.exclusive_maximum.is_some() {
         return Err(place.unsupported("exclusive limits of a number are not checked; use `minimum` and `maximum`"));
+    }
+    for limit in [number.multiple_of, number.minimum, number.maximum].into_iter().flatten() {
+        if !crate::emit::is_decimal(&limit.to_string()) {
+            return Err(place.unsupported(format!("the limit {limit} has more than 18 digits")));
+        }
     }
     let text = |limit: Option<f64>| limit.map(|limit| limit.to_string());
     Ok(Limits { step: text(number.multiple_of), min: text(number.minimum), max: text(number.maximum) })

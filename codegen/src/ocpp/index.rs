@@ -87,7 +87,9 @@ impl Index {
         }
         match self.roles.iter().find(|role| crate::names::type_name(role).as_deref() != Some(role.as_str())) {
             Some(role) => wrong(format!("the role {role:?} cannot be the name of a Rust type")),
-            None if self.roles.len() != 2 => wrong("a protocol has two roles".to_owned()),
+            None if self.roles.len() != 2 || self.roles.first() == self.roles.get(1) => {
+                wrong("a protocol has two different roles".to_owned())
+            }
             None => Ok(()),
         }
     }

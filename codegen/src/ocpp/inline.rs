@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{Kind, Shape, Type};
-use crate::names::upper_camel;
+use crate::names::{type_name, upper_camel};
 
 /// A placeholder in `Shape::Named` until names are given; no Rust name begins so.
 const PREFIX: char = '#';
@@ -49,10 +49,12 @@ impl Inlines {
             .iter()
             .map(|inline| {
                 let short = upper_camel(&inline.field);
-                if by_field.get(&short) == Some(&1) && !taken.contains(&short) {
-                    short
-                } else {
-                    format!("{}{short}", inline.owner)
+                let is_free = by_field.get(&short) == Some(&1) && !taken.contains(&short);
+                match type_name(&short) {
+                    Some(short) if is_free => short,
+                    // A list's items have no field of their own.
+                    _ if short.is_empty() => format!("{}Item", inline.owner),
+                    _ => format!("{}{short}", inline.owner),
                 }
             })
             .collect();

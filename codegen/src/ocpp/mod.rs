@@ -1,6 +1,7 @@
 //! The OCPP front-end: a folder of JSON Schemas and an index of the actions.
 
 mod convert;
+mod cycles;
 mod index;
 mod inline;
 

@@ -36,6 +36,10 @@ impl Hardware for Simulated {
     }
 
     async fn stop_charging(&self, connector: i64) {
+        self.cut_off(connector);
+    }
+
+    fn cut_off(&self, connector: i64) {
         println!("connector {connector}: contactor opened");
         self.energy_wh.set(self.register());
         self.charging_since.set(None);

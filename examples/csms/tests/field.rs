@@ -128,7 +128,7 @@ async fn what_cannot_be_answered_is_refused_with_the_code_of_1_6() {
     for (payload, action, code) in [
         (json!({}), "Authorize", "OccurenceConstraintViolation"),
         (json!({"idTag": true}), "Authorize", "TypeConstraintViolation"),
-        (json!([]), "Heartbeat", "TypeConstraintViolation"),
+        (json!([]), "Heartbeat", "FormationViolation"),
         (json!({}), "FirmwareStatusNotification", "NotSupported"),
         (json!({}), "MakeCoffee", "NotImplemented"),
     ] {

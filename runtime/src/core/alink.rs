@@ -24,9 +24,14 @@ pub fn spell(code: &ErrorCode) -> &str {
         | ErrorCode::OccurrenceConstraintViolation
         | ErrorCode::TypeConstraintViolation => "460",
         ErrorCode::SecurityError => "403",
-        ErrorCode::Other(code) if code.parse::<u32>().is_ok() => code,
+        ErrorCode::Other(code) if is_number(code) => code,
         _ => "500",
     }
+}
+
+/// Whether the code can stand in JSON as a number.
+fn is_number(code: &str) -> bool {
+    !code.starts_with('0') && (1..=9).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn split(text: &str) -> Result<Frame, BadFrame> {

@@ -52,7 +52,7 @@ impl Connection {
                     return (received, [caller, state.transport.take()]);
                 }
                 Received::Refused(_) => state.transport.take(),
-                Received::Late | Received::Ignored(_) => None,
+                Received::Late | Received::Repeated | Received::Ignored(_) => None,
             };
             (received, [waker, None])
         });
@@ -83,8 +83,10 @@ impl Connection {
     ///
     /// To be awaited by the transport's writer only: one task waits at a time.
     pub async fn transmit(&self, mut now: impl FnMut() -> Instant) -> Option<String> {
-        let frame = self
-            .wait(|state, context| match state.session.poll_transmit(now()) {
+        let frame = poll_fn(|context| {
+            // Before the lock is taken: a clock may be anybody's code.
+            let now = now();
+            self.peer.state.with(|state| match state.session.poll_transmit(now) {
                 Some(frame) => Poll::Ready(Some(frame)),
                 None if state.session.ended().is_some() => Poll::Ready(None),
                 None => {
@@ -92,7 +94,8 @@ impl Connection {
                     Poll::Pending
                 }
             })
-            .await;
+        })
+        .await;
         self.wake_input();
         frame
     }
@@ -119,12 +122,25 @@ impl Connection {
         .await
     }
 
+    /// Waits until the connection has ended, whoever ended it.
+    pub async fn ended(&self) {
+        self.wait(|state, context| {
+            if state.session.ended().is_some() {
+                return Poll::Ready(());
+            }
+            state.end.register(context);
+            Poll::Pending
+        })
+        .await;
+    }
+
     fn wake_input(&self) {
         let waker = self.peer.state.with(|state| state.input.take());
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Ends the connection: calls fail with `failure`, and the workers stop after the handler they are in.
+    /// Ends the connection: calls fail, the outstanding one with `failure`. The handler that runs is completed, and so are
+    /// the `#[after]` handlers of calls that were answered.
     pub fn end(&self, failure: CallFailure) {
         self.peer.disconnect(failure);
     }
@@ -173,16 +189,15 @@ impl Connection {
         poll_fn(|context| self.peer.state.with(|state| poll(state, context))).await
     }
 
-    fn answer(&self, call: &CallFrame, reply: Result<&Reply, CallError>) {
-        let frame = match reply {
-            Ok(reply) => String::from(reply.frame()),
-            Err(error) => error_frame(self.peer.dialect(), call.id_token(), &error),
-        };
-        let waker = self.peer.state.with(|state| {
-            state.session.answer(frame);
-            state.transport.take()
-        });
+    /// `false` if the connection has ended.
+    fn answer(&self, call: &CallFrame, frame: String) -> bool {
+        let (queued, waker) = self.peer.state.with(|state| (state.session.answer(call, frame), state.transport.take()));
         waker.into_iter().for_each(Waker::wake);
+        queued
+    }
+
+    fn refuse(&self, call: &CallFrame, error: &CallError) {
+        self.answer(call, error_frame(self.peer.dialect(), call.id_token(), error));
     }
 
     fn push_after(&self, call: CallFrame, reply: Reply) {
@@ -211,14 +226,16 @@ macro_rules! workers {
                         while let Some(call) = self.next_call().await {
                             let reply = $boxed(router.$on(Cx::new(&self.peer, &call, None))).await;
                             match reply {
-                                Ok(reply) => {
-                                    self.answer(&call, Ok(&reply));
-                                    if router.has_after(call.action()) {
+                                Ok(reply) if router.has_after(call.action()) => {
+                                    if self.answer(&call, String::from(reply.frame())) {
                                         self.after_room().await;
                                         self.push_after(call, reply);
                                     }
                                 }
-                                Err(error) => self.answer(&call, Err(error)),
+                                Ok(reply) => {
+                                    self.answer(&call, reply.into_frame());
+                                }
+                                Err(error) => self.refuse(&call, &error),
                             }
                         }
                     };

@@ -264,9 +264,14 @@ impl serde::Serialize for Decimal {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let whole = self.normalized();
         if whole.scale == 0 {
-            serializer.serialize_i64(whole.mantissa)
+            return serializer.serialize_i64(whole.mantissa);
+        }
+        // A number where a float says the same, else text: a store must give back what it was given.
+        let float = self.to_f64();
+        if alloc::format!("{float}").parse() == Ok(*self) {
+            serializer.serialize_f64(float)
         } else {
-            serializer.serialize_f64(self.to_f64())
+            serializer.collect_str(self)
         }
     }
 }
@@ -285,6 +290,9 @@ impl<'de> serde::Deserialize<'de> for Decimal {
             }
             fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Decimal, E> {
                 i64::try_from(value).map(Decimal::from).map_err(E::custom)
+            }
+            fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Decimal, E> {
+                value.parse().map_err(E::custom)
             }
             fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Decimal, E> {
                 // The shortest text that reads back as the same float is what the sender meant.

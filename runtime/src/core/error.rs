@@ -48,6 +48,7 @@ impl From<Fault> for ErrorCode {
                 Self::OccurrenceConstraintViolation
             }
             Fault::WrongType { .. } => Self::TypeConstraintViolation,
+            Fault::NotAnObject => Self::FormationViolation,
             Fault::TooLong { .. }
             | Fault::UnrecognizedValue
             | Fault::NotADateTime
@@ -122,6 +123,9 @@ pub enum CallFailure {
     /// As many calls wait already as the configuration allows; nothing was sent.
     #[error("too many calls are waiting for this peer")]
     QueueFull,
+    /// The connection ended before the request was sent.
+    #[error("the connection ended before the request was sent")]
+    NotSent,
     /// The peer did not answer in time. It may have acted on the request.
     #[error("the peer did not answer in time")]
     Timeout,
@@ -154,9 +158,9 @@ pub(crate) fn shortened(description: &str) -> Cow<'_, str> {
     }
 }
 
-/// The JSON text of an error's details; `{}` if there are none.
+/// The JSON text of an error's details; `{}` if there are none, or they are no object.
 pub(crate) fn details(error: &CallError) -> &str {
-    error.details.as_ref().map_or("{}", RawJson::as_str)
+    error.details.as_ref().map(RawJson::as_str).filter(|details| details.starts_with('{')).unwrap_or("{}")
 }
 
 impl From<CallError> for String {

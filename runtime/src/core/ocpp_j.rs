@@ -1,10 +1,10 @@
 //! The frames of OCPP-J: JSON arrays with a message type number in front (OCPP-J 1.6 §4.2).
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use crate::codec::write_escaped;
-use crate::codec::{Decoder, Quirks, Reject};
+use crate::codec::{Decoder, Quirks, write_escaped};
 use crate::core::error::{CallError, ErrorCode, details, shortened};
 use crate::core::frame::{BadFrame, Frame, Framing};
 use crate::types::RawJson;
@@ -21,6 +21,8 @@ const CALL_ERROR: u8 = b'4';
 pub fn spell_1_6(code: &ErrorCode) -> &str {
     match code {
         ErrorCode::OccurrenceConstraintViolation => "OccurenceConstraintViolation",
+        // 1.6 has no such codes.
+        ErrorCode::MessageTypeNotSupported | ErrorCode::RpcFrameworkError => "GenericError",
         other => spell(other),
     }
 }
@@ -114,10 +116,7 @@ fn split(text: &str) -> Result<Frame, BadFrame> {
             let payload = rest(&mut reader, end).ok_or_else(|| broken("no payload"))?;
             Ok(Frame::CallResult { id: id.clone(), payload })
         }
-        _ => {
-            let error = read_error(&mut reader, text).map_err(|_| broken("a broken CALLERROR"))?;
-            Ok(Frame::CallError { id: id.clone(), error })
-        }
+        _ => Ok(Frame::CallError { id: id.clone(), error: read_error(&mut reader, text) }),
     }
 }
 
@@ -137,25 +136,27 @@ fn rest(reader: &mut Decoder<'_>, end: usize) -> Option<core::ops::Range<usize>>
     (start < end).then_some(start..end)
 }
 
-/// Code, description and details; piles leave the last two out or send `""` for the details.
-fn read_error(reader: &mut Decoder<'_>, text: &str) -> Result<CallError, Reject> {
-    let mut error = CallError::new(ErrorCode::GenericError, "");
-    if reader.take(b',') {
-        reader.peek();
-        error.code = read_code(&reader.quoted()?);
-    }
-    if reader.take(b',') {
-        reader.peek();
-        error.description = reader.quoted()?.into_owned().into();
-    }
-    if reader.take(b',') {
+/// Code, description and details. Peers leave some of them out, or send `null`, a number or `""` in their place; the call
+/// has failed in any case, so that whatever cannot be read is left at its default.
+fn read_error(reader: &mut Decoder<'_>, text: &str) -> CallError {
+    let mut part = || {
+        if !reader.take(b',') {
+            return None;
+        }
         reader.peek();
         let start = reader.offset();
-        reader.skip()?;
-        let details = text.get(start..reader.offset()).unwrap_or("");
-        error.details = (details.starts_with('{') && details != "{}").then(|| RawJson::from_checked(details));
-    }
-    Ok(error)
+        reader.skip().ok()?;
+        text.get(start..reader.offset())
+    };
+    let as_text = |part: Option<&str>| {
+        let part = part.filter(|part| part.starts_with('"'))?;
+        Decoder::new(part, Quirks::NONE).quoted().ok().map(Cow::into_owned)
+    };
+    let code = as_text(part()).map_or(ErrorCode::GenericError, |code| read_code(&code));
+    let mut error = CallError::new(code, as_text(part()).unwrap_or_default());
+    let details = part().filter(|details| details.starts_with('{') && *details != "{}");
+    error.details = details.map(RawJson::from_checked);
+    error
 }
 
 fn open_call(out: &mut String, id: &str, action: &str) {
@@ -220,6 +221,9 @@ mod tests {
         assert_eq!(error(r#"[4,"7","FormationViolation",""]"#).code, ErrorCode::FormationViolation);
         assert_eq!(error(r#"[4,"7","NotSupported","d",""]"#).details, None);
         assert_eq!(error(r#"[4,"7"]"#).code, ErrorCode::GenericError);
+        assert_eq!(error(r#"[4,"7","NotSupported",null,{}]"#), ErrorCode::NotSupported.into());
+        assert_eq!(error(r#"[4,"7",404,"d",{}]"#), CallError::new(ErrorCode::GenericError, "d"));
+        assert_eq!(error(r#"[4,"7","InternalError","d",{"]"#).code, ErrorCode::InternalError);
         let full = error(r#"[4,"7","Odd","d",{"a":1}]"#);
         assert_eq!((full.code, full.description.as_ref()), (ErrorCode::Other("Odd".into()), "d"));
         assert_eq!(full.details.unwrap().as_str(), r#"{"a":1}"#);
@@ -257,6 +261,7 @@ mod tests {
         }
         assert_eq!(spell_1_6(&ErrorCode::OccurrenceConstraintViolation), "OccurenceConstraintViolation");
         assert_eq!(spell_1_6(&ErrorCode::FormationViolation), "FormationViolation");
+        assert_eq!(spell_1_6(&ErrorCode::RpcFrameworkError), "GenericError");
         assert_eq!(spell_2(&ErrorCode::FormationViolation), "FormatViolation");
         assert_eq!(spell_2(&ErrorCode::OccurrenceConstraintViolation), "OccurrenceConstraintViolation");
     }

@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) after_worker: WakerSlot,
     /// Woken when there is room for another `#[after]`.
     pub(crate) after_room: WakerSlot,
+    /// Woken when the connection ends.
+    pub(crate) end: WakerSlot,
     /// Who waits for which call.
     callers: Vec<(CallToken, Option<Waker>)>,
 }
@@ -66,6 +68,7 @@ impl State {
             on_worker: WakerSlot::default(),
             after_worker: WakerSlot::default(),
             after_room: WakerSlot::default(),
+            end: WakerSlot::default(),
             callers: Vec::new(),
         }
     }
@@ -76,8 +79,14 @@ impl State {
 
     pub(crate) fn all_wakers(&mut self) -> Vec<Waker> {
         let callers = self.callers.iter_mut().filter_map(|(_, waker)| waker.take());
-        let slots =
-            [&mut self.transport, &mut self.input, &mut self.on_worker, &mut self.after_worker, &mut self.after_room];
+        let slots = [
+            &mut self.transport,
+            &mut self.input,
+            &mut self.on_worker,
+            &mut self.after_worker,
+            &mut self.after_room,
+            &mut self.end,
+        ];
         callers.chain(slots.into_iter().filter_map(WakerSlot::take)).collect()
     }
 }

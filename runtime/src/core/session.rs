@@ -25,13 +25,15 @@ pub struct Config {
     /// How many own calls may wait for their turn; one more fails with [`CallFailure::QueueFull`]. Default 8.
     pub call_queue: usize,
     /// How many CALLs of the peer may wait for a handler. When as many wait, reading stops; while a call of ours is
-    /// outstanding it goes on, so that the answer can come in, and further CALLs are refused. Default 8.
+    /// outstanding it goes on, so that the answer can come in, and further CALLs are refused. Reading also stops while
+    /// as many answers wait for a peer that does not take them. Default 8.
     pub inbox: usize,
     /// How many `#[after]` handlers may wait. When as many wait, the next CALL is not begun. Default 4.
     pub after_queue: usize,
     /// What liberal decoding lets through. Default [`Quirks::ALL`].
     pub quirks: Quirks,
-    /// Where the ids of own calls start to count: a random number, so that ids of two connections differ in a log.
+    /// Where the ids of own calls start to count. The adapters of `net` draw a random number for each connection, so that
+    /// ids of two connections differ in a log.
     pub first_id: u32,
 }
 
@@ -64,6 +66,8 @@ pub enum Received {
     Answer(CallToken),
     /// The answer to no call that is outstanding: late, repeated or made up. Ignored.
     Late,
+    /// A CALL with the id of one that is not answered yet: the peer repeats it. One answer serves both.
+    Repeated,
     /// A CALL that was refused before any handler saw it.
     Refused(CallError),
     /// No frame; ignored.
@@ -97,6 +101,8 @@ pub struct Session {
     outstanding: Option<Outstanding>,
     /// CALLs that no handler has taken yet.
     inbox: VecDeque<CallFrame>,
+    /// Ids of CALLs that a handler has taken and not answered yet.
+    in_progress: Vec<String>,
     outcomes: Vec<(CallToken, Outcome)>,
     ended: Option<CallFailure>,
 }
@@ -112,6 +118,7 @@ impl Session {
             waiting: VecDeque::new(),
             outstanding: None,
             inbox: VecDeque::new(),
+            in_progress: Vec::new(),
             outcomes: Vec::new(),
             ended: None,
         }
@@ -136,6 +143,9 @@ impl Session {
         }
         match (self.dialect.framing.split)(text) {
             Ok(Frame::Call { id, action, payload }) => {
+                if self.is_waiting_for_answer(text.get(id.clone()).unwrap_or("")) {
+                    return Received::Repeated;
+                }
                 if self.inbox.len() >= self.config.inbox {
                     let error = CallError::new(ErrorCode::GenericError, "too many CALLs are outstanding");
                     return self.refuse(text.get(id).unwrap_or("\"\""), error);
@@ -157,7 +167,15 @@ impl Session {
         }
     }
 
+    fn is_waiting_for_answer(&self, id_token: &str) -> bool {
+        self.inbox.iter().any(|call| call.id_token() == id_token) || self.in_progress.iter().any(|id| id == id_token)
+    }
+
     fn refuse(&mut self, id_token: &str, error: CallError) -> Received {
+        // Whoever drives the session should not have read on; a flood is not worth memory.
+        if self.answers.len() >= self.config.inbox {
+            return Received::Ignored("too many answers wait to be sent");
+        }
         let frame = error_frame(self.dialect, id_token, &error);
         self.answers.push_back(frame);
         Received::Refused(error)
@@ -184,21 +202,28 @@ impl Session {
         }
     }
 
-    /// Whether the transport may be read: not while the inbox is full, unless an answer is waited for.
+    /// Whether the transport may be read: not while the inbox is full, unless an answer is waited for, and not while the
+    /// peer does not take its answers.
     pub fn wants_input(&self) -> bool {
-        self.inbox.len() < self.config.inbox || self.outstanding.is_some()
+        let room = self.inbox.len() < self.config.inbox || self.outstanding.is_some();
+        room && self.answers.len() < self.config.inbox
     }
 
-    /// The oldest CALL that no handler has taken yet.
+    /// The oldest CALL that no handler has taken yet. It has to be answered with [`Session::answer`].
     pub fn next_call(&mut self) -> Option<CallFrame> {
-        self.inbox.pop_front()
+        let call = self.inbox.pop_front()?;
+        self.in_progress.push(String::from(call.id_token()));
+        Some(call)
     }
 
-    /// Queues the answer to a CALL.
-    pub fn answer(&mut self, frame: String) {
-        if self.ended.is_none() {
-            self.answers.push_back(frame);
+    /// Queues the answer to a CALL; `false` if the connection has ended.
+    pub fn answer(&mut self, call: &CallFrame, frame: String) -> bool {
+        self.in_progress.retain(|id| id != call.id_token());
+        if self.ended.is_some() {
+            return false;
         }
+        self.answers.push_back(frame);
+        true
     }
 
     // ---- our side
@@ -206,10 +231,10 @@ impl Session {
     /// Queues a call.
     ///
     /// # Errors
-    /// [`CallFailure::Unsendable`], [`CallFailure::QueueFull`], and why the connection ended if it did.
+    /// [`CallFailure::Unsendable`], [`CallFailure::QueueFull`], [`CallFailure::NotSent`].
     pub fn call<R: Request>(&mut self, request: &R) -> Result<CallToken, CallFailure> {
-        if let Some(failure) = &self.ended {
-            return Err(failure.clone());
+        if self.ended.is_some() {
+            return Err(CallFailure::NotSent);
         }
         if self.waiting.len() >= self.config.call_queue {
             return Err(CallFailure::QueueFull);
@@ -269,7 +294,8 @@ impl Session {
         Some(token)
     }
 
-    /// The connection has ended: every call of ours fails with `failure`, CALLs that no handler took are dropped.
+    /// The connection has ended: the outstanding call fails with `failure`, those that wait with
+    /// [`CallFailure::NotSent`]; CALLs that no handler took are dropped.
     pub fn end(&mut self, failure: CallFailure) {
         if self.ended.is_some() {
             return;
@@ -278,7 +304,7 @@ impl Session {
             self.settle(call, Err(failure.clone()));
         }
         for call in self.waiting.drain(..) {
-            self.outcomes.push((call.token, Err(failure.clone())));
+            self.outcomes.push((call.token, Err(CallFailure::NotSent)));
         }
         self.inbox.clear();
         self.answers.clear();

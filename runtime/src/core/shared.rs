@@ -2,7 +2,7 @@
 //!
 //! With `std` it is `Arc<Mutex<_>>` and handles are `Send + Sync`. Without it, it is `Rc<RefCell<_>>`: a device drives
 //! its connection from one executor, and `riscv32imc` has no atomics to build an `Arc` from. Code sees no difference,
-//! because access goes through [`Shared::with`] only, and the closure never calls back into user code.
+//! because access goes through [`Shared::with`] only; the closures are this crate's own and wake nobody.
 
 #[cfg(not(feature = "std"))]
 use alloc::rc::Rc;

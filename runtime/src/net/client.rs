@@ -106,7 +106,7 @@ impl<R: Router> Client<R> {
     /// Runs the connection until it ends.
     pub async fn run(self) -> Disconnected {
         let handlers = self.connection.serve(&self.router);
-        pump::run(self.stream, &self.connection, self.clock, handlers).await
+        pump::run(self.stream, &self.connection, self.clock, handlers, ()).await
     }
 
     /// Runs the connection until `work` is done, then closes it; or until it ends.

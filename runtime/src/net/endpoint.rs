@@ -86,10 +86,9 @@ impl<R: SendRouter> Endpoint<R> {
         }
         let config = Config { first_id: random_first_id(), ..config.clone() };
         let connection = Connection::new(identity, R::DIALECT, config);
-        peers.enter(connection.peer());
+        let presence = peers.enter(connection.peer());
         tracing::info!(identity, "connected");
-        let ended = pump::run(stream, &connection, *clock, connection.serve_send(router)).await;
-        peers.leave(connection.peer());
+        let ended = pump::run(stream, &connection, *clock, connection.serve_send(router), presence).await;
         tracing::info!(identity, %ended, "disconnected");
         ended
     }

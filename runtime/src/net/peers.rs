@@ -32,23 +32,32 @@ impl Peers {
 
     /// Enters a new connection. An older one of the same identity is half-open most of the time (the charger lost its
     /// network and came back), so that the newer one takes its place.
-    pub(super) fn enter(&self, peer: &Peer) {
+    pub(super) fn enter(&self, peer: &Peer) -> Presence {
         let replaced = self.with(|peers| peers.insert(peer.identity().to_owned(), peer.clone()));
         if let Some(older) = replaced {
             older.disconnect(CallFailure::Replaced);
         }
-    }
-
-    /// Takes a connection out, unless another one has taken its place.
-    pub(super) fn leave(&self, peer: &Peer) {
-        self.with(|peers| {
-            if peers.get(peer.identity()).is_some_and(|current| current.is_same_connection(peer)) {
-                peers.remove(peer.identity());
-            }
-        });
+        Presence { peers: self.clone(), peer: peer.clone() }
     }
 
     fn with<T>(&self, access: impl FnOnce(&mut HashMap<String, Peer>) -> T) -> T {
         access(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A connection's entry in the directory; dropping it, however the connection's future ends, takes it out.
+pub(super) struct Presence {
+    peers: Peers,
+    peer: Peer,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.peers.with(|peers| {
+            // Unless another connection has taken its place.
+            if peers.get(self.peer.identity()).is_some_and(|current| current.is_same_connection(&self.peer)) {
+                peers.remove(self.peer.identity());
+            }
+        });
     }
 }

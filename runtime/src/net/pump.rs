@@ -1,7 +1,8 @@
 //! The loop between a WebSocket and a [`Connection`].
 //!
-//! Reader, writer and handlers run side by side in one task: a peer that does not read holds up its own answers, never
-//! the reading of its messages, and a handler holds up neither.
+//! Reader, writer and handlers run side by side in one task and do not wait for each other, up to the bounds of
+//! [`Config`](crate::session::Config): reading stops when too many CALLs wait for a handler, or too many answers for the
+//! peer to take them.
 
 use std::future::Future;
 use std::pin::pin;
@@ -45,12 +46,14 @@ impl From<tungstenite::Error> for Disconnected {
     }
 }
 
-/// Runs a connection to its end; `handlers` is what [`Connection::serve`] returned.
+/// Runs a connection to its end; `handlers` is what [`Connection::serve`] returned, `presence` is dropped as soon as the
+/// connection has ended.
 pub(super) async fn run<S>(
     stream: WebSocketStream<S>,
     connection: &Connection,
     clock: Clock,
     handlers: impl Future<Output = ()>,
+    presence: impl Sized,
 ) -> Disconnected
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -60,9 +63,12 @@ where
         let ended = tokio::select! {
             ended = read(&mut receiver, connection) => ended,
             ended = write(&mut sender, connection, clock) => ended,
+            () = connection.ended() => local_end(connection),
         };
-        // Calls fail and handlers stop before the farewell, which may take its time.
+        // Calls fail, and the directory forgets the peer, before the farewell and the last handler, which may take
+        // their time.
         connection.end(CallFailure::Disconnected);
+        drop(presence);
         farewell(&ended, sender, receiver).await;
         ended
     };
@@ -79,6 +85,7 @@ where
         match receiver.next().await {
             Some(Ok(Message::Text(text))) => match connection.receive(&text) {
                 Received::Call | Received::Answer(_) => {}
+                Received::Repeated => tracing::debug!(identity, "a repeated CALL that is not answered yet"),
                 Received::Late => tracing::debug!(identity, "an answer to no outstanding call"),
                 Received::Refused(error) => tracing::warn!(identity, %error, "refused a message"),
                 Received::Ignored(reason) => tracing::warn!(identity, reason, "ignored a message"),

@@ -11,7 +11,7 @@ use super::scan::plain_prefix;
 use crate::core::date_time::Form;
 use crate::types::{CiString, DateTime, Decimal, RawJson, Text, Unrecognized};
 
-/// How deep a value may be nested where the schema leaves it open.
+/// How deep a value may be nested.
 const MAX_DEPTH: u32 = 64;
 
 /// The properties of an object type, in the schema's order.
@@ -89,13 +89,15 @@ pub struct Decoder<'a> {
     at: usize,
     allowed: Quirks,
     noticed: Quirks,
+    /// Objects of generated types that are open: a type may hold itself.
+    depth: u32,
     found: Found,
 }
 
 impl<'a> Decoder<'a> {
     /// A decoder at the start of `text` that lets the quirks in `allowed` through.
     pub fn new(text: &'a str, allowed: Quirks) -> Self {
-        Self { text, at: 0, allowed, noticed: Quirks::NONE, found: Found::UNSAID }
+        Self { text, at: 0, allowed, noticed: Quirks::NONE, depth: 0, found: Found::UNSAID }
     }
 
     /// The quirks that were met so far.
@@ -189,6 +191,10 @@ impl<'a> Decoder<'a> {
         if !self.take(b'{') {
             return Err(self.wrong_type("an object"));
         }
+        if self.depth == MAX_DEPTH {
+            return Err(self.reject(start, Fault::TooDeep));
+        }
+        self.depth += 1;
         let Fields { keys, required, blank, open } = fields;
         Ok(Object { keys, required: *required, blank: *blank, open: *open, start, seen: 0, expected: 0, empty: true })
     }
@@ -306,6 +312,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn end_object(&mut self, object: &Object) -> Result<(), Reject> {
+        self.depth -= 1;
         let missing = object.required & !object.seen;
         if missing == 0 {
             return Ok(());
@@ -631,9 +638,13 @@ impl<'a> Decoder<'a> {
             },
             Some(b'"') if self.allowed.contains(Quirk::TextForNumber) => {
                 let text = self.quoted()?;
-                let Ok(number) = text.parse() else { return Err(self.reject(offset, Fault::WrongType { expected })) };
+                let number = match Decimal::scan(text.as_bytes()) {
+                    Some(Ok((number, length))) if length == text.len() => Some(number),
+                    Some(Err(length)) if length == text.len() => None,
+                    _ => return Err(self.reject(offset, Fault::WrongType { expected })),
+                };
                 self.noticed = self.noticed.with(Quirk::TextForNumber);
-                Ok((offset, Some(number)))
+                Ok((offset, number))
             }
             _ => Err(self.wrong_type(expected)),
         }
@@ -648,8 +659,12 @@ impl<'a> Decoder<'a> {
             return Ok(value);
         }
         let (offset, number) = self.number("an integer")?;
+        let written = self.text.get(offset..self.at).unwrap_or("").trim_matches('"');
+        // 19 digits are too many for a decimal, and may be few enough for an integer.
+        if let Ok(value) = written.parse() {
+            return Ok(value);
+        }
         let Some(number) = number else { return Err(self.reject(offset, Fault::OutOfRange)) };
-        let written = self.text.get(offset..self.at).unwrap_or("");
         if written.contains(['.', 'e', 'E']) {
             let whole = number.is_multiple_of(Decimal::from(1));
             if !whole {

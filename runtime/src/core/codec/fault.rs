@@ -14,6 +14,9 @@ pub enum Fault {
     /// Nested deeper than 64 levels.
     #[error("nested too deeply")]
     TooDeep,
+    /// The payload as a whole is no object.
+    #[error("not an object")]
+    NotAnObject,
     /// Another JSON type than the schema's.
     #[error("not {expected}")]
     WrongType {

@@ -63,7 +63,12 @@ pub(crate) fn decode_with<T>(
         Ok(value) => Ok(value),
         Err(Reject(())) => {
             let found = decoder.found();
-            Err(DecodeError { fault: found.fault, pointer: pointer_at(text, found) })
+            let pointer = pointer_at(text, found);
+            let fault = match found.fault {
+                Fault::WrongType { expected: "an object" } if pointer.is_empty() => Fault::NotAnObject,
+                fault => fault,
+            };
+            Err(DecodeError { fault, pointer })
         }
     }
 }

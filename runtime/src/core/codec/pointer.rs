@@ -3,14 +3,17 @@
 //! The decoder and the encoder remember an offset only; this walks the text again up to it. For the encoder the text
 //! is what was written before the fault, which ends after the key of the offending value.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
+use super::decoder::Decoder;
 use super::fault::{Fault, Found};
+use super::quirk::Quirks;
 
 enum Level<'a> {
-    Object(Option<&'a str>),
+    Object(Option<Cow<'a, str>>),
     Array(usize),
 }
 
@@ -50,7 +53,9 @@ pub(super) fn pointer_at(text: &str, found: Found) -> String {
                 let end = string_end(bytes, at);
                 if is_key {
                     if let Some(Level::Object(key)) = levels.last_mut() {
-                        *key = text.get(at + 1..end);
+                        let read = |quoted| Decoder::new(quoted, Quirks::NONE).quoted().ok();
+                        let raw = text.get(at + 1..end).map(Cow::Borrowed);
+                        *key = text.get(at..=end).and_then(read).or(raw);
                     }
                     awaiting_key = false;
                 }
@@ -121,6 +126,7 @@ mod tests {
         assert_eq!(at(text, "{}"), "/c/1/g");
         assert_eq!(at(text, "null"), "/h");
         assert_eq!(at(text, "{\"a"), "");
+        assert_eq!(at(r#"{"id\u0054ag":7}"#, "7"), "/idTag");
     }
 
     #[test]

@@ -33,7 +33,7 @@ quirks! {
     UnrecognizedValue = 5,
     /// `null` for an optional property means that it is absent.
     NullForAbsent = 6,
-    /// `""` for an optional property that is no text (a time-stamp, an enumeration) means that it is absent.
+    /// `""` for an optional property that is no text (a time-stamp, a number, an enumeration) means that it is absent.
     EmptyForAbsent = 7,
     /// A number where text is meant is read as its digits (`"value": 12.3` in a SampledValue).
     NumberForText = 8,
@@ -54,7 +54,7 @@ quirks! {
 pub struct Quirks(u32);
 
 impl Quirks {
-    /// Strict: nothing but what the schema allows.
+    /// Strict: nothing but what the schema allows. Second spellings that it lists (`Celcius`) are allowed.
     pub const NONE: Self = Self(0);
     /// Liberal: every quirk of the table.
     pub const ALL: Self = {
