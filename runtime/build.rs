@@ -4,7 +4,7 @@ fn main() -> Result<(), onwire_codegen::Error> {
     println!("cargo::rerun-if-changed=build.rs");
     if std::env::var_os("CARGO_FEATURE_OCPP16").is_some() {
         let serde = std::env::var_os("CARGO_FEATURE_SERDE").is_some();
-        onwire_codegen::ocpp_1_6()?.serde(serde).to_out_dir("ocpp_v16")?;
+        onwire_codegen::ocpp_1_6().serde(serde).to_out_dir("ocpp_v16")?;
     }
     Ok(())
 }

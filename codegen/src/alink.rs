@@ -93,7 +93,7 @@ pub(crate) fn protocol(file: &str, text: &str) -> Result<Protocol, Error> {
             doc: format!("Service {title}: called by the platform."),
             from: vec!["Platform".to_owned()],
             request,
-            response,
+            response: Some(response),
         });
     }
     if actions.is_empty() {

@@ -50,6 +50,9 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// What is to be derived is no path of a trait.
+    #[error("{0:?} is not the path of a trait")]
+    Derive(String),
     /// `OUT_DIR` is not set.
     #[error("OUT_DIR is not set: call this from a build script")]
     NotABuildScript,

@@ -12,7 +12,8 @@
 //!
 //! - [`ocpp`]: a folder of JSON Schemas, one file for each request and response, as the Open Charge Alliance publishes
 //!   them, with an optional `index.json` that says who may start which action.
-//! - [`ocpp_1_6`]: OCPP 1.6 from `onwire-schemas`.
+//! - [`ocpp_1_6`]: OCPP 1.6 from `onwire-schemas`; [`ocpp_2_0_1`] and [`ocpp_2_1`]: a folder of that version's official
+//!   schemas with our index.
 //! - [`alink`]: a thing model (TSL) as Aliyun IoT exports it; its services.
 //!
 //! The same input gives the same bytes.
@@ -23,56 +24,105 @@ mod error;
 mod model;
 mod names;
 mod ocpp;
+mod overlay;
 
 use std::path::{Path, PathBuf};
 
 pub use error::Error;
 
-/// A protocol that was read, ready to be written as Rust.
+/// What is to be generated: an input, and how.
 #[derive(Debug, Clone)]
 pub struct Generator {
-    protocol: model::Protocol,
+    source: Source,
     options: emit::Options,
+    only: Option<Vec<String>>,
+    /// Files and folders that the output depends on.
     inputs: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    /// Files by name.
+    Ocpp(Vec<(String, String)>),
+    /// A thing model.
+    Alink { file: String, text: String },
 }
 
 /// Reads a folder of OCPP JSON Schemas.
 ///
-/// `X.json` or `XRequest.json` with `XResponse.json` make the action `X`; other files hold shared definitions.
-/// `index.json` names the roles, the subprotocols and who may start each action; without it both sides (`ChargePoint`
-/// and `CentralSystem`) may start every action.
+/// `X.json` or `XRequest.json` with `XResponse.json` make the action `X`; a file without a response is a message that is
+/// never answered (SEND, OCPP 2.1), other files hold shared definitions. `index.json` names the roles, the subprotocols
+/// and who may start each action; without it both sides (`ChargePoint` and `CentralSystem`) may start every action.
 ///
 /// # Errors
-/// [`Error`] names the file and the JSON pointer.
+/// [`Error::Io`], [`Error::Folder`].
 pub fn ocpp(folder: impl AsRef<Path>) -> Result<Generator, Error> {
     let folder = folder.as_ref();
-    let files = ocpp::read_folder(folder)?;
-    Ok(Generator::new(ocpp::protocol(&files)?, vec![folder.to_owned()]))
+    Ok(Generator::new(Source::Ocpp(ocpp::read_folder(folder)?), vec![folder.to_owned()]))
 }
 
 /// OCPP 1.6 with its security extension, from the schemas that `onwire-schemas` carries.
+pub fn ocpp_1_6() -> Generator {
+    let files = onwire_schemas::OCPP_1_6.iter().map(|file| (file.name.to_owned(), file.text.to_owned()));
+    Generator::new(Source::Ocpp(files.collect()), Vec::new())
+}
+
+/// Reads a folder of the official schemas of OCPP 2.0.1; roles and directions are those of our index.
 ///
 /// # Errors
-/// [`Error`], which would be a defect of this crate.
-pub fn ocpp_1_6() -> Result<Generator, Error> {
-    let files: Vec<(String, String)> =
-        onwire_schemas::OCPP_1_6.iter().map(|file| (file.name.to_owned(), file.text.to_owned())).collect();
-    Ok(Generator::new(ocpp::protocol(&files)?, Vec::new()))
+/// [`Error::Io`], [`Error::Folder`].
+pub fn ocpp_2_0_1(folder: impl AsRef<Path>) -> Result<Generator, Error> {
+    with_index(folder.as_ref(), onwire_schemas::OCPP_2_0_1_INDEX)
+}
+
+/// Reads a folder of the official schemas of OCPP 2.1; roles and directions are those of our index.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Folder`].
+pub fn ocpp_2_1(folder: impl AsRef<Path>) -> Result<Generator, Error> {
+    with_index(folder.as_ref(), onwire_schemas::OCPP_2_1_INDEX)
+}
+
+fn with_index(folder: &Path, index: onwire_schemas::File) -> Result<Generator, Error> {
+    let mut files = ocpp::read_folder(folder)?;
+    files.push((index.name.to_owned(), index.text.to_owned()));
+    Ok(Generator::new(Source::Ocpp(files), vec![folder.to_owned()]))
 }
 
 /// Reads a thing model (TSL) as Aliyun IoT exports it: each service becomes an action that the platform starts.
 ///
 /// # Errors
-/// [`Error`] names the file and the JSON pointer.
+/// [`Error::Io`].
 pub fn alink(file: impl AsRef<Path>) -> Result<Generator, Error> {
     let file = file.as_ref();
     let text = std::fs::read_to_string(file).map_err(|source| Error::Io { path: file.to_owned(), source })?;
-    Ok(Generator::new(alink::protocol(&file.display().to_string(), &text)?, vec![file.to_owned()]))
+    Ok(Generator::new(Source::Alink { file: file.display().to_string(), text }, vec![file.to_owned()]))
 }
 
 impl Generator {
-    fn new(protocol: model::Protocol, inputs: Vec<PathBuf>) -> Self {
-        Self { protocol, options: emit::Options { serde: true }, inputs }
+    fn new(source: Source, inputs: Vec<PathBuf>) -> Self {
+        Self { source, options: emit::Options { serde: true, derives: Vec::new() }, only: None, inputs }
+    }
+
+    /// Changes schemas of an OCPP folder: each file of `folder` is a JSON merge patch (RFC 7396) of the schema file of
+    /// its name. So a vendor's field becomes typed:
+    ///
+    /// ```json
+    /// {"properties": {"customData": {"type": "object", "properties": {"networkType": {"type": "string"}}}}}
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Json`], and [`Error::Folder`] for a file that patches nothing.
+    pub fn overlays(mut self, folder: impl AsRef<Path>) -> Result<Self, Error> {
+        let folder = folder.as_ref();
+        let patches = ocpp::read_folder(folder)?;
+        let files = match &mut self.source {
+            Source::Ocpp(files) => files.as_mut_slice(),
+            Source::Alink { .. } => &mut [],
+        };
+        overlay::apply(files, &patches)?;
+        self.inputs.push(folder.to_owned());
+        Ok(self)
     }
 
     /// Whether the types implement serde's traits (they do by default). Needs the feature `serde` of onwire.
@@ -82,28 +132,46 @@ impl Generator {
         self
     }
 
-    /// Only these actions, by their names on the wire, and the types they need.
+    /// Derives another trait for every type, by its path: `"PartialOrd"`, `"::schemars::JsonSchema"`.
     ///
     /// # Errors
-    /// [`Error::Folder`] for an action that the protocol does not have.
-    pub fn only<'a>(mut self, actions: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
-        self.protocol.keep_only(&actions.into_iter().collect::<Vec<_>>())?;
+    /// [`Error::Derive`] if it is no path.
+    pub fn derive(mut self, path: &str) -> Result<Self, Error> {
+        syn::parse_str::<syn::Path>(path).map_err(|_| Error::Derive(path.to_owned()))?;
+        self.options.derives.push(path.to_owned());
         Ok(self)
     }
 
+    /// Only these actions, by their names on the wire, and the types that they need.
+    #[must_use]
+    pub fn only<'a>(mut self, actions: impl IntoIterator<Item = &'a str>) -> Self {
+        self.only = Some(actions.into_iter().map(str::to_owned).collect());
+        self
+    }
+
     /// The generated Rust, formatted.
-    pub fn code(&self) -> String {
-        emit::code(&self.protocol, &self.options)
+    ///
+    /// # Errors
+    /// [`Error`] names the file and the JSON pointer, and says what to do.
+    pub fn code(&self) -> Result<String, Error> {
+        let mut protocol = match &self.source {
+            Source::Ocpp(files) => ocpp::protocol(files)?,
+            Source::Alink { file, text } => alink::protocol(file, text)?,
+        };
+        if let Some(only) = &self.only {
+            protocol.keep_only(only)?;
+        }
+        Ok(emit::code(&protocol, &self.options))
     }
 
     /// Writes `OUT_DIR/{name}.rs` from a build script, and tells cargo which inputs it was made from.
     ///
     /// # Errors
-    /// [`Error::NotABuildScript`], [`Error::Io`].
+    /// [`Error::NotABuildScript`], and those of [`Generator::code`].
     pub fn to_out_dir(&self, name: &str) -> Result<(), Error> {
         let folder = std::env::var_os("OUT_DIR").ok_or(Error::NotABuildScript)?;
         let path = PathBuf::from(folder).join(format!("{name}.rs"));
-        std::fs::write(&path, self.code()).map_err(|source| Error::Io { path, source })?;
+        std::fs::write(&path, self.code()?).map_err(|source| Error::Io { path, source })?;
         println!("cargo::rerun-if-changed=build.rs");
         for input in &self.inputs {
             println!("cargo::rerun-if-changed={}", input.display());

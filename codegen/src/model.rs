@@ -35,9 +35,9 @@ pub(crate) struct Action {
     pub(crate) doc: String,
     /// The roles that may start it.
     pub(crate) from: Vec<String>,
-    /// Names of its message types.
+    /// Names of its message types; without a response it is never answered (OCPP 2.1's SEND).
     pub(crate) request: String,
-    pub(crate) response: String,
+    pub(crate) response: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -131,16 +131,20 @@ pub(crate) struct Limits {
 
 impl Protocol {
     /// Drops all actions but these, and the types that nothing needs then.
-    pub(crate) fn keep_only(&mut self, actions: &[&str]) -> Result<(), crate::Error> {
-        if let Some(unknown) = actions.iter().find(|wire| !self.actions.iter().any(|action| action.wire == **wire)) {
+    pub(crate) fn keep_only(&mut self, actions: &[String]) -> Result<(), crate::Error> {
+        if let Some(unknown) = actions.iter().find(|wire| !self.actions.iter().any(|action| action.wire == ***wire)) {
             return Err(crate::Error::Folder {
                 file: self.title.clone(),
                 problem: format!("there is no action {unknown} to keep"),
             });
         }
-        self.actions.retain(|action| actions.contains(&action.wire.as_str()));
-        let mut needed: Vec<String> =
-            self.actions.iter().flat_map(|action| [action.request.clone(), action.response.clone()]).collect();
+        self.actions.retain(|action| actions.contains(&action.wire));
+        let mut needed: Vec<String> = self
+            .actions
+            .iter()
+            .flat_map(|action| [Some(action.request.clone()), action.response.clone()])
+            .flatten()
+            .collect();
         let mut next = 0;
         while let Some(name) = needed.get(next).cloned() {
             next += 1;

@@ -30,8 +30,8 @@ const EMPTY: &str = r#"{"type":"object","properties":{},"additionalProperties":f
 /// The error for a folder with these files.
 fn refused(test: &str, files: &[(&str, &str)]) -> String {
     let folder = Folder::new(test, files);
-    match onwire_codegen::ocpp(&folder.0) {
-        Ok(generator) => format!("generated: {}", generator.code()),
+    match onwire_codegen::ocpp(&folder.0).and_then(|generator| generator.code()) {
+        Ok(code) => format!("generated: {code}"),
         Err(error) => error.to_string(),
     }
 }

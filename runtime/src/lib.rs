@@ -52,7 +52,7 @@ mod core;
 #[cfg(feature = "net")]
 pub mod net;
 
-pub use self::core::action::{Action, ReceivedBy, Request};
+pub use self::core::action::{Action, ReceivedBy, Request, Unanswered};
 pub use self::core::call::{After, CallId, Cx, FromCall, IntoReply, On, RawPayload};
 pub use self::core::connection::Connection;
 pub use self::core::dialect::Dialect;

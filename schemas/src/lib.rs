@@ -105,6 +105,13 @@ pub static OCPP_1_6: &[File] = folder! { "ocpp1.6":
     "types"
 };
 
+/// Who may start which action of OCPP 2.0.1; the schemas are the Open Charge Alliance's, whose licence does not let
+/// them be changed, and are not carried here.
+pub static OCPP_2_0_1_INDEX: File = File { name: "index.json", text: include_str!("../ocpp2.0.1/index.json") };
+
+/// Who may start which action of OCPP 2.1; see [`OCPP_2_0_1_INDEX`].
+pub static OCPP_2_1_INDEX: File = File { name: "index.json", text: include_str!("../ocpp2.1/index.json") };
+
 #[cfg(test)]
 mod tests {
     use super::OCPP_1_6;

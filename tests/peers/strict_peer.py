@@ -1,6 +1,6 @@
-"""What charge_point.py and central_system.py share: events and strictness.
+"""What the peers built on the `ocpp` library share: events and strictness.
 
-The `ocpp` library validates every payload against the OCPP 1.6 JSON schemas,
+The library validates every payload against the JSON schemas of its version,
 but it logs and survives much of what it finds: a frame it cannot parse, a
 response nobody asked for, a request it had to answer with a CALLERROR. Here
 each of those ends the program, so that a run which reaches its last event is
@@ -14,9 +14,10 @@ import re
 import sys
 from datetime import datetime, timezone
 
-from ocpp.v16 import ChargePoint
+from ocpp import v16
+from ocpp.charge_point import ChargePoint
 
-SUBPROTOCOL = "ocpp1.6"
+SUBPROTOCOL = "ocpp1.6"  # of StrictPeer; a peer of another version names its own
 TIMEOUT = 10
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
@@ -24,7 +25,7 @@ FRAME_LENGTH = {CALL: 4, CALL_RESULT: 3, CALL_ERROR: 5}
 
 # The schemas declare these fields as "date-time", which the library leaves
 # unchecked. RFC 3339 demands the offset.
-DATE_TIME_FIELDS = {"currentTime", "expiryDate", "timestamp"}
+DATE_TIME_FIELDS = {"cacheExpiryDateTime", "currentTime", "expiryDate", "timestamp"}
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -81,8 +82,11 @@ def require_accepted(status, what):
         raise PeerError(f"{what} was answered with {status}")
 
 
-class StrictPeer(ChargePoint):
-    """An OCPP 1.6 endpoint that raises where the library would log."""
+class Strict(ChargePoint):
+    """An endpoint of any version that raises where the library would log.
+
+    It comes before the library's own class of a version: class P(Strict, v201.ChargePoint).
+    """
 
     def __init__(self, id, connection):
         super().__init__(id, connection, response_timeout=TIMEOUT)
@@ -94,6 +98,21 @@ class StrictPeer(ChargePoint):
         self._settled.clear()
         try:
             return await self.call(payload, suppress=False)
+        finally:
+            self._settled.set()
+
+    async def provoke(self, unique_id, *rest):
+        """Send a CALL as it stands, schemas or not; return the code of the CALLERROR due."""
+        self._settled.clear()
+        try:
+            await self._send(json.dumps([CALL, unique_id, *rest], separators=(",", ":")))
+            answer = await within(self._response_queue.get(), f"a CALLERROR for {unique_id}")
+            if answer.message_type_id != CALL_ERROR:
+                raise PeerError(f"{unique_id} was answered with {answer.to_json()}")
+            parts = (answer.error_code, answer.error_description, answer.error_details)
+            if [type(part) for part in parts] != [str, str, dict]:
+                raise PeerError(f"not a CALLERROR: {answer.to_json()}")
+            return answer.error_code
         finally:
             self._settled.set()
 
@@ -150,3 +169,7 @@ class StrictPeer(ChargePoint):
             script.cancel()
             receiver.cancel()
             await asyncio.gather(script, receiver, return_exceptions=True)
+
+
+class StrictPeer(Strict, v16.ChargePoint):
+    """An OCPP 1.6 endpoint that raises where the library would log."""

@@ -3,12 +3,12 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{Options, doc, serde_derive};
+use super::{Options, doc, more_derives, serde_derive};
 use crate::model::{Enum, Type};
 use crate::names::ident;
 
 pub(super) fn item(options: &Options, each: &Type, values: &Enum) -> TokenStream {
-    let (name, type_doc) = (ident(&each.name), doc(&each.doc));
+    let (name, type_doc, more) = (ident(&each.name), doc(&each.doc), more_derives(options));
     let numbered_serde = options.serde && values.numbered;
     let derived = if numbered_serde { TokenStream::new() } else { serde_derive(options) };
     let serde_attributes = options.serde && !values.numbered;
@@ -34,6 +34,7 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum) -> TokenStream
     quote! {
         #type_doc
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        #more
         #derived
         pub enum #name {
             #(#variants)*

@@ -19,6 +19,8 @@ pub(crate) use shapes::is_decimal;
 pub(crate) struct Options {
     /// Derive serde's traits.
     pub(crate) serde: bool,
+    /// Paths of other traits to derive.
+    pub(crate) derives: Vec<String>,
 }
 
 /// The protocol as formatted Rust.
@@ -62,6 +64,13 @@ fn doc(text: &str) -> TokenStream {
     quote! { #[doc = #text] }
 }
 
+/// The user's own derives.
+fn more_derives(options: &Options) -> TokenStream {
+    let paths = options.derives.iter().filter_map(|path| syn::parse_str::<syn::Path>(path).ok());
+    let paths: Vec<syn::Path> = paths.collect();
+    if paths.is_empty() { TokenStream::new() } else { quote!(#[derive(#(#paths),*)]) }
+}
+
 fn serde_derive(options: &Options) -> TokenStream {
     if !options.serde {
         return TokenStream::new();
@@ -73,14 +82,26 @@ fn serde_derive(options: &Options) -> TokenStream {
 }
 
 fn action_items(protocol: &Protocol, action: &Action) -> TokenStream {
-    let (name, wire) = (ident(&action.name), &action.wire);
-    let (request, response) = (ident(&action.request), ident(&action.response));
+    let (name, wire, request) = (ident(&action.name), &action.wire, ident(&action.request));
     let doc = doc(&action.doc);
     // Whoever may be called is the other side of somebody who may call.
     let receivers = protocol.roles.iter().filter(|role| action.from.iter().any(|from| from != *role)).map(|role| {
         let role = ident(role);
         quote! { impl ::onwire::ReceivedBy<role::#role> for #name {} }
     });
+    let Some(response) = action.response.as_deref().map(ident) else {
+        return quote! {
+            #doc
+            #[derive(Debug, Clone, Copy)]
+            pub enum #name {}
+
+            impl ::onwire::Unanswered for #request {
+                const NAME: &'static str = #wire;
+            }
+
+            #(#receivers)*
+        };
+    };
     quote! {
         #doc
         #[derive(Debug, Clone, Copy)]

@@ -4,13 +4,13 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 
 use super::shapes::{Place, decode, encode, resolved, rust_type};
-use super::{Options, doc, serde_derive};
+use super::{Options, doc, more_derives, serde_derive};
 use crate::model::{Field, Kind, Protocol, Shape, Struct, Type};
 use crate::names::ident;
 
 pub(super) fn item(protocol: &Protocol, options: &Options, each: &Type, object: &Struct) -> TokenStream {
     let (name, type_doc) = (ident(&each.name), doc(&each.doc));
-    let serde = serde_derive(options);
+    let (serde, more) = (serde_derive(options), more_derives(options));
     let default = object.required.is_empty().then(|| quote!(, Default));
     let fields = object.fields.iter().map(|field| declaration(protocol, options, object, field));
     let constructor = constructor(protocol, object);
@@ -19,6 +19,7 @@ pub(super) fn item(protocol: &Protocol, options: &Options, each: &Type, object: 
     quote! {
         #type_doc
         #[derive(Debug, Clone, PartialEq, Eq, Hash #default)]
+        #more
         #serde
         pub struct #name {
             #(#fields)*

@@ -236,10 +236,9 @@ impl<'f> Converter<'f> {
     fn list(&mut self, schema: &SchemaObject, place: &Place<'f>) -> Result<Shape, Error> {
         let none = Default::default();
         let array = schema.array.as_deref().unwrap_or(&none);
-        if array.unique_items == Some(true) || array.contains.is_some() || array.additional_items.is_some() {
-            return Err(
-                place.unsupported("`uniqueItems`, `contains` and `additionalItems` cannot be checked; remove them")
-            );
+        // `additionalItems` says something beside a list of types only, which is refused below.
+        if array.unique_items == Some(true) || array.contains.is_some() {
+            return Err(place.unsupported("`uniqueItems` and `contains` cannot be checked; remove them"));
         }
         let item = match &array.items {
             None => Shape::Any,

@@ -33,6 +33,9 @@ enum OcppJ {
 pub(super) struct Entry {
     name: String,
     pub(super) from: Vec<String>,
+    /// Never answered (OCPP 2.1's SEND).
+    #[serde(default)]
+    send: bool,
     #[serde(default)]
     profile: Option<String>,
     #[serde(default)]
@@ -50,7 +53,8 @@ impl Index {
 
     /// Without an index both sides may start every action.
     pub(super) fn without_file<'a>(actions: impl Iterator<Item = &'a str>) -> Self {
-        let entry = |name: &str| Entry { name: name.to_owned(), from: both_sides(), profile: None, clause: None };
+        let entry =
+            |name: &str| Entry { name: name.to_owned(), from: both_sides(), send: false, profile: None, clause: None };
         Self {
             protocol: String::new(),
             version: String::new(),
@@ -96,8 +100,13 @@ impl Index {
 
     /// The entry of an action that [`Index::check`] has seen.
     pub(super) fn action(&self, name: &str) -> &Entry {
-        static NOBODY: Entry = Entry { name: String::new(), from: Vec::new(), profile: None, clause: None };
+        static NOBODY: Entry =
+            Entry { name: String::new(), from: Vec::new(), send: false, profile: None, clause: None };
         self.actions.iter().find(|entry| entry.name == name).unwrap_or(&NOBODY)
+    }
+
+    pub(super) fn is_send(&self, name: &str) -> bool {
+        self.actions.iter().any(|entry| entry.name == name && entry.send)
     }
 
     pub(super) fn title(&self) -> String {

@@ -42,16 +42,16 @@ pub(crate) fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, Error>
     Ok(files)
 }
 
-/// The two messages of an action.
+/// The messages of an action; a SEND has no response.
 struct Pair<'f> {
     action: &'f str,
     request: &'f str,
-    response: &'f str,
+    response: Option<&'f str>,
 }
 
-/// Reads files, sorted by name, into a protocol.
+/// Reads files, sorted by name, into a protocol; the last `index.json` among them counts.
 pub(crate) fn protocol(files: &[(String, String)]) -> Result<Protocol, Error> {
-    let index = files.iter().find(|(name, _)| name == INDEX).map(|(_, text)| Index::read(text)).transpose()?;
+    let index = files.iter().rfind(|(name, _)| name == INDEX).map(|(_, text)| Index::read(text)).transpose()?;
     let mut schemas = BTreeMap::new();
     for (name, text) in files.iter().filter(|(name, _)| name != INDEX) {
         // The Open Charge Alliance's files begin with a byte order mark in places.
@@ -59,7 +59,7 @@ pub(crate) fn protocol(files: &[(String, String)]) -> Result<Protocol, Error> {
             .map_err(|source| Error::Json { file: name.clone(), source })?;
         schemas.insert(name.as_str(), schema);
     }
-    let pairs = pairs(&schemas)?;
+    let pairs = pairs(&schemas, index.as_ref())?;
     let index = index.unwrap_or_else(|| Index::without_file(pairs.iter().map(|pair| pair.action)));
     index.check(&pairs.iter().map(|pair| pair.action).collect::<Vec<_>>())?;
 
@@ -71,9 +71,10 @@ pub(crate) fn protocol(files: &[(String, String)]) -> Result<Protocol, Error> {
             file: pair.request.to_owned(),
             problem: "the file's name cannot be the name of a Rust type; rename it".to_owned(),
         })?;
-        let (request, response) = (format!("{name}Request"), format!("{name}Response"));
-        for (message, file) in [(&request, pair.request), (&response, pair.response)] {
-            messages.push(converter.message(message, file)?);
+        let (request, response) = (format!("{name}Request"), pair.response.map(|_| format!("{name}Response")));
+        messages.push(converter.message(&request, pair.request)?);
+        if let (Some(response), Some(file)) = (&response, pair.response) {
+            messages.push(converter.message(response, file)?);
         }
         let entry = index.action(pair.action);
         actions.push(Action {
@@ -99,7 +100,7 @@ pub(crate) fn protocol(files: &[(String, String)]) -> Result<Protocol, Error> {
 }
 
 /// Finds the requests and responses among the files.
-fn pairs<'f>(schemas: &BTreeMap<&'f str, RootSchema>) -> Result<Vec<Pair<'f>>, Error> {
+fn pairs<'f>(schemas: &BTreeMap<&'f str, RootSchema>, index: Option<&Index>) -> Result<Vec<Pair<'f>>, Error> {
     let mut pairs = Vec::new();
     for name in schemas.keys() {
         let Some(action) = name.strip_suffix("Response.json") else { continue };
@@ -111,13 +112,25 @@ fn pairs<'f>(schemas: &BTreeMap<&'f str, RootSchema>) -> Result<Vec<Pair<'f>>, E
                 problem: format!("its request is missing: neither {} is there", candidates.join(" nor ")),
             });
         };
-        pairs.push(Pair { action, request, response: name });
+        pairs.push(Pair { action, request, response: Some(name) });
     }
-    // What is left must be a library of definitions.
+    // What is left is a SEND, or must be a library of definitions.
+    let requests_have_a_suffix = pairs.iter().any(|pair| pair.request.ends_with("Request.json"));
     for (name, schema) in schemas {
-        let paired = pairs.iter().any(|pair| pair.request == *name || pair.response == *name);
-        if !paired && schema.definitions.is_empty() {
-            let action = name.trim_end_matches(".json").trim_end_matches("Request");
+        let is_paired = |pair: &Pair<'_>| pair.request == *name || pair.response == Some(*name);
+        if pairs.iter().any(is_paired) {
+            continue;
+        }
+        let action = name.trim_end_matches(".json");
+        let is_send = match index {
+            Some(index) => index.is_send(action),
+            // The folders of 2.1 end requests with `Request`, and a SEND with nothing.
+            None => requests_have_a_suffix && !action.ends_with("Request") && schema.schema.object.is_some(),
+        };
+        if is_send {
+            pairs.push(Pair { action, request: name, response: None });
+        } else if schema.schema.object.is_some() || schema.definitions.is_empty() {
+            let action = action.trim_end_matches("Request");
             return Err(Error::Folder {
                 file: (*name).to_owned(),
                 problem: format!("its response is missing: {action}Response.json is not there"),

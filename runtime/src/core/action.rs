@@ -20,6 +20,13 @@ pub trait Request: Message {
     type Response: Message;
 }
 
+/// A message that is never answered (OCPP 2.1's SEND): there is nothing to wait for, so that
+/// [`Peer::call`](crate::Peer::call) does not take it. Sessions do not carry it yet.
+pub trait Unanswered: Message {
+    /// Name of its action on the wire.
+    const NAME: &'static str;
+}
+
 /// The protocol lets the side `R` receive this action.
 #[diagnostic::on_unimplemented(
     message = "a `{R}` never receives `{Self}`",
