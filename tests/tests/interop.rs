@@ -2,79 +2,13 @@
 //!
 //! `cargo xtask test` installs the peers, builds the programs of `examples/` and runs this.
 
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use onwire::net::Server;
 use onwire::ocpp::v16::*;
 use onwire::types::DateTime;
+use onwire_tests::program::Program;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
-
-/// A peer's own time-outs are 10 s for each step.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn variable(name: &str) -> PathBuf {
-    PathBuf::from(
-        std::env::var_os(name).unwrap_or_else(|| panic!("{name} is set by `cargo xtask test --stage interop`")),
-    )
-}
-
-/// A program that prints lines, killed when the test ends.
-struct Program {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Program {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
-
-    /// A peer in Python, with its arguments.
-    fn python(script: &str, arguments: &[&str]) -> Self {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
-        let mut command = Command::new(variable("ONWIRE_PEERS_PYTHON"));
-        command.arg(script).args(arguments);
-        Self::start(command)
-    }
-
-    /// A program of `examples/`.
-    fn example(name: &str, arguments: &[&str]) -> Self {
-        let mut command = Command::new(variable("ONWIRE_PROGRAMS").join(name));
-        command.args(arguments);
-        Self::start(command)
-    }
-
-    async fn line(&mut self) -> Option<String> {
-        tokio::time::timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time").unwrap()
-    }
-
-    /// The next event of a Python peer.
-    async fn event(&mut self) -> Value {
-        let line = self.line().await.expect("another event");
-        let event: Value = serde_json::from_str(&line).unwrap();
-        assert_ne!(event["event"], "error", "{event}");
-        event
-    }
-
-    /// The next event, which has that name.
-    async fn expect(&mut self, name: &str) -> Value {
-        let event = self.event().await;
-        assert_eq!(event["event"], name, "{event}");
-        event
-    }
-
-    async fn succeeds(mut self) {
-        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("an end in time").unwrap();
-        assert!(status.success(), "{status}");
-    }
-}
 
 #[derive(Default)]
 struct Csms {
@@ -238,6 +172,5 @@ async fn our_programs_play_a_session_with_each_other() {
 
     let mut stranger = Program::example("charge-point", &[&url, "--id-tag", "nobody"]);
     while stranger.line().await.is_some() {}
-    let status = stranger.child.wait().await.unwrap();
-    assert!(!status.success(), "a tag that is not listed has charged");
+    assert!(!stranger.ends().await.success(), "a tag that is not listed has charged");
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::system::{ensure_system, probe, run};
+use crate::system::{ensure_system, output, probe, run};
 use crate::workspace::Workspace;
 
 /// Succeeds on a Python that can make the virtual environment; the version is the one requirements.txt names.
@@ -20,6 +20,13 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
     let dir = workspace.target_dir("peers")?;
     set_up_node(workspace, &dir.join("node"))?;
     set_up_python(workspace, &dir.join("venv"))
+}
+
+/// Where an installed Python package keeps its files.
+pub(crate) fn package_folder(python: &Path, package: &str) -> Result<PathBuf> {
+    let program = format!("import os, {package}; print(os.path.dirname({package}.__file__))");
+    let folder = output(Command::new(python).args(["-c", &program]))?;
+    Ok(PathBuf::from(folder.trim()))
 }
 
 fn set_up_python(workspace: &Workspace, venv: &Path) -> Result<PathBuf> {

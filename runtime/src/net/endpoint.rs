@@ -10,9 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::clock::Clock;
 use super::pump::Disconnected;
-use super::{Handshake, Peers, Refusal, pump, random_first_id, web_socket_config};
+use super::{Handshake, Peers, Refusal, Versions, pump, random_first_id, web_socket_config};
 use crate::session::Config;
-use crate::{CallFailure, Connection, SendRouter};
+use crate::{CallFailure, Connection};
 
 /// Handlers, the peers that are connected to them, and how sessions are configured; clones are handles of the same.
 ///
@@ -39,7 +39,7 @@ impl<R> Clone for Endpoint<R> {
     }
 }
 
-impl<R: SendRouter> Endpoint<R> {
+impl<R: Versions> Endpoint<R> {
     /// An endpoint at the path `/ocpp/{identity}`.
     pub fn new(router: R) -> Self {
         Self::with(router, Peers::default(), Config::default(), "/ocpp/")
@@ -66,7 +66,7 @@ impl<R: SendRouter> Endpoint<R> {
     /// # Errors
     /// [`Refusal`], to be answered with [`Refusal::response`].
     pub fn handshake(&self, head: &http::request::Parts) -> Result<Handshake, Refusal> {
-        Handshake::read(head, &self.shared.prefix, R::DIALECT)
+        Handshake::read(head, &self.shared.prefix, R::dialect)
     }
 
     /// Serves a stream whose upgrade has been answered, until it ends.
@@ -78,17 +78,17 @@ impl<R: SendRouter> Endpoint<R> {
         let stream = TokioAdapter::new(stream);
         let mut stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(web_socket_config())).await;
         let identity = handshake.identity();
-        if !handshake.is_agreed() {
+        let Some(dialect) = handshake.dialect() else {
             tracing::warn!(identity, "closed: no subprotocol in common");
             let reason = "no subprotocol in common".into();
             let _ = stream.close(Some(CloseFrame { code: CloseCode::Protocol, reason })).await;
             return Disconnected::Local(CallFailure::Disconnected);
-        }
+        };
         let config = Config { first_id: random_first_id(), ..config.clone() };
-        let connection = Connection::new(identity, R::DIALECT, config);
+        let connection = Connection::new(identity, dialect, config);
         let presence = peers.enter(connection.peer());
-        tracing::info!(identity, "connected");
-        let ended = pump::run(stream, &connection, *clock, connection.serve_send(router), presence).await;
+        tracing::info!(identity, protocol = dialect.name, "connected");
+        let ended = pump::run(stream, &connection, *clock, router.serve(&connection), presence).await;
         tracing::info!(identity, %ended, "disconnected");
         ended
     }

@@ -14,8 +14,8 @@ use crate::Dialect;
 #[derive(Debug, Clone)]
 pub struct Handshake {
     identity: String,
-    /// What the client offered, and is answered with; `None` if nothing on offer is spoken here.
-    subprotocol: Option<HeaderValue>,
+    /// What the client offered, and is answered with, and what it stands for; `None` if nothing on offer is spoken here.
+    agreed: Option<(HeaderValue, &'static Dialect)>,
     accept: String,
 }
 
@@ -38,11 +38,16 @@ pub enum Refusal {
 }
 
 impl Handshake {
-    /// Reads a request's head; `prefix` is the path before the identity, such as `/ocpp/`.
+    /// Reads a request's head; `prefix` is the path before the identity, such as `/ocpp/`, and `dialect` says what a
+    /// subprotocol stands for.
     ///
     /// # Errors
     /// [`Refusal`], to be answered with [`Refusal::response`].
-    pub fn read(head: &http::request::Parts, prefix: &str, dialect: &Dialect) -> Result<Self, Refusal> {
+    pub fn read(
+        head: &http::request::Parts,
+        prefix: &str,
+        dialect: impl Fn(&str) -> Option<&'static Dialect>,
+    ) -> Result<Self, Refusal> {
         let identity = identity(head.uri.path(), prefix)?;
         if !has_token(&head.headers, &UPGRADE, "websocket") || !has_token(&head.headers, &CONNECTION, "upgrade") {
             return Err(Refusal::NotAWebSocket);
@@ -55,7 +60,7 @@ impl Handshake {
         }
         let key = head.headers.get(SEC_WEBSOCKET_KEY).ok_or(Refusal::Broken("Sec-WebSocket-Key is missing"))?;
         let accept = derive_accept_key(key.as_bytes());
-        Ok(Self { identity, subprotocol: subprotocol(&head.headers, dialect), accept })
+        Ok(Self { identity, agreed: agreed(&head.headers, dialect), accept })
     }
 
     /// Who connects: the last part of the path, percent-decoded.
@@ -63,10 +68,10 @@ impl Handshake {
         &self.identity
     }
 
-    /// Whether client and server have a subprotocol in common. If not, the handshake is completed all the same, and the
-    /// connection closed at once (OCPP-J 1.6 §3.2).
-    pub fn is_agreed(&self) -> bool {
-        self.subprotocol.is_some()
+    /// The protocol version that client and server have in common. If there is none, the handshake is completed all the
+    /// same, and the connection closed at once (OCPP-J 1.6 §3.2).
+    pub fn dialect(&self) -> Option<&'static Dialect> {
+        self.agreed.as_ref().map(|(_, dialect)| *dialect)
     }
 
     /// The response that completes the handshake.
@@ -79,7 +84,7 @@ impl Handshake {
         if let Ok(accept) = HeaderValue::from_str(&self.accept) {
             headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
         }
-        if let Some(subprotocol) = &self.subprotocol {
+        if let Some((subprotocol, _)) = &self.agreed {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol.clone());
         }
         response
@@ -123,11 +128,13 @@ fn identity(path: &str, prefix: &str) -> Result<String, Refusal> {
 }
 
 /// The first offer that is spoken here, as it was offered.
-fn subprotocol(headers: &HeaderMap, dialect: &Dialect) -> Option<HeaderValue> {
+fn agreed(
+    headers: &HeaderMap,
+    dialect: impl Fn(&str) -> Option<&'static Dialect>,
+) -> Option<(HeaderValue, &'static Dialect)> {
     let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
     let mut offers = offers.flat_map(|value| value.split(',')).map(str::trim);
-    let chosen = offers.find(|offer| dialect.subprotocols.contains(offer))?;
-    HeaderValue::from_str(chosen).ok()
+    offers.find_map(|offer| Some((HeaderValue::from_str(offer).ok()?, dialect(offer)?)))
 }
 
 fn has_token(headers: &HeaderMap, name: &http::HeaderName, token: &str) -> bool {
@@ -139,6 +146,11 @@ fn has_token(headers: &HeaderMap, name: &http::HeaderName, token: &str) -> bool 
 mod tests {
     use super::*;
 
+    fn v16(offer: &str) -> Option<&'static Dialect> {
+        let dialect = &crate::ocpp::v16::DIALECT;
+        dialect.subprotocols.contains(&offer).then_some(dialect)
+    }
+
     fn read(path: &str, protocols: &[&str]) -> Result<Handshake, Refusal> {
         let mut request = http::Request::get(path)
             .header(UPGRADE, "WebSocket")
@@ -148,7 +160,7 @@ mod tests {
         for protocol in protocols {
             request = request.header(SEC_WEBSOCKET_PROTOCOL, *protocol);
         }
-        Handshake::read(&request.body(()).unwrap().into_parts().0, "/ocpp/", &crate::ocpp::v16::DIALECT)
+        Handshake::read(&request.body(()).unwrap().into_parts().0, "/ocpp/", v16)
     }
 
     fn echoed(protocols: &[&str]) -> Option<String> {
@@ -186,7 +198,7 @@ mod tests {
     #[test]
     fn what_is_no_handshake_is_refused_with_a_status() {
         let head = |request: http::request::Builder| request.body(()).unwrap().into_parts().0;
-        let refused = |head| Handshake::read(&head, "/ocpp/", &crate::ocpp::v16::DIALECT).unwrap_err();
+        let refused = |head| Handshake::read(&head, "/ocpp/", v16).unwrap_err();
         let plain = refused(head(http::Request::get("/ocpp/CP1")));
         assert_eq!((plain, plain.response().status()), (Refusal::NotAWebSocket, StatusCode::UPGRADE_REQUIRED));
         let keyless = refused(head(

@@ -19,6 +19,8 @@ mod peers;
 mod pump;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "server")]
+mod versions;
 
 #[cfg(feature = "client")]
 pub use client::{Client, ConnectError};
@@ -31,6 +33,8 @@ pub use peers::Peers;
 pub use pump::Disconnected;
 #[cfg(feature = "server")]
 pub use server::Server;
+#[cfg(feature = "server")]
+pub use versions::Versions;
 
 use async_tungstenite::tungstenite::protocol::WebSocketConfig;
 

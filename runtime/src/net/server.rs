@@ -16,14 +16,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::task::JoinSet;
 
-use super::{Endpoint, Handshake, Peers};
-use crate::SendRouter;
+use super::{Endpoint, Handshake, Peers, Versions};
 use crate::session::Config;
 
 /// How long a client may take to send the head of its request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A WebSocket server for one protocol.
+/// A WebSocket server for one version of a protocol, or several ([`Versions`]).
 ///
 /// ```no_run
 /// # use onwire::ocpp::v16::*;
@@ -80,7 +79,7 @@ impl Server {
     /// # Errors
     /// None at present: a connection that fails ends alone, and when the system has no room for another one the
     /// listener waits a moment.
-    pub async fn serve<R: SendRouter + 'static>(self, router: R) -> io::Result<()> {
+    pub async fn serve<R: Versions + 'static>(self, router: R) -> io::Result<()> {
         let endpoint = Endpoint::with(router, self.peers, self.config, "/ocpp/");
         let mut connections = JoinSet::new();
         loop {
@@ -108,7 +107,7 @@ impl Server {
 /// What a request leaves behind for its connection: the stream it will be, and the handshake that was answered.
 type Upgrade = (OnUpgrade, Handshake);
 
-async fn connection<R: SendRouter>(stream: TcpStream, endpoint: Endpoint<R>) {
+async fn connection<R: Versions>(stream: TcpStream, endpoint: Endpoint<R>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot send small messages at once");
     }
@@ -135,7 +134,7 @@ async fn connection<R: SendRouter>(stream: TcpStream, endpoint: Endpoint<R>) {
     }
 }
 
-fn answer<R: SendRouter>(
+fn answer<R: Versions>(
     mut request: Request<Incoming>,
     endpoint: &Endpoint<R>,
     upgrade: &Mutex<Option<Upgrade>>,
