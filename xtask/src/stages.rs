@@ -106,7 +106,7 @@ fn interop(workspace: &Workspace) -> Result<()> {
     let features = "onwire-tests/interop,onwire-dialects/interop";
     let test = ["test", "--locked", "-p", "onwire-tests", "-p", "onwire-dialects", "--features", features];
     let mut command = workspace.cargo(test);
-    command.args(["--test", "interop", "--test", "versions"]);
+    command.args(["--test", "interop", "--test", "equivalence", "--test", "versions"]);
     command.env("ONWIRE_OCPP_SCHEMAS", peers::package_folder(&python, "ocpp")?);
     run(command.env("ONWIRE_PEERS_PYTHON", python).env("ONWIRE_PROGRAMS", workspace.target_dir("debug")?))
 }

@@ -7,7 +7,8 @@ use super::{Options, doc, more_derives, serde_derive};
 use crate::model::{Enum, Type};
 use crate::names::ident;
 
-pub(super) fn item(options: &Options, each: &Type, values: &Enum) -> TokenStream {
+/// `respelled`: values that some message writes otherwise.
+pub(super) fn item(options: &Options, each: &Type, values: &Enum, respelled: &[&str]) -> TokenStream {
     let (name, type_doc, more) = (ident(&each.name), doc(&each.doc), more_derives(options));
     let numbered_serde = options.serde && values.numbered;
     let derived = if numbered_serde { TokenStream::new() } else { serde_derive(options) };
@@ -28,8 +29,8 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum) -> TokenStream
         let (variant, wire) = (ident(&value.name), &value.wire);
         quote!(Self::#variant => #wire,)
     });
-    let (read, write) =
-        if values.numbered { (quote!(numbered), quote!(numbered)) } else { (quote!(enumeration), quote!(enumeration)) };
+    let read = if values.numbered { quote!(numbered) } else { quote!(enumeration) };
+    let encode = encode(values, respelled);
     let numbered_serde = numbered_serde.then(|| number_serde(&name));
     quote! {
         #type_doc
@@ -85,11 +86,30 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum) -> TokenStream
             }
 
             fn encode(&self, e: &mut ::onwire::codec::Encoder<'_>) -> ::core::result::Result<(), ::onwire::codec::Reject> {
-                e.#write(self.known())
+                #encode
             }
         }
 
         #numbered_serde
+    }
+}
+
+/// Each value is a piece of JSON that is known while this is compiled, unless a message may spell it otherwise.
+fn encode(values: &Enum, respelled: &[&str]) -> TokenStream {
+    if values.values.iter().any(|value| respelled.contains(&value.wire.as_str())) {
+        return quote!(e.enumeration(self.known()));
+    }
+    let arms = values.values.iter().map(|value| {
+        let (variant, wire) = (ident(&value.name), &value.wire);
+        let json = if values.numbered { wire.clone() } else { serde_json::Value::from(wire.as_str()).to_string() };
+        quote!(Self::#variant => { e.json(#json); })
+    });
+    quote! {
+        match self {
+            #(#arms)*
+            Self::Unrecognized(_) => return ::core::result::Result::Err(e.reject(::onwire::codec::Fault::UnrecognizedValue)),
+        }
+        ::core::result::Result::Ok(())
     }
 }
 

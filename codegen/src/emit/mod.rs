@@ -45,7 +45,15 @@ pub(crate) fn code(protocol: &Protocol, options: &Options) -> String {
 fn item(protocol: &Protocol, options: &Options, each: &Type) -> TokenStream {
     match &each.kind {
         Kind::Struct(object) => structs::item(protocol, options, each, object),
-        Kind::Enum(values) => enums::item(options, each, values),
+        Kind::Enum(values) => {
+            let structs = protocol.types.iter().filter_map(|each| match &each.kind {
+                Kind::Struct(object) => Some(object),
+                _ => None,
+            });
+            let respelled: Vec<&str> =
+                structs.flat_map(|object| &object.writes).map(|(from, _)| from.as_str()).collect();
+            enums::item(options, each, values, &respelled)
+        }
         Kind::Alias(shape) => {
             let (name, doc, target) = (ident(&each.name), doc(&each.doc), shapes::rust_type(shape));
             quote! { #doc pub type #name = #target; }
