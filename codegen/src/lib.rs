@@ -25,6 +25,8 @@ mod model;
 mod names;
 mod ocpp;
 mod overlay;
+#[cfg(feature = "typify")]
+mod plain;
 
 use std::path::{Path, PathBuf};
 
@@ -162,6 +164,21 @@ impl Generator {
             protocol.keep_only(only)?;
         }
         Ok(emit::code(&protocol, &self.options))
+    }
+
+    /// The plain flavour: the same messages as types with serde's derives only, made by typify. They keep fewer of the
+    /// schema's limits, and need the crates that typify's output names (`serde`, `serde_json`, `chrono`, `regress`).
+    ///
+    /// # Errors
+    /// [`Error`]; a thing model has no schemas.
+    #[cfg(feature = "typify")]
+    pub fn plain_code(&self) -> Result<String, Error> {
+        match &self.source {
+            Source::Ocpp(files) => plain::code(ocpp::definitions(files)?),
+            Source::Alink { file, .. } => {
+                Err(Error::Folder { file: file.clone(), problem: "a thing model has no plain flavour".to_owned() })
+            }
+        }
     }
 
     /// Writes `OUT_DIR/{name}.rs` from a build script, and tells cargo which inputs it was made from.

@@ -15,6 +15,7 @@ options:
   --overlays DIR      JSON merge patches of schema files, by the same names
   --derive PATH       derive another trait; may be repeated
   --no-serde          without serde's traits
+  --plain             plain serde types by typify, without onwire (a build with the feature `typify`)
   -h, --help          this text";
 
 struct Arguments {
@@ -24,6 +25,7 @@ struct Arguments {
     only: Option<String>,
     overlays: Option<PathBuf>,
     derives: Vec<String>,
+    plain: bool,
     serde: bool,
 }
 
@@ -47,7 +49,7 @@ fn fail(message: &str) -> ExitCode {
 /// `None` if help was asked for.
 fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
     let (mut values, mut output, mut only, mut serde) = (Vec::new(), None, None, true);
-    let (mut overlays, mut derives) = (None, Vec::new());
+    let (mut overlays, mut derives, mut plain) = (None, Vec::new(), false);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -57,6 +59,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
             Long("overlays") => overlays = Some(parser.value()?.into()),
             Long("derive") => derives.push(parser.value()?.string()?),
             Long("no-serde") => serde = false,
+            Long("plain") => plain = true,
             Value(value) => values.push(value),
             other => return Err(other.unexpected()),
         }
@@ -64,7 +67,16 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
     let Ok([notation, input]) = <[_; 2]>::try_from(values) else {
         return Err("expected a notation and an input".into());
     };
-    Ok(Some(Arguments { notation: notation.string()?, input: input.into(), output, only, overlays, derives, serde }))
+    Ok(Some(Arguments {
+        notation: notation.string()?,
+        input: input.into(),
+        output,
+        only,
+        overlays,
+        derives,
+        plain,
+        serde,
+    }))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
@@ -83,10 +95,20 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     for path in &arguments.derives {
         generator = generator.derive(path)?;
     }
-    let code = generator.code()?;
+    let code = if arguments.plain { plain(&generator)? } else { generator.code()? };
     match &arguments.output {
         Some(path) => std::fs::write(path, code).map_err(|error| format!("{}: {error}", path.display()))?,
         None => std::io::stdout().write_all(code.as_bytes())?,
     }
     Ok(())
+}
+
+#[cfg(feature = "typify")]
+fn plain(generator: &onwire_codegen::Generator) -> Result<String, onwire_codegen::Error> {
+    generator.plain_code()
+}
+
+#[cfg(not(feature = "typify"))]
+fn plain(_: &onwire_codegen::Generator) -> Result<String, String> {
+    Err("this build has no plain flavour; build it with the feature `typify`".to_owned())
 }

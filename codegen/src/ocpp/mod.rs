@@ -42,6 +42,38 @@ pub(crate) fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, Error>
     Ok(files)
 }
 
+/// Schemas by the names of their types.
+#[cfg(feature = "typify")]
+pub(crate) type Definitions = BTreeMap<String, serde_json::Value>;
+
+/// The schemas of all messages and shared definitions.
+#[cfg(feature = "typify")]
+pub(crate) fn definitions(files: &[(String, String)]) -> Result<Definitions, Error> {
+    // The model's own reading refuses what is ambiguous.
+    let protocol = protocol(files)?;
+    let mut all = Definitions::new();
+    for (name, text) in files.iter().filter(|(name, _)| name != INDEX) {
+        let mut schema: serde_json::Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+            .map_err(|source| Error::Json { file: name.clone(), source })?;
+        if let Some(serde_json::Value::Object(shared)) =
+            schema.as_object_mut().and_then(|schema| schema.remove("definitions"))
+        {
+            all.extend(shared);
+        }
+        let stem = name.trim_end_matches(".json");
+        let is_message = |action: &&Action| {
+            stem == action.wire
+                || stem == format!("{}Request", action.wire)
+                || stem == format!("{}Response", action.wire)
+        };
+        if let Some(action) = protocol.actions.iter().find(is_message) {
+            let part = if stem.ends_with("Response") && stem != action.wire { "Response" } else { "Request" };
+            all.insert(format!("{}{part}", action.wire), schema);
+        }
+    }
+    Ok(all)
+}
+
 /// The messages of an action; a SEND has no response.
 struct Pair<'f> {
     action: &'f str,

@@ -17,3 +17,10 @@ pub mod v201 {
 pub mod v21 {
     onwire::include_protocol!("v21");
 }
+
+/// OCPP 1.6 in the plain flavour.
+#[cfg(all(schemas, feature = "interop"))]
+#[allow(clippy::all, warnings, reason = "what typify writes has warnings")]
+pub mod plain {
+    include!(concat!(env!("OUT_DIR"), "/plain.rs"));
+}
