@@ -2,35 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-use std::path::PathBuf;
+mod folder;
 
-/// A folder of its own for each test, with these files; removed when the test ends.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str, files: &[(&str, &str)]) -> Self {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).unwrap();
-        for (name, text) in files {
-            std::fs::write(folder.join(name), text).unwrap();
-        }
-        Self(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use folder::Folder;
 
 const EMPTY: &str = r#"{"type":"object","properties":{},"additionalProperties":false}"#;
 
 /// The error for a folder with these files.
 fn refused(test: &str, files: &[(&str, &str)]) -> String {
     let folder = Folder::new(test, files);
-    match onwire_codegen::ocpp(&folder.0).and_then(|generator| generator.code()) {
+    match onwire_codegen::ocpp(folder.path()).and_then(|generator| generator.code()) {
         Ok(code) => format!("generated: {code}"),
         Err(error) => error.to_string(),
     }

@@ -1,14 +1,13 @@
 #![allow(unused)]
 
-use onwire::Peer;
-use onwire::ocpp::v16::*;
+use onwire_tests::charger::*;
 
-struct Csms;
+struct Pile;
 
-#[onwire::handlers(ocpp::v16, role = CentralSystem)]
-impl Csms {
-    #[on(BootNotificatoin)]
-    async fn boot(&self, req: BootNotificationRequest) -> BootNotificationResponse {
+#[onwire::handlers(onwire_tests::charger, role = Device)]
+impl Pile {
+    #[on(StartChargin)]
+    async fn start(&self, req: StartChargingRequest) -> StartChargingResponse {
         unreachable!()
     }
 }

@@ -1,0 +1,36 @@
+//! The command.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+#![cfg(feature = "cli")]
+
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_onwire-codegen")).args(arguments).output().unwrap()
+}
+
+#[test]
+fn a_folder_becomes_a_file() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sale");
+    let printed = run(&["ocpp", folder]);
+    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+    let target = concat!(env!("CARGO_TARGET_TMPDIR"), "/sale.rs");
+    assert!(run(&["ocpp", folder, "-o", target]).status.success());
+    assert_eq!(std::fs::read(target).unwrap(), printed.stdout);
+    let plain = String::from_utf8(run(&["ocpp", folder, "--no-serde", "--only", "Sale"]).stdout).unwrap();
+    assert!(plain.contains("pub struct SaleRequest") && !plain.contains("serde"), "{plain}");
+}
+
+#[test]
+fn mistakes_are_told_in_a_line() {
+    for (arguments, says) in [
+        (&["ocpp", "/nowhere"][..], "onwire-codegen: /nowhere: "),
+        (&["json", "x"][..], "onwire-codegen: \"json\" is no notation"),
+        (&["ocpp"][..], "onwire-codegen: expected a notation and an input"),
+        (&["ocpp", "x", "--colour"][..], "onwire-codegen: invalid option '--colour'"),
+    ] {
+        let output = run(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.starts_with(says), "{said}");
+    }
+}

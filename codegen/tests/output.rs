@@ -1,0 +1,97 @@
+//! What is generated: small folders for each feature, and the public surface of OCPP 1.6.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod folder;
+
+use folder::Folder;
+
+/// The generated code without what every protocol has alike: types and their fields, one line each.
+fn surface(code: &str) -> String {
+    let file: syn::File = syn::parse_str(code).unwrap();
+    let mut lines = Vec::new();
+    let plain = |tokens: String| tokens.replace(" :: ", "::").replace(" < ", "<").replace(" >", ">");
+    for item in &file.items {
+        match item {
+            syn::Item::Struct(item) => {
+                lines.push(format!("struct {}", item.ident));
+                for field in &item.fields {
+                    let (name, ty) = (field.ident.as_ref().unwrap(), &field.ty);
+                    lines.push(format!("    {name}: {}", plain(quote::quote!(#ty).to_string())));
+                }
+            }
+            syn::Item::Enum(item) => {
+                let variants: Vec<String> = item.variants.iter().map(|variant| variant.ident.to_string()).collect();
+                lines.push(format!("enum {} {{ {} }}", item.ident, variants.join(", ")));
+            }
+            syn::Item::Type(item) => {
+                let ty = &item.ty;
+                lines.push(format!("type {} = {}", item.ident, plain(quote::quote!(#ty).to_string())));
+            }
+            _ => {}
+        }
+    }
+    lines
+        .join("\n")
+        .replace("::core::option::", "")
+        .replace("::onwire::types::", "")
+        .replace("::onwire::__private::", "")
+}
+
+fn snapshot(name: &str, text: &str) {
+    insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(name, text) });
+}
+
+const EMPTY: &str = r#"{"type":"object","properties":{},"additionalProperties":false}"#;
+
+#[test]
+fn the_public_surface_of_ocpp_1_6() {
+    snapshot("ocpp_1_6", &surface(&onwire_codegen::ocpp_1_6().code().unwrap()));
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    assert_eq!(onwire_codegen::ocpp_1_6().code().unwrap(), onwire_codegen::ocpp_1_6().code().unwrap());
+}
+
+#[test]
+fn equal_types_in_place_are_one_type_named_by_their_field() {
+    let status = r#"{"type":"object","properties":{"status":{"enum":["Yes","No"]},"info":{"type":"object","properties":{"n":{"type":"integer"}}}}}"#;
+    let other = r#"{"type":"object","properties":{"status":{"enum":["On","Off"]},"info":{"type":"object","properties":{"n":{"type":"integer"}}}}}"#;
+    let files = [("AResponse.json", status), ("A.json", EMPTY), ("B.json", status), ("BResponse.json", other)];
+    let folder = Folder::new("equal-types", &files);
+    snapshot("equal_types", &surface(&onwire_codegen::ocpp(folder.path()).unwrap().code().unwrap()));
+}
+
+#[test]
+fn a_send_has_no_response_and_an_index_says_who_starts_what() {
+    let index = r#"{"protocol":"P","version":"2","subprotocols":["p2"],"roles":["Left","Right"],
+        "actions":[{"name":"Ask","from":["Left"]},{"name":"Tell","from":["Left","Right"],"send":true}]}"#;
+    let files = [("index.json", index), ("AskRequest.json", EMPTY), ("AskResponse.json", EMPTY), ("Tell.json", EMPTY)];
+    let folder = Folder::new("send", &files);
+    let code = onwire_codegen::ocpp(folder.path()).unwrap().serde(false).code().unwrap();
+    snapshot("send", &code);
+}
+
+#[test]
+fn an_overlay_types_a_vendor_s_field() {
+    let overlays = Folder::new(
+        "overlays",
+        &[(
+            "BootNotification.json",
+            r#"{"properties":{"customData":{"type":"object","properties":{"networkType":{"type":"string","maxLength":8}}}}}"#,
+        )],
+    );
+    let generator = onwire_codegen::ocpp_1_6().overlays(overlays.path()).unwrap().only(["BootNotification"]);
+    let generator = generator.derive("PartialOrd").unwrap();
+    let code = generator.code().unwrap();
+    assert!(code.contains("#[derive(PartialOrd)]"));
+    snapshot("overlay", &surface(&code));
+
+    let stray = Folder::new("stray-overlay", &[("Boot.json", "{}")]);
+    let error = onwire_codegen::ocpp_1_6().overlays(stray.path()).unwrap_err();
+    assert_eq!(error.to_string(), "Boot.json: an overlay of no schema: its name is that of the file it changes");
+    assert!(onwire_codegen::ocpp_1_6().derive("no path").is_err());
+    let nobody = onwire_codegen::ocpp_1_6().only(["Dance"]).code().unwrap_err();
+    assert_eq!(nobody.to_string(), "OCPP 1.6: there is no action Dance to keep");
+}
