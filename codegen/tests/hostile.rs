@@ -80,7 +80,9 @@ fn file() -> impl Strategy<Value = Value> {
     let definitions = prop::collection::vec((name(), schema()), 0..4);
     (prop::collection::vec((name(), schema()), 0..5), definitions).prop_map(|(properties, definitions)| {
         let mut file = object(properties, vec![String::new()], false);
-        file["definitions"] = Value::Object(definitions.into_iter().collect());
+        if let Some(file) = file.as_object_mut() {
+            file.insert("definitions".to_owned(), Value::Object(definitions.into_iter().collect()));
+        }
         file
     })
 }

@@ -10,7 +10,13 @@ use folder::Folder;
 fn surface(code: &str) -> String {
     let file: syn::File = syn::parse_str(code).unwrap();
     let mut lines = Vec::new();
-    let plain = |tokens: String| tokens.replace(" :: ", "::").replace(" < ", "<").replace(" >", ">");
+    let plain = |tokens: String| {
+        let mut text: String = tokens.split_whitespace().collect();
+        for path in ["::core::option::", "::onwire::types::", "::onwire::__private::"] {
+            text = text.replace(path, "");
+        }
+        text.replace(",>", ">")
+    };
     for item in &file.items {
         match item {
             syn::Item::Struct(item) => {
@@ -31,11 +37,7 @@ fn surface(code: &str) -> String {
             _ => {}
         }
     }
-    lines
-        .join("\n")
-        .replace("::core::option::", "")
-        .replace("::onwire::types::", "")
-        .replace("::onwire::__private::", "")
+    lines.join("\n")
 }
 
 fn snapshot(name: &str, text: &str) {
