@@ -3,6 +3,7 @@
 mod handlers;
 mod state;
 
+use anyhow::Context;
 use clap::Parser;
 use onwire::net::Server;
 use tracing_subscriber::EnvFilter;
@@ -23,7 +24,8 @@ async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let arguments = Arguments::parse();
-    let server = Server::bind(&arguments.listen).await?;
+    let server =
+        Server::bind(&arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
     println!("charge points connect to ws://{}/ocpp/{{identity}}", server.local_addr()?);
     let csms = handlers::Csms::new(arguments.id_tags.iter().map(|tag| tag.as_str().into()));
     tokio::select! {

@@ -24,7 +24,7 @@ pub struct Handshake {
 #[non_exhaustive]
 pub enum Refusal {
     /// Another path than `{prefix}{identity}`. 404.
-    #[error("charge points connect to {{prefix}}{{identity}}")]
+    #[error("not the address of a charge point: its path ends with the identity, as in /ocpp/CP1")]
     UnknownPath,
     /// The identity is empty, no UTF-8, or has a control character. 404.
     #[error("the identity in the path is not usable")]
