@@ -6,6 +6,7 @@
 mod bench;
 mod msrv;
 mod no_std;
+mod package;
 mod peers;
 mod runner;
 mod stages;

@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::system::run;
 use crate::workspace::Workspace;
-use crate::{msrv, no_std, peers};
+use crate::{msrv, no_std, package, peers};
 
 /// Everything `onwire` has on tokio, for builds of the whole workspace. Not `--all-features`, which would also turn
 /// on `onwire-tests/interop` and with it tests that need the peers.
@@ -33,7 +33,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "test", about: "unit tests, integration tests and doc tests", run: test },
     Stage { name: "doc", about: "the documentation builds without warnings", run: doc },
     Stage { name: "msrv", about: "the published crates compile with the rust-version they declare", run: msrv::check },
-    Stage { name: "package", about: "the published crates build from what would be uploaded", run: package },
+    Stage { name: "package", about: "the published crates build from what would be uploaded", run: package::check },
     Stage { name: "no-std", about: "the core builds for microcontrollers", run: no_std::check },
     Stage { name: "interop", about: "onwire talks to independent implementations", run: interop },
 ];
@@ -87,16 +87,6 @@ fn test(workspace: &Workspace) -> Result<()> {
 fn doc(workspace: &Workspace) -> Result<()> {
     let mut command = workspace.cargo(["doc", "--workspace", "--no-deps", "--locked", "--features", NET_FEATURES]);
     run(command.env("RUSTDOCFLAGS", "-D warnings"))
-}
-
-fn package(workspace: &Workspace) -> Result<()> {
-    let mut command = workspace.cargo(["package", "--locked", "--allow-dirty"]);
-    // Named together, the crates are packaged in order of dependency and verified against each other's packages, so
-    // this works before any of them is on crates.io.
-    for name in workspace.published()? {
-        command.args(["-p", &name]);
-    }
-    run(&mut command)
 }
 
 fn interop(workspace: &Workspace) -> Result<()> {
