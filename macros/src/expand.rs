@@ -80,6 +80,7 @@ fn router(args: &Args, block: &Block) -> TokenStream {
         let (on, after) = (&send.on, &send.after);
         quote! {
             #[automatically_derived]
+            // Lints are for what the user wrote; an `#[after]` and the `#[on]` arm behind it name the same action.
             #[allow(clippy::all, unreachable_patterns, unused_variables)]
             impl #impl_generics #krate::SendRouter for #self_type #where_clause {
                 fn on_send<'__c>(
@@ -106,6 +107,7 @@ fn router(args: &Args, block: &Block) -> TokenStream {
             type __Role = #protocol::role::#role;
 
             #[automatically_derived]
+            // Lints are for what the user wrote; an `#[after]` and the `#[on]` arm behind it name the same action.
             #[allow(clippy::all, unreachable_patterns, unused_variables)]
             impl #impl_generics #krate::Router for #self_type #where_clause {
                 type Role = __Role;
