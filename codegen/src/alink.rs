@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::error::Error;
-use crate::model::{Action, Enum, Field, Framing, Kind, Limits, Protocol, Shape, Struct, Type, Value};
+use crate::model::{Action, Enum, Extra, Field, Framing, Kind, Limits, Protocol, Shape, Struct, Type, Value};
 use crate::names;
 
 #[derive(Debug, Deserialize)]
@@ -148,7 +148,7 @@ impl Reader<'_> {
         }
         // Every parameter of a service is sent.
         let required = fields.iter().map(|field| field.wire.clone()).collect();
-        Ok(Struct { fields, required, open: true, writes: Vec::new() })
+        Ok(Struct { fields, required, extra: Extra::Skipped, writes: Vec::new() })
     }
 
     fn shape(&mut self, data: &DataType, owner: &str, field: &str, pointer: &str) -> Result<Shape, Error> {

@@ -134,7 +134,8 @@ impl Generator {
         self
     }
 
-    /// Derives another trait for every type, by its path: `"PartialOrd"`, `"::schemars::JsonSchema"`.
+    /// Derives another trait for every type, by its path: `"PartialOrd"`, `"::arbitrary::Arbitrary"` (which needs the
+    /// feature `arbitrary` of onwire).
     ///
     /// # Errors
     /// [`Error::Derive`] if it is no path.
@@ -174,7 +175,13 @@ impl Generator {
     #[cfg(feature = "typify")]
     pub fn plain_code(&self) -> Result<String, Error> {
         match &self.source {
-            Source::Ocpp(files) => plain::code(ocpp::definitions(files)?),
+            Source::Ocpp(files) => {
+                let mut definitions = ocpp::definitions(files)?;
+                if let Some(only) = &self.only {
+                    plain::keep_only(&mut definitions, only)?;
+                }
+                plain::code(definitions, &self.options.derives)
+            }
             Source::Alink { file, .. } => {
                 Err(Error::Folder { file: file.clone(), problem: "a thing model has no plain flavour".to_owned() })
             }

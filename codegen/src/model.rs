@@ -59,10 +59,23 @@ pub(crate) struct Struct {
     pub(crate) fields: Vec<Field>,
     /// Wire names of the required fields in the order of the constructor's parameters.
     pub(crate) required: Vec<String>,
-    /// Whether properties beyond the fields are allowed.
-    pub(crate) open: bool,
+    pub(crate) extra: Extra,
     /// Values that this message spells otherwise when it is written.
     pub(crate) writes: Vec<(String, String)>,
+}
+
+/// What becomes of properties beyond the fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extra {
+    Forbidden,
+    Skipped,
+    /// A field of that type holds them.
+    Kept,
+}
+
+impl Extra {
+    /// The Rust name of the field that holds them.
+    pub(crate) const FIELD: &'static str = "additional_properties";
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -97,3 +97,14 @@ fn an_overlay_types_a_vendor_s_field() {
     let nobody = onwire_codegen::ocpp_1_6().only(["Dance"]).code().unwrap_err();
     assert_eq!(nobody.to_string(), "OCPP 1.6: there is no action Dance to keep");
 }
+
+#[cfg(feature = "typify")]
+#[test]
+fn the_plain_flavour_keeps_only_what_was_asked_for_and_derives_what_was_asked_for() {
+    let generator = onwire_codegen::ocpp_1_6().only(["Authorize"]).derive("PartialEq").unwrap();
+    let code = generator.plain_code().unwrap();
+    assert!(code.contains("pub struct AuthorizeResponse") && code.contains("pub struct IdTagInfo"), "{code}");
+    assert!(!code.contains("MeterValues") && code.contains("PartialEq"), "{code}");
+    let unknown = onwire_codegen::ocpp_1_6().only(["Authorise"]).plain_code().unwrap_err();
+    assert!(unknown.to_string().contains("no action Authorise"), "{unknown}");
+}

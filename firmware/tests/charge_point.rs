@@ -141,7 +141,7 @@ async fn connected<T, F: Future<Output = T>>(
     let at_cs = Connection::new("CP1", CentralSystem::DIALECT, Config::default());
     let carry = async |from: &Connection, to: &Connection| {
         while let Some(frame) = from.transmit(Instant::default).await {
-            to.receive(&frame);
+            to.receive(&frame, Instant::default());
         }
     };
     let work = work(at_cp.peer().clone(), at_cs.peer().clone());

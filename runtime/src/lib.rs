@@ -39,7 +39,8 @@
 //!
 //! # Features
 //! `std`, `serde` and `ocpp16` are on by default; `client` and `server` are not. Without `std` the crate needs `alloc`
-//! only, and no atomics.
+//! only, and no atomics. `arbitrary`, for fuzzing and property tests, makes random values of the [`types`], hostile ones
+//! among them; `.derive("::arbitrary::Arbitrary")` of `onwire-codegen` does so for generated types.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -68,7 +69,7 @@ pub use onwire_macros::handlers;
 pub mod types {
     pub use crate::core::date_time::DateTime;
     pub use crate::core::decimal::{Decimal, NotADecimal};
-    pub use crate::core::raw_json::RawJson;
+    pub use crate::core::raw_json::{AdditionalProperties, RawJson};
     pub use crate::core::text::{CiString, Text, TooLong};
     pub use crate::core::unrecognized::Unrecognized;
 }
@@ -118,6 +119,6 @@ pub mod __private {
     #[cfg(feature = "serde")]
     pub fn numbered<T: crate::codec::Enumeration>(number: i64) -> T {
         let text = alloc::format!("{number}");
-        T::from_wire(&text).unwrap_or_else(|| T::unrecognized(crate::types::Unrecognized::new(&text)))
+        T::from_wire(text.as_bytes()).unwrap_or_else(|| T::unrecognized(crate::types::Unrecognized::new(&text)))
     }
 }

@@ -16,7 +16,7 @@ use onwire::{CallError, CallFailure, ErrorCode, Instant};
 
 /// Moves everything that one side wants to send to the other; returns what it was received as.
 fn carry(from: &mut Session, to: &mut Session, now: Instant) -> Vec<Received> {
-    std::iter::from_fn(|| from.poll_transmit(now)).map(|frame| to.receive(&frame)).collect()
+    std::iter::from_fn(|| from.poll_transmit(now)).map(|frame| to.receive(&frame, now)).collect()
 }
 
 fn session(change: impl FnOnce(&mut Config)) -> Session {
@@ -99,10 +99,10 @@ fn an_answer_with_another_id_is_no_answer() {
     let token = cp.call(&HeartbeatRequest::new()).unwrap();
     carry(&mut cp, &mut cs, at(0));
     for stray in [r#"[3,"2",{}]"#, r#"[3,"",{}]"#, r#"[4,"9","InternalError","",{}]"#, "[3,-1,{}]"] {
-        assert_eq!(cp.receive(stray), Received::Late, "{stray}");
+        assert_eq!(cp.receive(stray, Instant::default()), Received::Late, "{stray}");
     }
     assert_eq!(cp.take_outcome(token), None);
-    assert_eq!(cp.receive("[3,1,{}]"), Received::Answer(token), "some peers echo a number");
+    assert_eq!(cp.receive("[3,1,{}]", Instant::default()), Received::Answer(token), "some peers echo a number");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_refusal_carries_code_description_and_details() {
     let (mut cp, mut cs) = pair();
     let token = cp.call(&HeartbeatRequest::new()).unwrap();
     carry(&mut cp, &mut cs, at(0));
-    cp.receive(r#"[4,"1","OccurenceConstraintViolation","no","{}"]"#);
+    cp.receive(r#"[4,"1","OccurenceConstraintViolation","no","{}"]"#, Instant::default());
     let refused = outcome(&mut cp, token).unwrap_err();
     assert_eq!(refused, CallFailure::Refused(CallError::new(ErrorCode::OccurrenceConstraintViolation, "no")));
 }
@@ -124,14 +124,16 @@ fn queues_are_bounded() {
     assert_eq!(cp.call(&HeartbeatRequest::new()), Err(CallFailure::QueueFull));
 
     for id in 1..=2 {
-        assert_eq!(cs.receive(&format!("[2,\"{id}\",\"Heartbeat\",{{}}]")), Received::Call);
+        assert_eq!(cs.receive(&format!("[2,\"{id}\",\"Heartbeat\",{{}}]"), Instant::default()), Received::Call);
     }
     assert!(!cs.wants_input(), "reading stops while two CALLs wait");
     // While an answer is waited for, reading goes on, and a CALL too many is refused.
     cs.call(&ClearCacheRequest::new()).unwrap();
     cs.poll_transmit(at(0)).unwrap();
     assert!(cs.wants_input());
-    let Received::Refused(error) = cs.receive(r#"[2,"3","Heartbeat",{}]"#) else { panic!("it was taken") };
+    let Received::Refused(error) = cs.receive(r#"[2,"3","Heartbeat",{}]"#, Instant::default()) else {
+        panic!("it was taken")
+    };
     assert_eq!(error.code, ErrorCode::GenericError);
     assert!(cs.poll_transmit(at(0)).unwrap().starts_with(r#"[4,"3","GenericError","#));
 }
@@ -164,17 +166,17 @@ fn the_end_of_the_connection_ends_every_call() {
     assert_eq!(outcome(&mut cp, sent), Err(CallFailure::Replaced));
     assert_eq!(outcome(&mut cp, waiting), Err(CallFailure::NotSent), "the caller may try it elsewhere");
     assert_eq!(cp.call(&HeartbeatRequest::new()), Err(CallFailure::NotSent));
-    assert!(matches!(cp.receive(r#"[2,"1","Reset",{}]"#), Received::Ignored(_)));
+    assert!(matches!(cp.receive(r#"[2,"1","Reset",{}]"#, Instant::default()), Received::Ignored(_)));
     assert_eq!(cp.poll_transmit(at(0)), None);
 }
 
 #[test]
 fn a_broken_call_is_refused_and_other_nonsense_ignored() {
     let mut cs = session(|_| {});
-    assert!(matches!(cs.receive(r#"[2,"7","Heartbeat"]"#), Received::Refused(_)));
+    assert!(matches!(cs.receive(r#"[2,"7","Heartbeat"]"#, Instant::default()), Received::Refused(_)));
     assert_eq!(cs.poll_transmit(at(0)).unwrap(), r#"[4,"7","FormationViolation","no payload",{}]"#);
     for nonsense in ["", "hello", "[]", "{}", "[5,\"1\",{}]", "[6,\"1\",\"A\",{}]", "[2,{},\"A\",{}]", "\u{0}"] {
-        assert!(matches!(cs.receive(nonsense), Received::Ignored(_)), "{nonsense:?}");
+        assert!(matches!(cs.receive(nonsense, Instant::default()), Received::Ignored(_)), "{nonsense:?}");
     }
     assert_eq!(cs.poll_transmit(at(0)), None);
 }
@@ -199,20 +201,20 @@ fn a_shorter_time_out_is_kept() {
 fn a_call_that_is_repeated_before_it_is_answered_is_handled_once() {
     let mut cs = session(|_| {});
     let call = r#"[2,"7","Heartbeat",{}]"#;
-    assert_eq!(cs.receive(call), Received::Call);
-    assert_eq!(cs.receive(call), Received::Repeated, "while it waits");
+    assert_eq!(cs.receive(call, Instant::default()), Received::Call);
+    assert_eq!(cs.receive(call, Instant::default()), Received::Repeated, "while it waits");
     let taken = cs.next_call().unwrap();
-    assert_eq!(cs.receive(call), Received::Repeated, "while a handler is at it");
+    assert_eq!(cs.receive(call, Instant::default()), Received::Repeated, "while a handler is at it");
     assert_eq!(cs.next_call(), None);
     cs.answer(&taken, r#"[3,"7",{}]"#.to_owned());
-    assert_eq!(cs.receive(call), Received::Call, "after that it is another one");
+    assert_eq!(cs.receive(call, Instant::default()), Received::Call, "after that it is another one");
 }
 
 #[test]
 fn a_peer_that_does_not_take_its_answers_is_not_read() {
     let mut cs = session(|config| config.inbox = 4);
     for id in 0..1000 {
-        cs.receive(&format!("[2,\"{id}\"]"));
+        cs.receive(&format!("[2,\"{id}\"]"), Instant::default());
     }
     assert!(!cs.wants_input());
     assert_eq!(std::iter::from_fn(|| cs.poll_transmit(at(0))).count(), 4);

@@ -117,7 +117,7 @@ fn a_hand_made_executor_drives_it_over_the_core_without_io() {
         let now = Instant::default();
         for (from, to) in [(&device, &server), (&server, &device)] {
             while let Some(frame) = from.poll_transmit(now) {
-                to.receive(&frame);
+                to.receive(&frame, now);
             }
         }
     }

@@ -25,7 +25,7 @@ impl Pile {
 
 /// Runs one call to its end on the spot.
 fn turn(connection: &Connection, pile: &Pile, text: &str) -> String {
-    connection.receive(text);
+    connection.receive(text, Instant::default());
     let mut context = Context::from_waker(Waker::noop());
     assert_eq!(pin!(connection.serve(pile)).poll(&mut context), Poll::Pending);
     connection.poll_transmit(Instant::default()).unwrap()
@@ -62,7 +62,7 @@ fn the_platform_side_calls_it_typed() {
     let request = StartChargingRequest::new(1, Decimal::new(75, 1), StartChargingRequestMode::Eco);
     let mut call = pin!(platform.peer().call(request));
     let frame = platform.poll_transmit(Instant::default()).unwrap();
-    platform.receive(&turn(&device, &pile, &frame));
+    platform.receive(&turn(&device, &pile, &frame), Instant::default());
     let mut context = Context::from_waker(Waker::noop());
     let Poll::Ready(response) = call.as_mut().poll(&mut context) else { panic!("no answer") };
     assert_eq!(response, Ok(StartChargingResponse::new(true, Decimal::new(35, 1))));

@@ -22,13 +22,16 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum, respelled: &[&
     });
     let untagged = serde_attributes.then(|| quote!(#[serde(untagged)]));
     let from_wire = values.values.iter().map(|value| {
-        let (variant, wire, aliases) = (ident(&value.name), &value.wire, &value.aliases);
-        quote!(#wire #(| #aliases)* => Self::#variant,)
+        let variant = ident(&value.name);
+        let spellings = std::iter::once(&value.wire).chain(&value.aliases);
+        let spellings = spellings.map(|spelling| proc_macro2::Literal::byte_string(spelling.as_bytes()));
+        quote!(if #(value == #spellings)||* { return ::core::option::Option::Some(Self::#variant); })
     });
     let to_wire = values.values.iter().map(|value| {
         let (variant, wire) = (ident(&value.name), &value.wire);
         quote!(Self::#variant => #wire,)
     });
+    let starting = starting(values);
     let read = if values.numbered { quote!(numbered) } else { quote!(enumeration) };
     let encode = encode(values, respelled);
     let numbered_serde = numbered_serde.then(|| number_serde(&name));
@@ -68,12 +71,12 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum, respelled: &[&
         }
 
         impl ::onwire::codec::Enumeration for #name {
-            fn from_wire(value: &str) -> ::core::option::Option<Self> {
-                ::core::option::Option::Some(match value {
-                    #(#from_wire)*
-                    _ => return ::core::option::Option::None,
-                })
+            fn from_wire(value: &[u8]) -> ::core::option::Option<Self> {
+                #(#from_wire)*
+                ::core::option::Option::None
             }
+
+            #starting
 
             fn unrecognized(value: ::onwire::types::Unrecognized) -> Self {
                 Self::Unrecognized(value)
@@ -92,6 +95,33 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum, respelled: &[&
 
         #numbered_serde
     }
+}
+
+/// Few values are compared faster than the end of the string is found.
+fn starting(values: &Enum) -> Option<TokenStream> {
+    let is_plain = |text: &str| !text.contains(['"', '\\', '/']) && !text.contains(char::is_control);
+    let mut spellings = values.values.iter().flat_map(|value| std::iter::once(&value.wire).chain(&value.aliases));
+    if values.numbered || values.values.len() > 8 || !spellings.all(|spelling| is_plain(spelling)) {
+        return None;
+    }
+    let tries = values.values.iter().flat_map(|value| {
+        let variant = ident(&value.name);
+        std::iter::once(&value.wire).chain(&value.aliases).map(move |spelling| {
+            let quoted = proc_macro2::Literal::byte_string(format!("{spelling}\"").as_bytes());
+            let length = proc_macro2::Literal::usize_unsuffixed(spelling.len());
+            quote! {
+                if text.starts_with(#quoted) {
+                    return ::core::option::Option::Some((Self::#variant, #length));
+                }
+            }
+        })
+    });
+    Some(quote! {
+        fn starting(text: &[u8]) -> ::core::option::Option<(Self, usize)> {
+            #(#tries)*
+            ::core::option::Option::None
+        }
+    })
 }
 
 /// Each value is a piece of JSON that is known while this is compiled, unless a message may spell it otherwise.

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::cycles;
 use super::inline::Inlines;
 use crate::error::Error;
-use crate::model::{Enum, Field, Kind, Limits, Shape, Struct, Type, Value};
+use crate::model::{Enum, Extra, Field, Kind, Limits, Shape, Struct, Type, Value};
 use crate::names;
 
 struct Definition<'f> {
@@ -155,6 +155,10 @@ impl<'f> Converter<'f> {
         if object.properties.len() > 64 {
             return Err(place.unsupported("more than 64 properties; split the object"));
         }
+        let extra = match object.additional_properties.as_deref() {
+            Some(Schema::Bool(false)) => Extra::Forbidden,
+            _ => Extra::Kept,
+        };
         let mut fields: Vec<Field> = Vec::new();
         for (wire, property) in &object.properties {
             let mut inner = place.down(&["properties", wire]);
@@ -164,6 +168,13 @@ impl<'f> Converter<'f> {
                 return Err(Error::Collision {
                     name,
                     first: format!("the property {:?} of {}", first.wire, place.owner),
+                    second: format!("the property {wire:?}"),
+                });
+            }
+            if extra == Extra::Kept && name == Extra::FIELD {
+                return Err(Error::Collision {
+                    name,
+                    first: format!("the field for further properties of {}", place.owner),
                     second: format!("the property {wire:?}"),
                 });
             }
@@ -181,12 +192,7 @@ impl<'f> Converter<'f> {
         if let Some(missing) = object.required.iter().find(|wire| !required.contains(wire)) {
             return Err(place.unsupported(format!("the required property {missing:?} is not among the properties")));
         }
-        Ok(Struct {
-            fields,
-            required,
-            open: !matches!(object.additional_properties.as_deref(), Some(Schema::Bool(false))),
-            writes: text_map(schema, "x-onwire-writes", place)?,
-        })
+        Ok(Struct { fields, required, extra, writes: text_map(schema, "x-onwire-writes", place)? })
     }
 
     fn shape(&mut self, schema: &Schema, place: &Place<'f>) -> Result<Shape, Error> {

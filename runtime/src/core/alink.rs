@@ -5,14 +5,14 @@
 use alloc::string::String;
 
 use crate::codec::write_escaped;
-use crate::codec::{Decoder, Fields, Quirks};
+use crate::codec::{Decoder, Extra, Fields, Quirks};
 use crate::core::error::{CallError, ErrorCode, shortened};
 use crate::core::frame::{BadFrame, Frame, Framing};
 
 /// `{"id":"1","version":"1.0","params":{…},"method":"thing.service.X"}` and `{"id":"1","code":200,"data":{…}}`.
 pub static FRAMING: Framing = Framing { split, open_call, close_call, open_result, close_result, error };
 
-static ENVELOPE: Fields<6> = Fields::new(["id", "method", "params", "code", "data", "message"], 1, 0, true);
+static ENVELOPE: Fields<6> = Fields::new(["id", "method", "params", "code", "data", "message"], 1, 0, Extra::Skipped);
 
 /// Codes that a device answers with: 460 and its neighbours are for parameters, 400 for a bad request, 500 for
 /// the device itself.

@@ -41,9 +41,9 @@ impl Connection {
     // ---- the transport
 
     /// Takes one message of the transport.
-    pub fn receive(&self, text: &str) -> Received {
+    pub fn receive(&self, text: &str, now: Instant) -> Received {
         let (received, waker) = self.peer.state.with(|state| {
-            let received = state.session.receive(text);
+            let received = state.session.receive(text, now);
             let waker = match &received {
                 Received::Call => state.on_worker.take(),
                 Received::Answer(token) => {

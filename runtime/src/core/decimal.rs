@@ -5,7 +5,7 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
-/// A fixed-point decimal: up to 18 digits, of which up to 18 stand after the point.
+/// A fixed-point decimal: every number of 18 digits, and those of 19 that an `i64` holds; up to 18 stand after the point.
 ///
 /// It prints as it was read (`2935.600` keeps its zeros) and compares by value (`8.1 == 8.10`).
 ///
@@ -80,15 +80,21 @@ impl Decimal {
         let negative = peek(at) == Some(b'-');
         at += usize::from(negative);
         let integer_start = at;
+        // Reckoned below zero, where an `i64` has one number more.
         let (mut mantissa, mut digits, mut scale, mut fits) = (0i64, 0u8, 0i32, true);
         let mut take = |byte: u8, fits: &mut bool| {
             if digits > 0 || byte != b'0' {
                 digits = digits.saturating_add(1);
             }
+            let digit = i64::from(byte - b'0');
             if digits <= MAX_DIGITS {
-                mantissa = mantissa * 10 + i64::from(byte - b'0');
-            } else {
-                *fits = false;
+                mantissa = mantissa * 10 - digit;
+                return;
+            }
+            // What can be built can be read: an `i64` holds some numbers of 19 digits.
+            match mantissa.checked_mul(10).and_then(|mantissa| mantissa.checked_sub(digit)) {
+                Some(more) if *fits => mantissa = more,
+                _ => *fits = false,
             }
         };
         while let Some(byte @ b'0'..=b'9') = peek(at) {
@@ -135,10 +141,9 @@ impl Decimal {
                 None => fits = false,
             }
         }
-        match u8::try_from(scale) {
-            Ok(scale) if fits && scale <= MAX_DIGITS => {
-                Some(Ok((Self { mantissa: if negative { -mantissa } else { mantissa }, scale }, at)))
-            }
+        let mantissa = if negative { Some(mantissa) } else { mantissa.checked_neg() };
+        match (mantissa, u8::try_from(scale)) {
+            (Some(mantissa), Ok(scale)) if fits && scale <= MAX_DIGITS => Some(Ok((Self { mantissa, scale }, at))),
             _ => Some(Err(at)),
         }
     }
@@ -266,9 +271,10 @@ impl serde::Serialize for Decimal {
         if whole.scale == 0 {
             return serializer.serialize_i64(whole.mantissa);
         }
-        // A number where a float says the same, else text: a store must give back what it was given.
-        let float = self.to_f64();
-        if alloc::format!("{float}").parse() == Ok(*self) {
+        // A number where a float says the same, else text: a store must give back what it was given. Readers of JSON
+        // that take short cuts, serde_json among them, are exact up to 2^53 and not always beyond.
+        let (float, exact) = (whole.to_f64(), whole.mantissa.unsigned_abs() <= 1 << 53);
+        if exact && alloc::format!("{float}").parse() == Ok(whole) {
             serializer.serialize_f64(float)
         } else {
             serializer.collect_str(self)
@@ -317,6 +323,13 @@ mod tests {
         for text in ["0", "-1", "8.1", "2935.600", "0.001", "-0.5", "999999999999999999", "0.000000000000000001"] {
             assert_eq!(read(text).as_deref(), Some(text));
         }
+        for edge in [i64::MIN, i64::MAX, 1_000_000_000_000_000_000] {
+            for scale in [0, 18] {
+                let value = Decimal::new(edge, scale);
+                assert_eq!(value.to_string().parse(), Ok(value));
+            }
+        }
+        assert_eq!(read("1e18").as_deref(), Some("1000000000000000000"));
         assert_eq!(read("1e3").as_deref(), Some("1000"));
         assert_eq!(read("1.25E-2").as_deref(), Some("0.0125"));
         assert_eq!(read("0e99").as_deref(), Some("0"));
@@ -337,11 +350,24 @@ mod tests {
             "0x1",
             "1 ",
             "9999999999999999999",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "1.0000000000000000000",
             "1e19",
             "1e-19",
             "1e999999999999",
         ] {
             assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "serde")]
+    fn serde_gives_back_what_it_was_given() {
+        for text in ["8.1", "0.30", "-7", "9223372036854775807", "11.428673473894007", "50855513951843.164", "1e-18"] {
+            let value: Decimal = text.parse().unwrap();
+            let json = serde_json::to_string(&value).unwrap();
+            assert_eq!(serde_json::from_str::<Decimal>(&json).unwrap(), value, "{json}");
         }
     }
 

@@ -4,6 +4,8 @@
 
 pub(crate) mod action;
 pub(crate) mod alink;
+#[cfg(feature = "arbitrary")]
+mod arbitrary;
 pub(crate) mod call;
 pub mod codec;
 pub(crate) mod connection;

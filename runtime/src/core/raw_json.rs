@@ -1,7 +1,10 @@
 //! JSON that the schema leaves open.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use core::fmt;
+
+use crate::types::Text;
 
 /// Any JSON value, kept as the text it was sent as.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -33,17 +36,30 @@ impl fmt::Debug for RawJson {
     }
 }
 
+/// The properties of an object that its schema allows and does not name, by name.
+///
+/// ```
+/// use onwire::types::{AdditionalProperties, RawJson};
+/// let mut properties = AdditionalProperties::new();
+/// properties.insert("gridCode".into(), RawJson::new(r#""VDE-AR-N 4105""#)?);
+/// # Ok::<(), onwire::codec::DecodeError>(())
+/// ```
+pub type AdditionalProperties = BTreeMap<Text, RawJson>;
+
+// As the value that it is, and not as text: serde's formats read and write it as JSON would. Numbers go through
+// serde_json's, so that their spelling, and digits beyond an `f64`'s, may be lost there.
 #[cfg(feature = "serde")]
 impl serde::Serialize for RawJson {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        let value: serde_json::Value = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        value.serialize(serializer)
     }
 }
 
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for RawJson {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = alloc::string::String::deserialize(deserializer)?;
-        Self::new(&text).map_err(serde::de::Error::custom)
+        let value = serde_json::Value::deserialize(deserializer)?;
+        Ok(Self(alloc::format!("{value}").into()))
     }
 }

@@ -137,7 +137,7 @@ impl Session {
     // ---- the peer's side
 
     /// Takes one message of the transport.
-    pub fn receive(&mut self, text: &str) -> Received {
+    pub fn receive(&mut self, text: &str, _now: Instant) -> Received {
         if self.ended.is_some() {
             return Received::Ignored("the connection has ended");
         }

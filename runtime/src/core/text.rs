@@ -5,6 +5,7 @@
 //! literal therefore needs no `unwrap`, and an over-long value from a careless peer survives decoding.
 
 use alloc::string::String;
+use core::borrow::Borrow;
 use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -169,6 +170,13 @@ impl<const N: usize> PartialEq for Text<N> {
 }
 
 impl<const N: usize> Eq for Text<N> {}
+
+// Equality, order and hash are those of `str`; of `CiString` they are not.
+impl<const N: usize> Borrow<str> for Text<N> {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
 
 impl<const N: usize> PartialEq<str> for Text<N> {
     fn eq(&self, other: &str) -> bool {

@@ -61,7 +61,7 @@ where
     let (mut sender, mut receiver) = stream.split();
     let pump = async {
         let ended = tokio::select! {
-            ended = read(&mut receiver, connection) => ended,
+            ended = read(&mut receiver, connection, clock) => ended,
             ended = write(&mut sender, connection, clock) => ended,
             () = connection.ended() => local_end(connection),
         };
@@ -76,14 +76,14 @@ where
     ended
 }
 
-async fn read<S>(receiver: &mut WebSocketReceiver<S>, connection: &Connection) -> Disconnected
+async fn read<S>(receiver: &mut WebSocketReceiver<S>, connection: &Connection, clock: Clock) -> Disconnected
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let identity = connection.peer().identity();
     while connection.input_wanted().await {
         match receiver.next().await {
-            Some(Ok(Message::Text(text))) => match connection.receive(&text) {
+            Some(Ok(Message::Text(text))) => match connection.receive(&text, clock.now()) {
                 Received::Call | Received::Answer(_) => {}
                 Received::Repeated => tracing::debug!(identity, "a repeated CALL that is not answered yet"),
                 Received::Late => tracing::debug!(identity, "an answer to no outstanding call"),

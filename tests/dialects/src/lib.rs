@@ -1,13 +1,20 @@
-//! Three versions of OCPP, generated from unmodified schema folders. Without `ONWIRE_OCPP_SCHEMAS` there is nothing here.
+//! Three versions of OCPP, generated from unmodified schema folders, and our own 1.6 with a derive more. Without
+//! `ONWIRE_OCPP_SCHEMAS` there is the latter only.
 
 // What the generator writes has no warnings.
 #![deny(warnings)]
+
+/// OCPP 1.6 from our schemas, as `onwire::ocpp::v16` is, with `Arbitrary` for every type.
+pub mod ours16 {
+    onwire::include_protocol!("ours16");
+}
 
 #[cfg(schemas)]
 pub mod v16 {
     onwire::include_protocol!("v16");
 }
 
+/// With `Arbitrary` for every type.
 #[cfg(schemas)]
 pub mod v201 {
     onwire::include_protocol!("v201");

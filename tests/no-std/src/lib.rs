@@ -37,7 +37,7 @@ impl Charger {
 /// Answers one frame; on a board this is the loop around the modem.
 pub fn answer(frame: &str, now: Instant) -> Option<String> {
     let connection = Connection::new("central system", Charger::DIALECT, Config::default());
-    connection.receive(frame);
+    connection.receive(frame, now);
     let mut handlers = core::pin::pin!(connection.serve(&Charger));
     let _ = handlers.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     connection.poll_transmit(now)

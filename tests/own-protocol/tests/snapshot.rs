@@ -3,9 +3,11 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use onwire::codec::{Fault, Quirks, decode, encode};
 use onwire::session::Config;
+use onwire::types::RawJson;
 use onwire::{Connection, Instant, Router};
-use own_protocol::till::{Payment, SaleRequest};
+use own_protocol::till::{Payment, Remarks, SaleRequest};
 use own_protocol::{Office, Till};
 
 #[test]
@@ -27,11 +29,37 @@ fn a_sale_is_booked() {
     for _ in 0..3 {
         for (from, to) in [(&at_till, &at_office), (&at_office, &at_till)] {
             while let Some(frame) = from.poll_transmit(Instant::default()) {
-                to.receive(&frame);
+                to.receive(&frame, Instant::default());
             }
             let _ = (office_runs.as_mut().poll(&mut context), till_runs.as_mut().poll(&mut context));
         }
     }
     let Poll::Ready(response) = call.as_mut().poll(&mut context) else { panic!("no answer") };
     assert_eq!(response.unwrap().receipt, 1);
+}
+
+#[test]
+fn properties_that_an_open_object_does_not_name_are_kept() {
+    let text = concat!(
+        r#"{"article":"1","price":1,"remarks":{"cashier":"Li","shelf":{"row":[1, 2.50]},"#,
+        r#""\u0062ag":true}}"#,
+    );
+    let sale: SaleRequest = decode(text, Quirks::NONE).unwrap();
+    let mut remarks = sale.remarks.clone().unwrap();
+    assert_eq!(remarks.cashier, "Li");
+    assert_eq!(remarks.additional_properties["shelf"].as_str(), r#"{"row":[1, 2.50]}"#);
+    assert_eq!(remarks.additional_properties["bag"].as_str(), "true");
+
+    let mut written = String::new();
+    encode(&sale, &mut written).unwrap();
+    assert_eq!(decode::<SaleRequest>(&written, Quirks::NONE).unwrap(), sale);
+    let through_serde: serde_json::Value = serde_json::to_value(&sale).unwrap();
+    assert_eq!(through_serde, serde_json::from_str::<serde_json::Value>(text).unwrap());
+    assert_eq!(serde_json::from_value::<SaleRequest>(through_serde).unwrap().remarks.unwrap().cashier, "Li");
+
+    remarks.additional_properties.insert("cashier".into(), RawJson::new("7").unwrap());
+    let refused = encode(&remarks, &mut written).unwrap_err();
+    assert_eq!(refused.fault, Fault::Duplicate);
+    let twice = r#"{"cashier":"Li","bag":1,"bag":2}"#;
+    assert_eq!(decode::<Remarks>(twice, Quirks::ALL).unwrap_err().to_string(), "/bag: given twice");
 }

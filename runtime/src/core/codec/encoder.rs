@@ -4,8 +4,8 @@ use alloc::string::String;
 
 use super::Message;
 use super::fault::{Fault, Found, Reject};
-use super::scan::plain_prefix;
-use crate::types::{CiString, DateTime, Decimal, RawJson, Text};
+use super::scan::{is_plain, plain_prefix};
+use crate::types::{AdditionalProperties, CiString, DateTime, Decimal, RawJson, Text};
 
 /// Writes JSON to the end of a string.
 ///
@@ -68,7 +68,7 @@ impl<'a> Encoder<'a> {
         // Room for the text and its quotes at once.
         self.out.reserve(text.len() + 2);
         self.out.push('"');
-        if plain_prefix(text.as_bytes()) == text.len() {
+        if is_plain(text.as_bytes()) {
             self.out.push_str(text);
         } else {
             write_escaped(self.out, text);
@@ -195,6 +195,23 @@ impl<'a> Encoder<'a> {
         self.out.push('"');
         self.integer(at.unix_millis());
         self.out.push('"');
+    }
+
+    /// Properties beyond those that the schema names, which are `known`.
+    ///
+    /// # Errors
+    /// [`Fault::Duplicate`] for one that the schema names.
+    pub fn additional_properties(&mut self, properties: &AdditionalProperties, known: &[&str]) -> Result<(), Reject> {
+        for (name, value) in properties {
+            if known.contains(&name.as_str()) {
+                return Err(self.reject(Fault::Duplicate));
+            }
+            self.key("");
+            self.string(name);
+            self.out.push(':');
+            self.any(value);
+        }
+        Ok(())
     }
 
     /// JSON that the schema leaves open.

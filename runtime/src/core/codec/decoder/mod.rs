@@ -1,0 +1,187 @@
+//! The pull decoder: generated code asks for what its schema expects next.
+
+mod number;
+mod object;
+mod skip;
+mod text;
+
+use alloc::vec::Vec;
+
+use super::fault::{Fault, Found, Reject};
+use super::quirk::{Quirk, Quirks};
+use super::scan::until_quote;
+use crate::types::Unrecognized;
+
+pub use object::{Extra, Fields, Object};
+
+/// How deep a value may be nested.
+const MAX_DEPTH: u32 = 64;
+
+/// An enumeration that the generator made.
+pub trait Enumeration: Sized {
+    /// The variant of a value on the wire.
+    fn from_wire(value: &[u8]) -> Option<Self>;
+    /// The variant whose value `text` begins with, and the length of its value, if the value ends there with a quote.
+    ///
+    /// Speed alone: what it leaves is left to [`from_wire`](Self::from_wire).
+    #[inline]
+    fn starting(text: &[u8]) -> Option<(Self, usize)> {
+        let length = until_quote(text);
+        Some((Self::from_wire(text.get(..length)?)?, length))
+    }
+    /// The variant that keeps a value outside the enumeration.
+    fn unrecognized(value: Unrecognized) -> Self;
+}
+
+/// Reads JSON text from front to back.
+#[derive(Debug)]
+pub struct Decoder<'a> {
+    text: &'a str,
+    at: usize,
+    allowed: Quirks,
+    noticed: Quirks,
+    /// Objects of generated types that are open: a type may hold itself.
+    depth: u32,
+    found: Found,
+}
+
+impl<'a> Decoder<'a> {
+    /// A decoder at the start of `text` that lets the quirks in `allowed` through.
+    pub fn new(text: &'a str, allowed: Quirks) -> Self {
+        Self { text, at: 0, allowed, noticed: Quirks::NONE, depth: 0, found: Found::UNSAID }
+    }
+
+    /// The quirks that were met so far.
+    pub fn noticed(&self) -> Quirks {
+        self.noticed
+    }
+
+    /// Where the decoder stands, in bytes.
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// Checks that nothing but white space is left.
+    ///
+    /// # Errors
+    /// [`Fault::Syntax`].
+    pub fn finish(&mut self) -> Result<(), Reject> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.syntax("more than one value")),
+        }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// The next byte that is no white space; the decoder stands on it.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.byte() {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                other => return other,
+            }
+        }
+    }
+
+    /// Takes `byte` if it comes next.
+    #[inline]
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Says why the value that starts at `offset` is refused.
+    #[cold]
+    pub fn reject(&mut self, offset: usize, fault: Fault) -> Reject {
+        self.found = Found { fault, offset };
+        Reject(())
+    }
+
+    pub(super) fn found(&self) -> Found {
+        self.found
+    }
+
+    #[cold]
+    fn syntax(&mut self, what: &'static str) -> Reject {
+        self.reject(self.at, Fault::Syntax(what))
+    }
+
+    /// A value of another type starts at the decoder's position, or no value at all.
+    #[cold]
+    fn wrong_type(&mut self, expected: &'static str) -> Reject {
+        let offset = self.at;
+        match self.skip() {
+            Ok(()) => self.reject(offset, Fault::WrongType { expected }),
+            Err(broken) => broken,
+        }
+    }
+
+    /// Lets `quirk` pass if it is allowed.
+    fn quirk(&mut self, quirk: Quirk, offset: usize, fault: Fault) -> Result<(), Reject> {
+        if !self.allowed.contains(quirk) {
+            return Err(self.reject(offset, fault));
+        }
+        self.noticed = self.noticed.with(quirk);
+        Ok(())
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or("")
+    }
+
+    fn literal(&mut self, literal: &'static str) -> Result<(), Reject> {
+        if !self.rest().starts_with(literal) {
+            return Err(self.syntax("expected a value"));
+        }
+        self.at += literal.len();
+        Ok(())
+    }
+
+    /// A list of `min..=max` items.
+    ///
+    /// # Errors
+    /// [`Fault::WrongType`], [`Fault::TooFewItems`], [`Fault::TooManyItems`], and those of the items.
+    pub fn list<T>(
+        &mut self,
+        min: usize,
+        max: usize,
+        mut item: impl FnMut(&mut Self) -> Result<T, Reject>,
+    ) -> Result<Vec<T>, Reject> {
+        self.peek();
+        let start = self.at;
+        if !self.take(b'[') {
+            return Err(self.wrong_type("a list"));
+        }
+        let mut items = Vec::new();
+        if !self.take(b']') {
+            loop {
+                if items.len() >= max {
+                    return Err(self.reject(start, Fault::TooManyItems { max }));
+                }
+                let item_start = self.at;
+                let value = item(self)?;
+                if items.is_empty() {
+                    // One allocation for most lists, and none larger than what the text may still hold.
+                    let alike = (self.text.len() - self.at) / (self.at - item_start).max(1);
+                    items.reserve_exact(1 + alike.min(15));
+                }
+                items.push(value);
+                if self.take(b']') {
+                    break;
+                }
+                if !self.take(b',') {
+                    return Err(self.syntax("expected `,` or `]`"));
+                }
+            }
+        }
+        if items.len() < min {
+            self.quirk(Quirk::TooFewItems, start, Fault::TooFewItems { min })?;
+        }
+        Ok(items)
+    }
+}
