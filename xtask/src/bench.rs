@@ -8,13 +8,22 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
+use crate::peers;
 use crate::system::run as run_command;
 use crate::workspace::Workspace;
 
 /// Runs `cargo bench` in `tests/benches`; `args` may hold a `--` of their own and arguments for the harness after it.
 pub(crate) fn run(workspace: &Workspace, args: &[OsString]) -> Result<()> {
     let mut command = workspace.cargo(["bench", "--manifest-path", "tests/benches/Cargo.toml"]);
-    run_command(command.args(args).env("CARGO_TARGET_DIR", workspace.target_dir("benches")?))
+    command.args(args).env("CARGO_TARGET_DIR", workspace.target_dir("benches")?);
+    // One contender of many: without it the others are still worth measuring.
+    match peers::set_up(workspace) {
+        Ok(python) => {
+            command.env("ONWIRE_PEERS_PYTHON", python);
+        }
+        Err(error) => eprintln!("onwire: Python's ocpp is not measured: {error:#}"),
+    }
+    run_command(&mut command)
 }
 
 /// Prints how long a release build of the minimal central system takes with no earlier build to start from.

@@ -2,6 +2,7 @@
 
 use std::alloc::System;
 use std::error::Error;
+use std::io;
 
 use onwire_benches::comparison::{Comparison, Contender};
 use onwire_benches::{contenders, table};
@@ -11,21 +12,24 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut comparisons = contenders::all()?;
-    let rows: Vec<table::Row> = comparisons.iter_mut().flat_map(count).collect();
+    let mut rows = Vec::new();
+    // What another process allocates is not counted here.
+    for comparison in &mut contenders::all(None)? {
+        rows.extend(count(comparison)?);
+    }
     table::print(["Message", "Operation", "Contender", "allocations", "bytes allocated"], &rows);
     Ok(())
 }
 
-fn count(Comparison { message, operation, contenders }: &mut Comparison) -> Vec<table::Row> {
+fn count(Comparison { message, operation, contenders }: &mut Comparison) -> io::Result<Vec<table::Row>> {
     let count = |contender: &mut Contender| {
-        contender.run();
+        contender.time(1)?;
         let region = Region::new(GLOBAL);
-        contender.run();
+        contender.time(1)?;
         let used = region.change();
         let allocations = used.allocations + used.reallocations;
-        let name = contender.name.into();
-        [message.clone(), (*operation).into(), name, allocations.to_string(), used.bytes_allocated.to_string()]
+        let name = contender.name.clone();
+        Ok([message.clone(), (*operation).into(), name, allocations.to_string(), used.bytes_allocated.to_string()])
     };
     contenders.iter_mut().map(count).collect()
 }

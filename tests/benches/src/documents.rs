@@ -54,11 +54,11 @@ pub fn boot_notification() -> String {
     .concat()
 }
 
-/// StatusNotification.req with every property.
+/// StatusNotification.req with every property; milliseconds without a zero at their end, which ocpp-kit does not write.
 pub fn status_notification() -> String {
     [
         r#"{"connectorId":1,"errorCode":"HighTemperature","info":"Contactor above 85 C, current reduced","#,
-        r#""status":"SuspendedEVSE","timestamp":"2025-06-18T07:12:44.250Z","vendorId":"com.nordwall.duo","#,
+        r#""status":"SuspendedEVSE","timestamp":"2025-06-18T07:12:44.257Z","vendorId":"com.nordwall.duo","#,
         r#""vendorErrorCode":"T-0417"}"#,
     ]
     .concat()

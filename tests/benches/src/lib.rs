@@ -12,3 +12,4 @@ pub mod comparison;
 pub mod contenders;
 pub mod documents;
 pub mod table;
+mod typify;
