@@ -4,6 +4,7 @@
 //! the same checks before pushing. This file holds the command line only; each task lives in a module of its own.
 
 mod bench;
+mod flash;
 mod msrv;
 mod no_std;
 mod package;
@@ -38,6 +39,8 @@ enum Task {
     Peers,
     /// Run the benchmarks of tests/benches, or time a clean build
     Bench(BenchArgs),
+    /// Weigh the codec of OCPP 1.6 in firmware images, against the goal for a device's flash
+    Flash(FlashArgs),
 }
 
 #[derive(Args)]
@@ -61,6 +64,16 @@ struct BenchArgs {
     /// Passed on to `cargo bench`
     #[arg(last = true)]
     args: Vec<OsString>,
+}
+
+#[derive(Args)]
+struct FlashArgs {
+    /// Leave out the table of actions, which takes two images for each
+    #[arg(long)]
+    totals: bool,
+    /// How many of the largest symbols to list
+    #[arg(long, value_name = "NUMBER", default_value_t = 25)]
+    symbols: usize,
 }
 
 fn main() -> ExitCode {
@@ -95,6 +108,10 @@ fn dispatch(task: Task) -> Result<ExitCode> {
             } else {
                 bench::run(&workspace, &args.args)?;
             }
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Flash(args) => {
+            flash::run(&Workspace::find()?, args.totals, args.symbols)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -23,15 +23,24 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     // A directory of its own, so that neither another toolchain nor `-Zbuild-std` invalidates everyday builds.
     let target_dir = workspace.target_dir("no-std")?;
     for target in TARGETS {
-        let (mut command, build_std) = if has_target(workspace, target)? {
-            (workspace.cargo(["build"]), None)
-        } else {
-            (debian_cargo(workspace, target)?, Some("-Zbuild-std=core,alloc"))
-        };
-        command.args(["--release", "--locked", "-p", "onwire-no-std-check", "--target", target]).args(build_std);
+        let mut command = cargo_build(workspace, target)?;
+        command.args(["--release", "--locked", "-p", "onwire-no-std-check"]);
         run(command.env("CARGO_TARGET_DIR", &target_dir))?;
     }
     Ok(())
+}
+
+/// `cargo build` for a microcontroller, by whichever toolchain here can do that.
+pub(crate) fn cargo_build(workspace: &Workspace, target: &str) -> Result<Command> {
+    let mut command = if has_target(workspace, target)? {
+        workspace.cargo(["build"])
+    } else {
+        let mut command = debian_cargo(workspace, target)?;
+        command.args(["build", "-Zbuild-std=core,alloc"]);
+        command
+    };
+    command.args(["--target", target]);
+    Ok(command)
 }
 
 /// Whether the running toolchain has the target's libraries. Asked of rustc and not of rustup, which need not be
@@ -51,7 +60,6 @@ fn debian_cargo(workspace: &Workspace, target: &str) -> Result<Command> {
         path.push(inherited);
     }
     let mut command = workspace.command("/usr/bin/cargo");
-    command.arg("build");
     for name in ["CARGO", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
         command.env_remove(name);
     }

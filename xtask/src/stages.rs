@@ -67,8 +67,9 @@ fn clippy(workspace: &Workspace) -> Result<()> {
 }
 
 fn features(workspace: &Workspace) -> Result<()> {
-    const SETS: [&[&str]; 5] = [
+    const SETS: [&[&str]; 6] = [
         &["--no-default-features"],
+        &["--no-default-features", "--features", "arbitrary"],
         &["--no-default-features", "--features", "ocpp16"],
         &["--no-default-features", "--features", "std,ocpp16"],
         &["--features", "client"],
@@ -96,7 +97,7 @@ fn interop(workspace: &Workspace) -> Result<()> {
     let features = "onwire-tests/interop,onwire-dialects/interop";
     let test = ["test", "--locked", "-p", "onwire-tests", "-p", "onwire-dialects", "--features", features];
     let mut command = workspace.cargo(test);
-    command.args(["--test", "interop", "--test", "equivalence", "--test", "versions"]);
+    command.args(["--test", "interop", "--test", "equivalence", "--test", "oracle", "--test", "versions"]);
     command.env("ONWIRE_OCPP_SCHEMAS", peers::package_folder(&python, "ocpp")?);
     run(command.env("ONWIRE_PEERS_PYTHON", python).env("ONWIRE_PROGRAMS", workspace.target_dir("debug")?))
 }
