@@ -19,10 +19,12 @@ pub(crate) struct Protocol {
 /// How the protocol wraps payloads and spells errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// OCPP-J with the error codes of 1.6.
+    /// OCPP-J 1.6.
     OcppJ1,
-    /// OCPP-J with the error codes of 2.0.1 and later.
-    OcppJ2,
+    /// OCPP-J 2.0.1: other error codes, and message types that are unknown are refused.
+    OcppJ201,
+    /// OCPP-J 2.1 and what follows: also SEND and CALLRESULTERROR.
+    OcppJ21,
     Alink,
 }
 

@@ -42,6 +42,9 @@ fn folders_that_do_not_fit_together() {
     assert_eq!(says, "index.json: a protocol has two different roles");
     let says = refused("index-3", &with_index(r#"{"actions":[{"name":"Sale","from":["Cat"]}]}"#));
     assert_eq!(says, "index.json: Cat, who may start Sale, is not one of the roles");
+    let send = r#"{"version":"2.0.1","actions":[{"name":"Sale","from":["ChargePoint"],"send":true}]}"#;
+    let says = refused("index-send", &with_index(send));
+    assert_eq!(says, "index.json: the action Sale is a SEND, which OCPP-J has since version 2.1");
 }
 
 #[test]

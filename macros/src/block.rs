@@ -175,15 +175,8 @@ fn handler(method: &mut ImplItemFn, mistakes: &mut Mistakes) -> Option<(When, Ha
             }
             ty.span()
         }
-        ReturnType::Default => {
-            if when == When::On {
-                mistakes.add(
-                    signature.ident.span(),
-                    format!("an `#[on]` handler returns the response; expected {expected}, or `Result` of it"),
-                );
-            }
-            signature.ident.span()
-        }
+        // Right for a message that is never answered; which those are, types tell.
+        ReturnType::Default => signature.ident.span(),
     };
     let handler = Handler {
         method: signature.ident.clone(),

@@ -172,7 +172,7 @@ fn alias(handler: &Handler) -> Ident {
 
 fn pattern(krate: &Path, handler: &Handler) -> TokenStream {
     let (alias, cfg) = (alias(handler), &handler.cfg);
-    quote!(#(#cfg)* <#alias as #krate::Action>::NAME)
+    quote!(#(#cfg)* <#alias as #krate::Routed>::NAME)
 }
 
 fn rest(args: &Args) -> Option<TokenStream> {
@@ -200,7 +200,7 @@ fn bodies(args: &Args, block: &Block, flavour: Flavour) -> Bodies {
             #pattern => {
                 #check
                 if !(false #(|| #judged)*) {
-                    cx.request::<<#alias as #krate::Action>::Request>()?;
+                    cx.request::<<#alias as #krate::Routed>::Request>()?;
                 }
                 let reply = #call;
                 #reply
@@ -219,7 +219,9 @@ fn bodies(args: &Args, block: &Block, flavour: Flavour) -> Bodies {
             let unless = not_answered_here(block, handler)?;
             Some(quote!(#unless #router::#after_method(#rest, cx).await;))
         });
-        quote! { #pattern => { #rest_first #call } }
+        let span = handler.action.span();
+        let check = quote_spanned!(span=> #krate::__private::assert_answered::<#alias>(););
+        quote! { #pattern => { #check #rest_first #call } }
     });
     let answered_here = answered_here(krate, block).map(|pattern| quote!(#pattern => {}));
     let rest_after = match rest(args) {
@@ -367,7 +369,7 @@ mod tests {
                 }
             },
         );
-        assert_eq!(text.matches("compile_error!").count(), 7, "{text}");
+        assert_eq!(text.matches("compile_error!").count(), 6, "{text}");
         assert!(!text.contains("SendRouter"), "{text}");
     }
 }

@@ -53,7 +53,7 @@ mod core;
 #[cfg(feature = "net")]
 pub mod net;
 
-pub use self::core::action::{Action, ReceivedBy, Request, Unanswered};
+pub use self::core::action::{Action, ReceivedBy, Request, Routed, Unanswered};
 pub use self::core::call::{After, CallId, Cx, FromCall, IntoReply, On, RawPayload};
 pub use self::core::connection::Connection;
 pub use self::core::dialect::Dialect;
@@ -108,12 +108,23 @@ macro_rules! include_protocol {
 /// What generated code and the macros call.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::core::action::assert_received_by;
-    pub use crate::core::call::reply;
+    pub use crate::core::action::{assert_answered, assert_received_by};
+    pub use crate::core::call::{no_reply, reply};
     pub use crate::core::router::rest_of;
     pub use alloc::vec::Vec;
     #[cfg(feature = "serde")]
     pub use serde;
+
+    /// A value that is there, even if it is `null`.
+    ///
+    /// # Errors
+    /// Those of the value.
+    #[cfg(feature = "serde")]
+    pub fn present<'de, D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<crate::types::RawJson>, D::Error> {
+        serde::Deserialize::deserialize(deserializer).map(Some)
+    }
 
     /// The value of an enumeration whose values are numbers.
     #[cfg(feature = "serde")]

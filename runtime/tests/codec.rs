@@ -149,11 +149,44 @@ fn quirk_12_a_number_off_its_step_is_kept_and_not_sent_on() {
     assert_eq!(encoded(&schedule).unwrap_err(), says);
 }
 
+/// It is a frame's, so that it takes a session to see it.
+#[test]
+fn quirk_13_a_null_payload_is_an_empty_one() {
+    struct Csms;
+
+    #[onwire::handlers(ocpp::v16, role = CentralSystem)]
+    impl Csms {
+        #[on(Heartbeat)]
+        fn heartbeat(&self, peer: &onwire::Peer, _request: HeartbeatRequest) -> HeartbeatResponse {
+            assert!(peer.noticed_quirks().contains(Quirk::NullPayload));
+            HeartbeatResponse::new(DateTime::UNIX_EPOCH)
+        }
+    }
+
+    for (quirks, answer) in [
+        (Quirks::ALL, r#"[3,"1",{"currentTime":"1970-01-01T00:00:00Z"}]"#),
+        (Quirks::NONE, r#"[4,"1","FormationViolation","the payload: not an object",{}]"#),
+    ] {
+        let mut config = onwire::session::Config::default();
+        config.quirks = quirks;
+        let connection = onwire::Connection::new("CP1", &DIALECT, config);
+        connection.receive(r#"[2,"1","Heartbeat",null]"#, onwire::Instant::default());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(std::pin::pin!(connection.serve(&Csms)).poll(&mut context).is_pending());
+        assert_eq!(connection.poll_transmit(onwire::Instant::default()).as_deref(), Some(answer));
+    }
+}
+
 #[test]
 fn faults_have_the_code_of_the_rules_and_a_pointer() {
     use ErrorCode::{FormationViolation, OccurrenceConstraintViolation, TypeConstraintViolation};
     refused::<AuthorizeRequest>("{}", OccurrenceConstraintViolation, "/idTag: missing");
     refused::<AuthorizeRequest>("[]", FormationViolation, "the payload: not an object");
+    for huge in ["1e400", "-1e400", "99999999999999999999", &"9".repeat(5000), "1e99999999999999999999"] {
+        let text = format!(r#"{{"connectorId":{huge},"type":"Operative"}}"#);
+        let says = "/connectorId: number out of range";
+        refused::<ChangeAvailabilityRequest>(&text, ErrorCode::PropertyConstraintViolation, says);
+    }
     refused::<BootNotificationResponse>(r#"{"status":[]}"#, TypeConstraintViolation, "/status: not a string");
     refused::<AuthorizeRequest>(r#"{"idTag":{"a":1}}"#, TypeConstraintViolation, "/idTag: not a string");
     refused::<AuthorizeRequest>(r#"{"idTag":null}"#, TypeConstraintViolation, "/idTag: not a string");

@@ -198,19 +198,6 @@ fn a_shorter_time_out_is_kept() {
 }
 
 #[test]
-fn a_call_that_is_repeated_before_it_is_answered_is_handled_once() {
-    let mut cs = session(|_| {});
-    let call = r#"[2,"7","Heartbeat",{}]"#;
-    assert_eq!(cs.receive(call, Instant::default()), Received::Call);
-    assert_eq!(cs.receive(call, Instant::default()), Received::Repeated, "while it waits");
-    let taken = cs.next_call().unwrap();
-    assert_eq!(cs.receive(call, Instant::default()), Received::Repeated, "while a handler is at it");
-    assert_eq!(cs.next_call(), None);
-    cs.answer(&taken, r#"[3,"7",{}]"#.to_owned());
-    assert_eq!(cs.receive(call, Instant::default()), Received::Call, "after that it is another one");
-}
-
-#[test]
 fn a_peer_that_does_not_take_its_answers_is_not_read() {
     let mut cs = session(|config| config.inbox = 4);
     for id in 0..1000 {
@@ -219,4 +206,34 @@ fn a_peer_that_does_not_take_its_answers_is_not_read() {
     assert!(!cs.wants_input());
     assert_eq!(std::iter::from_fn(|| cs.poll_transmit(at(0))).count(), 4);
     assert!(cs.wants_input());
+}
+
+#[test]
+fn no_call_is_begun_while_the_peer_does_not_take_its_answers() {
+    let mut cs = session(|config| config.inbox = 2);
+    for id in 1..=2 {
+        cs.receive(&format!("[2,\"{id}\",\"Heartbeat\",{{}}]"), at(0));
+        answer(&mut cs, "{}");
+    }
+    cs.call(&ClearCacheRequest::new()).unwrap();
+    assert!(!cs.wants_input());
+    cs.receive(r#"[2,"3","Heartbeat",{}]"#, at(0));
+    assert_eq!(cs.next_call(), None);
+    assert!(matches!(cs.receive(r#"[2,"4"]"#, at(0)), Received::Ignored(_)), "a refusal is an answer too");
+    cs.poll_transmit(at(0)).unwrap();
+    assert!(cs.wants_input());
+    assert_eq!(cs.next_call().unwrap().id_token(), "\"3\"");
+}
+
+#[test]
+fn an_answer_that_comes_twice_answers_no_other_call() {
+    let (mut cp, mut cs) = pair();
+    let first = cp.call(&HeartbeatRequest::new()).unwrap();
+    carry(&mut cp, &mut cs, at(0));
+    assert_eq!(cp.receive(r#"[3,"1",{}]"#, at(1)), Received::Answer(first));
+    let second = cp.call(&HeartbeatRequest::new()).unwrap();
+    carry(&mut cp, &mut cs, at(1));
+    assert_eq!(cp.receive(r#"[3,"1",{}]"#, at(2)), Received::Late);
+    assert_eq!(cp.receive(r#"[4,"1","InternalError","",{}]"#, at(2)), Received::Late);
+    assert_eq!(cp.receive(r#"[3,"2",{}]"#, at(3)), Received::Answer(second));
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
-use crate::stages::NET_FEATURES;
+use crate::stages::net_features;
 use crate::system::{output, probe, run};
 use crate::workspace::{Workspace, list, text};
 
@@ -98,7 +98,7 @@ fn compile(workspace: &Workspace, published: &[String], declared: Version) -> Re
     })?;
     // Not `cargo +{toolchain}`: the cargo that started us is the toolchain's own, which does not know `+`.
     let mut command = workspace.command("rustup");
-    command.args(["run", toolchain, "cargo", "check", "--locked", "--features", NET_FEATURES]);
+    command.args(["run", toolchain, "cargo", "check", "--locked", "--features", net_features()?]);
     for name in published {
         command.args(["-p", name]);
     }

@@ -3,13 +3,26 @@
 
 use anyhow::Result;
 
-use crate::system::run;
+use crate::system::{ensure_system, run};
 use crate::workspace::Workspace;
 use crate::{msrv, no_std, package, peers};
 
-/// Everything `onwire` has on tokio, for builds of the whole workspace. Not `--all-features`, which would also turn
-/// on `onwire-tests/interop` and with it tests that need the peers.
-pub(crate) const NET_FEATURES: &str = "onwire/client,onwire/server,onwire-codegen/cli";
+/// See [`net_features`].
+const NET_FEATURES: &str = "onwire/client,onwire/server,onwire/rustls,onwire/openssl,onwire-codegen/cli";
+
+/// What the crate `openssl` is built against.
+const OPENSSL_PACKAGES: [&str; 2] = ["libssl-dev", "pkg-config"];
+
+/// Everything `onwire` has on tokio, for builds of the whole workspace, once what it needs of the system is installed. Not
+/// `--all-features`, which would also turn on `onwire-tests/interop` and with it tests that need the peers.
+pub(crate) fn net_features() -> Result<&'static str> {
+    ensure_openssl()?;
+    Ok(NET_FEATURES)
+}
+
+fn ensure_openssl() -> Result<()> {
+    ensure_system(&OPENSSL_PACKAGES, "the feature `openssl`")
+}
 
 /// One named check.
 pub(crate) struct Stage {
@@ -61,20 +74,24 @@ fn fmt(workspace: &Workspace) -> Result<()> {
 
 fn clippy(workspace: &Workspace) -> Result<()> {
     // Of the tests that need the peers, those that compile without them.
-    let features = format!("{NET_FEATURES},onwire-tests/interop");
+    let features = format!("{},onwire-tests/interop", net_features()?);
     let mut command = workspace.cargo(["clippy", "--workspace", "--all-targets", "--locked", "--features", &features]);
     run(command.args(["--", "-D", "warnings"]))
 }
 
 fn features(workspace: &Workspace) -> Result<()> {
-    const SETS: [&[&str]; 6] = [
+    const SETS: [&[&str]; 9] = [
         &["--no-default-features"],
         &["--no-default-features", "--features", "arbitrary"],
         &["--no-default-features", "--features", "ocpp16"],
         &["--no-default-features", "--features", "std,ocpp16"],
         &["--features", "client"],
         &["--features", "server"],
+        &["--features", "client,rustls"],
+        &["--features", "server,rustls"],
+        &["--features", "openssl"],
     ];
+    ensure_openssl()?;
     // One package at a time: in a build of the whole workspace other members would turn features on.
     SETS.iter().try_for_each(|set| {
         run(workspace.cargo(["clippy", "--locked", "-p", "onwire"]).args(*set).args(["--", "-D", "warnings"]))
@@ -82,11 +99,11 @@ fn features(workspace: &Workspace) -> Result<()> {
 }
 
 fn test(workspace: &Workspace) -> Result<()> {
-    run(&mut workspace.cargo(["test", "--workspace", "--locked", "--features", NET_FEATURES]))
+    run(&mut workspace.cargo(["test", "--workspace", "--locked", "--features", net_features()?]))
 }
 
 fn doc(workspace: &Workspace) -> Result<()> {
-    let mut command = workspace.cargo(["doc", "--workspace", "--no-deps", "--locked", "--features", NET_FEATURES]);
+    let mut command = workspace.cargo(["doc", "--workspace", "--no-deps", "--locked", "--features", net_features()?]);
     run(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 

@@ -1,6 +1,6 @@
 //! Enumerations.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
 use super::{Options, doc, more_derives, serde_derive};
@@ -21,12 +21,17 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum, respelled: &[&
         quote! { #doc #rename #variant, }
     });
     let untagged = serde_attributes.then(|| quote!(#[serde(untagged)]));
-    let from_wire = values.values.iter().map(|value| {
-        let variant = ident(&value.name);
-        let spellings = std::iter::once(&value.wire).chain(&value.aliases);
-        let spellings = spellings.map(|spelling| proc_macro2::Literal::byte_string(spelling.as_bytes()));
-        quote!(if #(value == #spellings)||* { return ::core::option::Option::Some(Self::#variant); })
+    // Other spellings last, so that the index of a value is that of its variant.
+    let aliases = values.values.iter().flat_map(|value| value.aliases.iter().map(move |alias| (alias, &value.name)));
+    let spellings: Vec<_> = values.values.iter().map(|value| (&value.wire, &value.name)).chain(aliases).collect();
+    let wires = spellings.iter().map(|(wire, _)| wire);
+    // The last arm needs no index.
+    let indices = (0..spellings.len()).map(|index| match Literal::usize_unsuffixed(index) {
+        _ if index + 1 == spellings.len() => quote!(_),
+        index => quote!(#index),
     });
+    let spelled = spellings.iter().map(|(_, variant)| ident(variant));
+    let blank = spelled.clone().next();
     let to_wire = values.values.iter().map(|value| {
         let (variant, wire) = (ident(&value.name), &value.wire);
         quote!(Self::#variant => #wire,)
@@ -71,9 +76,12 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum, respelled: &[&
         }
 
         impl ::onwire::codec::Enumeration for #name {
-            fn from_wire(value: &[u8]) -> ::core::option::Option<Self> {
-                #(#from_wire)*
-                ::core::option::Option::None
+            const VALUES: &'static [&'static str] = &[#(#wires),*];
+
+            fn nth(index: usize) -> Self {
+                match index {
+                    #(#indices => Self::#spelled,)*
+                }
             }
 
             #starting
@@ -84,8 +92,12 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum, respelled: &[&
         }
 
         impl ::onwire::codec::Message for #name {
-            fn decode(d: &mut ::onwire::codec::Decoder<'_>) -> ::core::result::Result<Self, ::onwire::codec::Reject> {
-                d.#read()
+            fn blank() -> Self {
+                Self::#blank
+            }
+
+            fn read(&mut self, d: &mut ::onwire::codec::Decoder<'_>) -> ::core::result::Result<(), ::onwire::codec::Reject> {
+                d.#read().map(|value| *self = value)
             }
 
             fn encode(&self, e: &mut ::onwire::codec::Encoder<'_>) -> ::core::result::Result<(), ::onwire::codec::Reject> {
@@ -107,8 +119,8 @@ fn starting(values: &Enum) -> Option<TokenStream> {
     let tries = values.values.iter().flat_map(|value| {
         let variant = ident(&value.name);
         std::iter::once(&value.wire).chain(&value.aliases).map(move |spelling| {
-            let quoted = proc_macro2::Literal::byte_string(format!("{spelling}\"").as_bytes());
-            let length = proc_macro2::Literal::usize_unsuffixed(spelling.len());
+            let quoted = Literal::byte_string(format!("{spelling}\"").as_bytes());
+            let length = Literal::usize_unsuffixed(spelling.len());
             quote! {
                 if text.starts_with(#quoted) {
                     return ::core::option::Option::Some((Self::#variant, #length));

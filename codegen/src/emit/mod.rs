@@ -103,11 +103,30 @@ fn action_items(protocol: &Protocol, action: &Action) -> TokenStream {
             #[derive(Debug, Clone, Copy)]
             pub enum #name {}
 
+            impl ::onwire::Routed for #name {
+                const NAME: &'static str = #wire;
+                type Request = #request;
+            }
+
             impl ::onwire::Unanswered for #request {
                 const NAME: &'static str = #wire;
             }
 
             #(#receivers)*
+
+            impl<'c> ::onwire::FromCall<'c, ::onwire::On<#name>> for #request {
+                const READS_PAYLOAD: bool = true;
+
+                fn from_call(cx: &::onwire::Cx<'c>) -> ::core::result::Result<Self, ::onwire::CallError> {
+                    cx.request()
+                }
+            }
+
+            impl ::onwire::IntoReply<#name> for () {
+                fn into_reply(self, cx: &::onwire::Cx<'_>) -> ::core::result::Result<::onwire::frame::Reply, ::onwire::CallError> {
+                    ::onwire::__private::no_reply(cx)
+                }
+            }
         };
     };
     quote! {
@@ -177,8 +196,9 @@ fn roles(protocol: &Protocol) -> TokenStream {
 fn dialect(protocol: &Protocol) -> TokenStream {
     let (title, subprotocols) = (&protocol.title, &protocol.subprotocols);
     let (framing, spell) = match protocol.framing {
-        Framing::OcppJ1 => (quote!(::onwire::ocpp::j::FRAMING), quote!(::onwire::ocpp::j::spell_1_6)),
-        Framing::OcppJ2 => (quote!(::onwire::ocpp::j::FRAMING), quote!(::onwire::ocpp::j::spell_2)),
+        Framing::OcppJ1 => (quote!(::onwire::ocpp::j::FRAMING_1_6), quote!(::onwire::ocpp::j::spell_1_6)),
+        Framing::OcppJ201 => (quote!(::onwire::ocpp::j::FRAMING_2_0_1), quote!(::onwire::ocpp::j::spell_2)),
+        Framing::OcppJ21 => (quote!(::onwire::ocpp::j::FRAMING_2_1), quote!(::onwire::ocpp::j::spell_2)),
         Framing::Alink => (quote!(::onwire::alink::FRAMING), quote!(::onwire::alink::spell)),
     };
     let mut actions: Vec<&str> = protocol.actions.iter().map(|action| action.wire.as_str()).collect();

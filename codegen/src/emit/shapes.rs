@@ -1,6 +1,6 @@
 //! Types, decoding and encoding of what a field holds.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
 use crate::model::{Kind, Limits, Protocol, Shape};
@@ -46,52 +46,98 @@ pub(super) fn resolved<'p>(protocol: &'p Protocol, shape: &'p Shape) -> &'p Shap
     shape
 }
 
-/// An expression of type `Result<T, Reject>` that reads from `d`.
-pub(super) fn decode(protocol: &Protocol, shape: &Shape) -> TokenStream {
+/// A function that makes a value to be read over.
+pub(super) fn blank_function(protocol: &Protocol, shape: &Shape) -> TokenStream {
     match resolved(protocol, shape) {
-        Shape::Named(_) => quote!(::onwire::codec::Message::decode(d)),
-        Shape::Text { ignores_case: false, .. } => quote!(d.text()),
-        Shape::Text { ignores_case: true, .. } => quote!(d.ci_string()),
-        Shape::Integer { min: None, max: None } => quote!(d.integer()),
-        Shape::Integer { min, max } => {
-            let (min, max) = (integer(*min, "MIN"), integer(*max, "MAX"));
-            quote!(d.integer_in(#min, #max))
-        }
-        Shape::Number(limits) | Shape::Float(limits) => {
-            let limits = limit_arguments(limits);
-            quote!(d.decimal(#limits))
-        }
-        Shape::Boolean => quote!(d.boolean()),
-        Shape::Bit => quote!(d.bit()),
-        Shape::DateTime => quote!(d.date_time()),
-        Shape::UnixMillis => quote!(d.unix_millis()),
-        Shape::List { item, min, max } => {
-            let item = decode_item(protocol, item);
-            let (min, max) = bounds(*min, *max);
-            quote!(d.list(#min, #max, #item))
-        }
-        Shape::Any => quote!(d.any()),
+        Shape::Named(_) => quote!(::onwire::codec::Message::blank),
+        Shape::DateTime | Shape::UnixMillis => quote!(|| ::onwire::types::DateTime::UNIX_EPOCH),
+        Shape::Any => quote!(::onwire::types::RawJson::null),
+        _ => quote!(::core::default::Default::default),
     }
 }
 
-/// A function that reads an item of a list.
-fn decode_item(protocol: &Protocol, shape: &Shape) -> TokenStream {
-    let method = match resolved(protocol, shape) {
-        Shape::Named(_) => return quote!(::onwire::codec::Message::decode),
-        Shape::Text { ignores_case: false, .. } => quote!(text),
-        Shape::Text { ignores_case: true, .. } => quote!(ci_string),
-        Shape::Integer { min: None, max: None } => quote!(integer),
-        Shape::Boolean => quote!(boolean),
-        Shape::Bit => quote!(bit),
-        Shape::DateTime => quote!(date_time),
-        Shape::UnixMillis => quote!(unix_millis),
-        Shape::Any => quote!(any),
-        other => {
-            let item = decode(protocol, other);
-            return quote!(|d| #item);
+/// A value to be read over.
+pub(super) fn blank_value(protocol: &Protocol, shape: &Shape) -> TokenStream {
+    match resolved(protocol, shape) {
+        Shape::DateTime | Shape::UnixMillis => quote!(::onwire::types::DateTime::UNIX_EPOCH),
+        _ => {
+            let blank = blank_function(protocol, shape);
+            quote!(#blank())
         }
+    }
+}
+
+/// Where a value that is read goes.
+pub(super) struct Target {
+    /// An expression of type `&mut T`, a blank value.
+    pub(super) reference: TokenStream,
+    /// An expression that puts `value` there.
+    pub(super) assignment: TokenStream,
+}
+
+/// An expression of type `Result<(), Reject>` that reads from `d`.
+pub(super) fn decode(protocol: &Protocol, shape: &Shape, target: &Target) -> TokenStream {
+    let Target { reference, assignment } = target;
+    let small = match Reading::of(protocol, shape) {
+        Reading::InPlace(method) => return quote!(d.#method(#reference)),
+        Reading::List { item, min, max } => {
+            let (min, max) = bounds(min, max);
+            let blank = blank_function(protocol, item);
+            let item = match Reading::of(protocol, item) {
+                Reading::InPlace(method) => quote!(::onwire::codec::Decoder::#method),
+                _ => {
+                    let target = Target { reference: quote!(item), assignment: quote!(*item = value) };
+                    let item = decode(protocol, item, &target);
+                    quote!(|d, item| #item)
+                }
+            };
+            return quote!(d.list(#reference, #min, #max, #blank, #item));
+        }
+        Reading::Small(call) => call,
     };
-    quote!(::onwire::codec::Decoder::#method)
+    quote!(d.#small.map(|value| #assignment))
+}
+
+/// How a value is read: what holds memory in place, and small things are handed over.
+enum Reading<'p> {
+    /// The method that takes nothing but the place.
+    InPlace(Ident),
+    List {
+        item: &'p Shape,
+        min: usize,
+        max: Option<usize>,
+    },
+    /// The method and its arguments.
+    Small(TokenStream),
+}
+
+impl<'p> Reading<'p> {
+    fn of(protocol: &'p Protocol, shape: &'p Shape) -> Self {
+        Self::Small(match resolved(protocol, shape) {
+            Shape::Named(name) => match protocol.find(name).map(|each| &each.kind) {
+                Some(Kind::Enum(values)) if values.numbered => quote!(numbered()),
+                Some(Kind::Enum(_)) => quote!(enumeration()),
+                _ => return Self::InPlace(ident("message")),
+            },
+            Shape::Text { ignores_case: false, .. } => return Self::InPlace(ident("text")),
+            Shape::Text { ignores_case: true, .. } => return Self::InPlace(ident("ci_string")),
+            Shape::List { item, min, max } => return Self::List { item, min: *min, max: *max },
+            Shape::Integer { min: None, max: None } => quote!(integer()),
+            Shape::Integer { min, max } => {
+                let (min, max) = (integer(*min, "MIN"), integer(*max, "MAX"));
+                quote!(integer_in(#min, #max))
+            }
+            Shape::Number(limits) | Shape::Float(limits) => {
+                let limits = limit_arguments(limits);
+                quote!(decimal(#limits))
+            }
+            Shape::Boolean => quote!(boolean()),
+            Shape::Bit => quote!(bit()),
+            Shape::DateTime => quote!(date_time()),
+            Shape::UnixMillis => quote!(unix_millis()),
+            Shape::Any => quote!(any()),
+        })
+    }
 }
 
 /// The arguments `min, max` of a list.

@@ -1,9 +1,9 @@
 //! Messages and nested objects: type, constructor, decoder, encoder.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::{format_ident, quote};
+use quote::quote;
 
-use super::shapes::{Place, decode, encode, resolved, rust_type};
+use super::shapes::{Place, Target, blank_function, blank_value, decode, encode, resolved, rust_type};
 use super::{Options, doc, more_derives, serde_derive};
 use crate::model::{Extra, Field, Kind, Protocol, Shape, Struct, Type};
 use crate::names::ident;
@@ -15,7 +15,7 @@ pub(super) fn item(protocol: &Protocol, options: &Options, each: &Type, object: 
     let fields = object.fields.iter().map(|field| declaration(protocol, options, object, field));
     let extra = (object.extra == Extra::Kept).then(|| extra_declaration(options));
     let constructor = constructor(protocol, object);
-    let decoder = decoder(protocol, object);
+    let Decoding { message, record } = decoding(protocol, object);
     let encoder = encoder(protocol, object);
     quote! {
         #type_doc
@@ -32,8 +32,12 @@ pub(super) fn item(protocol: &Protocol, options: &Options, each: &Type, object: 
         }
 
         impl ::onwire::codec::Message for #name {
-            #decoder
+            #message
             #encoder
+        }
+
+        impl ::onwire::codec::Record for #name {
+            #record
         }
     }
 }
@@ -54,7 +58,11 @@ fn declaration(protocol: &Protocol, options: &Options, object: &Struct, field: &
     let doc = doc(&format!("{sentence}{unsaid}"));
     let rename = (*wire != field.name).then(|| quote!(rename = #wire,));
     let skip = (!required).then(|| quote!(default, skip_serializing_if = "::core::option::Option::is_none",));
-    let serde = (options.serde && (rename.is_some() || skip.is_some())).then(|| quote!(#[serde(#rename #skip)]));
+    // serde would take `null` for an absent value.
+    let is_any = !required && matches!(resolved(protocol, &field.shape), Shape::Any);
+    let present = is_any.then(|| quote!(deserialize_with = "::onwire::__private::present",));
+    let serde =
+        (options.serde && (rename.is_some() || skip.is_some())).then(|| quote!(#[serde(#rename #skip #present)]));
     quote! { #doc #serde pub #name: #ty, }
 }
 
@@ -139,76 +147,113 @@ fn is_blankable(protocol: &Protocol, shape: &Shape) -> bool {
     }
 }
 
-fn decoder(protocol: &Protocol, object: &Struct) -> TokenStream {
+/// What belongs to `impl Message` and to `impl Record`.
+struct Decoding {
+    message: TokenStream,
+    record: TokenStream,
+}
+
+fn decoding(protocol: &Protocol, object: &Struct) -> Decoding {
     let wires: Vec<_> = object.fields.iter().map(|field| &field.wire).collect();
     let is_blank = |field: &Field| !is_required(object, field) && is_blankable(protocol, &field.shape);
     let mask = |keep: &dyn Fn(&Field) -> bool| {
         let bits = object.fields.iter().enumerate().filter(|(_, field)| keep(field));
         Literal::u64_unsuffixed(bits.fold(0, |mask, (index, _)| mask | 1u64 << index))
     };
-    let (required, blank) = (mask(&|field| is_required(object, field)), mask(&is_blank));
-    let count = Literal::usize_unsuffixed(object.fields.len());
+    // An optional property of any type is in both masks: neither `null` nor `""` means that it is absent.
+    let is_any = |field: &Field| !is_required(object, field) && matches!(resolved(protocol, &field.shape), Shape::Any);
+    let required = mask(&|field| is_required(object, field) || is_any(field));
+    let blank = mask(&|field| is_blank(field) || is_any(field));
     let kept = object.extra == Extra::Kept;
     let extra = match object.extra {
         Extra::Forbidden => quote!(Forbidden),
         Extra::Skipped => quote!(Skipped),
         Extra::Kept => quote!(Kept),
     };
-    let slots: Vec<_> = (0..object.fields.len()).map(|index| format_ident!("f{index}")).collect();
     let reads: Vec<_> = object
         .fields
         .iter()
-        .zip(&slots)
-        .map(|(field, slot)| {
-            let decode = decode(protocol, &field.shape);
-            quote!(#slot = ::core::option::Option::Some(#decode?))
+        .map(|field| {
+            let name = ident(&field.name);
+            let target = if is_required(object, field) {
+                Target { reference: quote!(&mut self.#name), assignment: quote!(self.#name = value) }
+            } else {
+                let blank = blank_function(protocol, &field.shape);
+                Target {
+                    reference: quote!(self.#name.get_or_insert_with(#blank)),
+                    assignment: quote!(self.#name = ::core::option::Option::Some(value)),
+                }
+            };
+            decode(protocol, &field.shape, &target)
         })
         .collect();
-    let in_order = object.fields.iter().zip(&reads).enumerate().map(|(index, (field, read))| {
-        let (index, key, blank) = (Literal::usize_unsuffixed(index), key(field), is_blank(field));
-        quote!(if d.in_order(&mut object, #index, #key, #blank) { #read; })
-    });
-    let finish = object.fields.iter().zip(&slots).map(|(field, slot)| {
+    let blanks = object.fields.iter().map(|field| {
         let name = ident(&field.name);
-        if is_required(object, field) { quote!(#name: d.require(#slot)?,) } else { quote!(#name: #slot,) }
+        if is_required(object, field) {
+            let blank = blank_value(protocol, &field.shape);
+            quote!(#name: #blank,)
+        } else {
+            quote!(#name: ::core::option::Option::None,)
+        }
     });
     let extra_name = ident(Extra::FIELD);
-    let extra_slot = kept.then(|| quote!(let mut extra = ::onwire::types::AdditionalProperties::new();));
-    let extra_finish = kept.then(|| quote!(#extra_name: extra,));
-    let keep = kept.then(|| quote!(d.keep(&object, &mut extra)?));
-    // What the last arm reads needs no index.
+    let extra_blank = kept.then(|| quote!(#extra_name: ::core::default::Default::default(),));
+    let keep = kept.then(|| quote!(d.keep(object, &mut self.#extra_name)));
+    let in_order = object.fields.iter().zip(&reads).enumerate().map(|(index, (field, read))| {
+        let (index, key, blank) = (Literal::usize_unsuffixed(index), key(field), is_blank(field));
+        quote!(if d.in_order(object, #index, #key, #blank) { #read?; })
+    });
     let mut arms: Vec<_> = reads.iter().cloned().chain(keep).collect();
-    let in_any_order = match (arms.pop(), arms.is_empty()) {
-        (None, _) => quote!(::core::option::Option::Some(_) => {}),
-        (Some(only), true) => quote!(::core::option::Option::Some(_) => #only,),
-        (Some(last), false) => {
+    // What the last arm reads needs no index.
+    let field = arms.pop().map(|last| {
+        let object = if kept { quote!(object) } else { quote!(_) };
+        let (index, body) = if arms.is_empty() {
+            (quote!(_), last)
+        } else {
             let indices = (0..arms.len()).map(Literal::usize_unsuffixed);
-            quote! {
-                #(::core::option::Option::Some(#indices) => #arms,)*
-                ::core::option::Option::Some(_) => #last,
+            let body = quote! {
+                match index {
+                    #(#indices => #arms,)*
+                    _ => #last,
+                }
+            };
+            (quote!(index), body)
+        };
+        quote! {
+            fn field(
+                &mut self,
+                d: &mut ::onwire::codec::Decoder<'_>,
+                #object: &::onwire::codec::Object,
+                #index: usize,
+            ) -> ::core::result::Result<(), ::onwire::codec::Reject> {
+                #body
             }
+        }
+    });
+    let message = quote! {
+        fn blank() -> Self {
+            Self { #(#blanks)* #extra_blank }
+        }
+
+        fn read(&mut self, d: &mut ::onwire::codec::Decoder<'_>) -> ::core::result::Result<(), ::onwire::codec::Reject> {
+            const FIELDS: &::onwire::codec::Fields =
+                &::onwire::codec::Fields::new(&[#(#wires),*], #required, #blank, ::onwire::codec::Extra::#extra);
+            d.object(FIELDS, self)
         }
     };
-    quote! {
-        fn decode(d: &mut ::onwire::codec::Decoder<'_>) -> ::core::result::Result<Self, ::onwire::codec::Reject> {
-            static FIELDS: ::onwire::codec::Fields<#count> =
-                ::onwire::codec::Fields::new([#(#wires),*], #required, #blank, ::onwire::codec::Extra::#extra);
-            let mut object = d.object(&FIELDS)?;
-            #(let mut #slots = ::core::option::Option::None;)*
-            #extra_slot
-            loop {
+    let in_order = (!reads.is_empty()).then(|| {
+        quote! {
+            fn in_order(
+                &mut self,
+                d: &mut ::onwire::codec::Decoder<'_>,
+                object: &mut ::onwire::codec::Object,
+            ) -> ::core::result::Result<(), ::onwire::codec::Reject> {
                 #(#in_order)*
-                if d.at_end(&object) {
-                    break;
-                }
-                match d.next_field(&mut object)? {
-                    #in_any_order
-                    ::core::option::Option::None => break,
-                }
+                ::core::result::Result::Ok(())
             }
-            ::core::result::Result::Ok(Self { #(#finish)* #extra_finish })
         }
-    }
+    });
+    Decoding { message, record: quote!(#in_order #field) }
 }
 
 /// The key's own JSON text with its colon, so that nothing is escaped at run time.

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::INDEX;
 use crate::error::Error;
+use crate::model::Framing;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,6 +83,9 @@ impl Index {
             if !actions.contains(&entry.name.as_str()) {
                 return wrong(format!("the action {} has no schemas in the folder", entry.name));
             }
+            if entry.send && self.framing() != Framing::OcppJ21 {
+                return wrong(format!("the action {} is a SEND, which OCPP-J has since version 2.1", entry.name));
+            }
             if entry.from.is_empty() {
                 return wrong(format!("nobody may start the action {}", entry.name));
             }
@@ -107,6 +111,15 @@ impl Index {
 
     pub(super) fn is_send(&self, name: &str) -> bool {
         self.actions.iter().any(|entry| entry.name == name && entry.send)
+    }
+
+    /// The frames of that version; a protocol of one's own has the newest.
+    pub(super) fn framing(&self) -> Framing {
+        match self.version.as_str() {
+            version if version.starts_with("1.") => Framing::OcppJ1,
+            version if version.starts_with("2.0") => Framing::OcppJ201,
+            _ => Framing::OcppJ21,
+        }
     }
 
     pub(super) fn title(&self) -> String {

@@ -11,7 +11,7 @@ use std::path::Path;
 use schemars::schema::RootSchema;
 
 use crate::error::Error;
-use crate::model::{Action, Framing, Protocol, Type};
+use crate::model::{Action, Protocol, Type};
 use crate::names;
 use convert::Converter;
 use index::Index;
@@ -123,7 +123,7 @@ pub(crate) fn protocol(files: &[(String, String)]) -> Result<Protocol, Error> {
     types.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(Protocol {
         title: index.title(),
-        framing: if index.version.starts_with("1.") { Framing::OcppJ1 } else { Framing::OcppJ2 },
+        framing: index.framing(),
         subprotocols: index.subprotocols.clone(),
         roles: index.roles.clone(),
         actions,

@@ -7,12 +7,22 @@ use alloc::string::String;
 use crate::codec::write_escaped;
 use crate::codec::{Decoder, Extra, Fields, Quirks};
 use crate::core::error::{CallError, ErrorCode, shortened};
-use crate::core::frame::{BadFrame, Frame, Framing};
+use crate::core::frame::{BadFrame, Defect, Frame, Framing};
 
 /// `{"id":"1","version":"1.0","params":{…},"method":"thing.service.X"}` and `{"id":"1","code":200,"data":{…}}`.
-pub static FRAMING: Framing = Framing { split, open_call, close_call, open_result, close_result, error };
+pub static FRAMING: Framing = Framing {
+    split,
+    open_call,
+    open_send: None,
+    close_call,
+    open_result,
+    close_result,
+    error,
+    refuses_unknown_types: false,
+    unreadable_id: None,
+};
 
-static ENVELOPE: Fields<6> = Fields::new(["id", "method", "params", "code", "data", "message"], 1, 0, Extra::Skipped);
+static ENVELOPE: Fields = Fields::new(&["id", "method", "params", "code", "data", "message"], 1, 0, Extra::Skipped);
 
 /// Codes that a device answers with: 460 and its neighbours are for parameters, 400 for a bad request, 500 for
 /// the device itself.
@@ -35,11 +45,11 @@ fn is_number(code: &str) -> bool {
 }
 
 fn split(text: &str) -> Result<Frame, BadFrame> {
-    let bad = |reason| BadFrame { call: None, reason };
+    let bad = |reason| BadFrame { defect: Defect::Unreadable, id: None, reason };
     // Platforms and SDKs repeat envelope keys with other meanings ("message" and "data" in an upgrade), so values are
     // taken as they are and judged afterwards.
     let mut reader = Decoder::new(text, Quirks::ALL);
-    let mut object = reader.object(&ENVELOPE).map_err(|_| bad("not a JSON object"))?;
+    let mut object = reader.begin_object(&ENVELOPE).map_err(|_| bad("not a JSON object"))?;
     let mut spans: [Option<core::ops::Range<usize>>; 6] = Default::default();
     while let Some(index) = reader.next_field(&mut object).map_err(|_| bad("a broken envelope"))? {
         reader.peek();
@@ -68,7 +78,7 @@ fn split(text: &str) -> Result<Frame, BadFrame> {
         Some(method) if text.as_bytes().get(method.start) == Some(&b'"') => {
             Ok(Frame::Call { id, action: method.start + 1..method.end - 1, payload: params.unwrap_or(0..0) })
         }
-        _ => Err(BadFrame { call: Some(id), reason: "neither a method nor a code" }),
+        _ => Err(BadFrame { defect: Defect::Call, id: Some(id), reason: "neither a method nor a code" }),
     }
 }
 

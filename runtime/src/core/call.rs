@@ -5,7 +5,6 @@ use core::marker::PhantomData;
 use core::ops::Deref;
 
 use crate::codec::{self, Message, Quirks};
-use crate::core::action::{Action, Request};
 use crate::core::error::{CallError, ErrorCode};
 use crate::core::frame::{CallFrame, Reply};
 use crate::core::peer::Peer;
@@ -47,7 +46,7 @@ impl<'c> Cx<'c> {
     ///
     /// # Errors
     /// The refusal to be sent.
-    pub fn request<T: Request>(&self) -> Result<T, CallError> {
+    pub fn request<T: Message>(&self) -> Result<T, CallError> {
         let (request, quirks) = codec::decode_payload(self.call.payload(), self.peer.allowed_quirks())?;
         self.peer.note_quirks(quirks);
         Ok(request)
@@ -123,13 +122,13 @@ impl<'c, K> FromCall<'c, K> for Cx<'c> {
 }
 
 /// What an `#[on(A)]` handler may return: the response of `A`, or a `Result` of it whose error converts into
-/// [`CallError`].
+/// [`CallError`]; nothing if `A` is never answered.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what a handler of `{A}` returns",
-    label = "expected the response of `{A}`, or `Result` of it",
-    note = "an `#[on]` handler returns the response of its action, or `Result<response, E>` with `E: Into<CallError>`"
+    label = "expected the response of `{A}`, or `Result` of it; nothing if it is never answered",
+    note = "an `#[on]` handler returns the response of its action, or `Result<response, E>` with `E: Into<CallError>`; of a message that is never answered (SEND) it returns nothing"
 )]
-pub trait IntoReply<A: Action> {
+pub trait IntoReply<A> {
     /// Encodes the answer.
     ///
     /// # Errors
@@ -137,7 +136,7 @@ pub trait IntoReply<A: Action> {
     fn into_reply(self, cx: &Cx<'_>) -> Result<Reply, CallError>;
 }
 
-impl<A: Action, T: IntoReply<A>, E: Into<CallError>> IntoReply<A> for Result<T, E> {
+impl<A, T: IntoReply<A>, E: Into<CallError>> IntoReply<A> for Result<T, E> {
     fn into_reply(self, cx: &Cx<'_>) -> Result<Reply, CallError> {
         self.map_err(Into::into)?.into_reply(cx)
     }
@@ -150,6 +149,21 @@ impl<A: Action, T: IntoReply<A>, E: Into<CallError>> IntoReply<A> for Result<T, 
 pub fn reply<T: Message>(response: &T, cx: &Cx<'_>) -> Result<Reply, CallError> {
     Reply::write(cx.peer.dialect(), cx.call.id_token(), |out| codec::encode(response, out))
         .map_err(|error| CallError::new(ErrorCode::InternalError, alloc::format!("the answer is invalid: {error}")))
+}
+
+/// What becomes of a message that is never answered; generated code calls it. A peer that sent it as a CALL all the same
+/// waits for something, and gets an empty object.
+///
+/// # Errors
+/// None.
+pub fn no_reply(cx: &Cx<'_>) -> Result<Reply, CallError> {
+    if !cx.call.wants_answer() {
+        return Ok(Reply::nothing());
+    }
+    Reply::write(cx.peer.dialect(), cx.call.id_token(), |out| {
+        out.push_str("{}");
+        Ok(())
+    })
 }
 
 /// The id of a call, as the caller chose it.

@@ -2,13 +2,14 @@
 //!
 //! Three things go on side by side in one task: the transport is pumped (that is the adapter's loop), CALLs are
 //! answered one after the other, and `#[after]` handlers run one after the other. The pump never waits for a handler, so
-//! that a handler may call its own peer.
+//! that a handler may call its own peer. A handler that panics (with `std`), hangs or is dropped hurts its own call only.
 
 #[cfg(feature = "std")]
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::future::{Future, poll_fn};
-use core::task::{Poll, Waker};
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
 
 use crate::core::call::Cx;
 use crate::core::dialect::Dialect;
@@ -18,13 +19,14 @@ use crate::core::peer::{Peer, State};
 use crate::core::router::Router;
 #[cfg(feature = "std")]
 use crate::core::router::SendRouter;
-use crate::core::session::{Config, Received, Session};
+use crate::core::session::{Config, Received, Session, Timer};
+use crate::core::span::{Phase, in_span};
 use crate::core::time::Instant;
 
 /// The adapter's side of a connection. Dropping it ends the connection.
 #[derive(Debug)]
 pub struct Connection {
-    peer: Peer,
+    pub(super) peer: Peer,
 }
 
 impl Connection {
@@ -51,8 +53,8 @@ impl Connection {
                     // The next call may go out now.
                     return (received, [caller, state.transport.take()]);
                 }
-                Received::Refused(_) => state.transport.take(),
-                Received::Late | Received::Repeated | Received::Ignored(_) => None,
+                Received::Refused(_) | Received::AnsweredAgain => state.transport.take(),
+                Received::Late | Received::Repeated | Received::AnswerRefused { .. } | Received::Ignored(_) => None,
             };
             (received, [waker, None])
         });
@@ -62,19 +64,39 @@ impl Connection {
 
     /// The next frame to be sent, if there is one.
     pub fn poll_transmit(&self, now: Instant) -> Option<String> {
-        self.peer.state.with(|state| state.session.poll_transmit(now))
+        let (frame, wakers) = self.peer.state.with(|state| state.poll_transmit(now));
+        wakers.into_iter().flatten().for_each(Waker::wake);
+        frame
     }
 
     /// When [`Connection::handle_timeout`] wants to be called.
     pub fn poll_deadline(&self) -> Option<Instant> {
-        self.peer.state.with(|state| state.session.poll_deadline())
+        self.peer.state.with(|state| state.poll_deadline())
     }
 
-    /// Ends what has taken too long.
+    /// Waits until [`Connection::poll_deadline`] is earlier than `known`, which is what it was.
+    ///
+    /// To be awaited by whoever keeps the time only: one task waits at a time.
+    pub async fn deadline_before(&self, known: Option<Instant>) {
+        self.wait(|state, context| match (state.poll_deadline(), known) {
+            (Some(deadline), Some(known)) if deadline < known => Poll::Ready(()),
+            (Some(_), None) => Poll::Ready(()),
+            _ => {
+                state.deadline.register(context);
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// Ends what has taken too long: a call of ours, the handler of a CALL, an `#[after]` handler.
     pub fn handle_timeout(&self, now: Instant) {
-        let wakers = self.peer.state.with(|state| match state.session.handle_timeout(now) {
-            Some(token) => [state.caller(token), state.transport.take()],
-            None => [None, None],
+        let wakers = self.peer.state.with(|state| {
+            let ended = state.session.handle_timeout(now);
+            let limit = state.session.config().after_timeout;
+            state.after.take_if(|after| after.is_over(now, limit));
+            let caller = ended.and_then(|token| state.caller(token));
+            [caller, state.transport.take(), state.on_worker.take(), state.after_worker.take()]
         });
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
@@ -83,21 +105,21 @@ impl Connection {
     ///
     /// To be awaited by the transport's writer only: one task waits at a time.
     pub async fn transmit(&self, mut now: impl FnMut() -> Instant) -> Option<String> {
-        let frame = poll_fn(|context| {
+        poll_fn(|context| {
             // Before the lock is taken: a clock may be anybody's code.
             let now = now();
-            self.peer.state.with(|state| match state.session.poll_transmit(now) {
-                Some(frame) => Poll::Ready(Some(frame)),
-                None if state.session.ended().is_some() => Poll::Ready(None),
-                None => {
+            let (frame, wakers) = self.peer.state.with(|state| match state.poll_transmit(now) {
+                (Some(frame), wakers) => (Poll::Ready(Some(frame)), wakers),
+                (None, wakers) if state.session.ended().is_some() => (Poll::Ready(None), wakers),
+                (None, wakers) => {
                     state.transport.register(context);
-                    Poll::Pending
+                    (Poll::Pending, wakers)
                 }
-            })
+            });
+            wakers.into_iter().flatten().for_each(Waker::wake);
+            frame
         })
-        .await;
-        self.wake_input();
-        frame
+        .await
     }
 
     /// Whether the transport may be read now; see [`Config::inbox`].
@@ -164,7 +186,10 @@ impl Connection {
 
     async fn next_after(&self) -> Option<(CallFrame, Reply)> {
         self.wait(|state, context| match state.afters.pop_front() {
-            Some(after) => Poll::Ready(Some(after)),
+            Some(after) => {
+                state.after = Some(Timer::default());
+                Poll::Ready(Some(after))
+            }
             None if state.session.ended().is_some() => Poll::Ready(None),
             None => {
                 state.after_worker.register(context);
@@ -185,11 +210,11 @@ impl Connection {
         .await;
     }
 
-    async fn wait<T>(&self, mut poll: impl FnMut(&mut State, &core::task::Context<'_>) -> Poll<T>) -> T {
+    async fn wait<T>(&self, mut poll: impl FnMut(&mut State, &Context<'_>) -> Poll<T>) -> T {
         poll_fn(|context| self.peer.state.with(|state| poll(state, context))).await
     }
 
-    /// `false` if the connection has ended.
+    /// `false` if the connection has ended, or the session gave up on the CALL.
     fn answer(&self, call: &CallFrame, frame: String) -> bool {
         let (queued, waker) = self.peer.state.with(|state| (state.session.answer(call, frame), state.transport.take()));
         waker.into_iter().for_each(Waker::wake);
@@ -197,7 +222,12 @@ impl Connection {
     }
 
     fn refuse(&self, call: &CallFrame, error: &CallError) {
-        self.answer(call, error_frame(self.peer.dialect(), call.id_token(), error));
+        if call.wants_answer() {
+            self.answer(call, error_frame(self.peer.dialect(), call.id_token(), error));
+        } else {
+            self.report(call, "a message that is never answered was refused");
+            self.answer(call, String::new());
+        }
     }
 
     fn push_after(&self, call: CallFrame, reply: Reply) {
@@ -205,11 +235,6 @@ impl Connection {
             state.afters.push_back((call, reply));
             state.after_worker.take()
         });
-        waker.into_iter().for_each(Waker::wake);
-    }
-
-    fn after_done(&self) {
-        let waker = self.peer.state.with(|state| state.after_room.take());
         waker.into_iter().for_each(Waker::wake);
     }
 }
@@ -224,25 +249,40 @@ macro_rules! workers {
                 async move {
                     let on_worker = async {
                         while let Some(call) = self.next_call().await {
-                            let reply = $boxed(router.$on(Cx::new(&self.peer, &call, None))).await;
-                            match reply {
-                                Ok(reply) if router.has_after(call.action()) => {
-                                    if self.answer(&call, String::from(reply.frame())) {
-                                        self.after_room().await;
-                                        self.push_after(call, reply);
+                            $boxed(async move {
+                                // Within a future, because a router's method may panic too; pinned here, because what is
+                                // handed on by value takes room once more in every future that it goes through.
+                                let done = {
+                                    let handler = async { router.$on(Cx::new(&self.peer, &call, None)).await };
+                                    let handler = pin!(in_span(Phase::On, &call, handler));
+                                    self.run_on(&call, handler).await
+                                };
+                                match done {
+                                    Some(Ok(reply)) if call.wants_answer() && router.has_after(call.action()) => {
+                                        let is_connected = self.answer(&call, String::from(reply.frame()));
+                                        if is_connected {
+                                            self.after_room().await;
+                                            self.push_after(call, reply);
+                                        }
                                     }
+                                    Some(Ok(reply)) => {
+                                        self.answer(&call, reply.into_frame());
+                                    }
+                                    Some(Err(error)) => self.refuse(&call, &error),
+                                    None => {}
                                 }
-                                Ok(reply) => {
-                                    self.answer(&call, reply.into_frame());
-                                }
-                                Err(error) => self.refuse(&call, &error),
-                            }
+                            })
+                            .await;
                         }
                     };
                     let after_worker = async {
                         while let Some((call, reply)) = self.next_after().await {
-                            $boxed(router.$after(Cx::new(&self.peer, &call, Some(&reply)))).await;
-                            self.after_done();
+                            $boxed(async move {
+                                let cx = Cx::new(&self.peer, &call, Some(&reply));
+                                let handler = pin!(in_span(Phase::After, &call, async { router.$after(cx).await }));
+                                self.run_after(&call, handler).await;
+                            })
+                            .await;
                         }
                     };
                     futures_util::future::join(on_worker, after_worker).await;
@@ -254,6 +294,10 @@ macro_rules! workers {
 
 workers! {
     /// Runs the handlers until the connection ends and the handler that runs then is done.
+    ///
+    /// A handler that panics is answered for with `InternalError` (with the feature `std`), and so is one that takes longer
+    /// than [`Config::handler_timeout`]; its future is dropped. An `#[after]` handler is dropped after
+    /// [`Config::after_timeout`]. Somebody has to keep the time: [`Connection::poll_deadline`].
     serve, Router, on, after, core::convert::identity,
 }
 
@@ -266,5 +310,16 @@ workers! {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.end(CallFailure::Disconnected);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_takes_little_memory() {
+        let size = size_of::<State>();
+        assert!(size <= 640, "{size} bytes, and nothing behind pointers: all queues start empty");
     }
 }

@@ -128,14 +128,17 @@ impl DateTime {
         if !reader.0.is_empty() {
             return None;
         }
-        let minutes = days_from_civil(year, month, day) * 1440 + hour * 60 + minute - offset_minutes;
-        Some((Self::from_unix_millis((minutes * 60 + second) * 1000 + millis), form))
+        let of_day = (hour * 60 + minute - offset_minutes) * 60 + second;
+        let seconds = i64::from(days_from_civil(year, month, day)) * 86_400 + i64::from(of_day);
+        Some((Self::from_unix_millis(seconds * 1000 + i64::from(millis)), form))
     }
 
     /// Appends the RFC 3339 form; milliseconds are written only if there are any.
     pub(crate) fn write(self, out: &mut String) {
-        let (year, month, day) = civil_from_days(self.0.div_euclid(MILLIS_PER_DAY));
-        let of_day = self.0.rem_euclid(MILLIS_PER_DAY);
+        // Both fit: the years have four digits. A device divides 32 bits in one instruction, and 64 bits in a hundred.
+        let days = self.0.div_euclid(MILLIS_PER_DAY);
+        let of_day = (self.0 - days * MILLIS_PER_DAY) as i32;
+        let (year, month, day) = civil_from_days(days as i32);
         let (seconds, millis) = (of_day / 1000, of_day % 1000);
         two(out, year / 100);
         two(out, year % 100);
@@ -205,11 +208,11 @@ impl<'de> serde::Deserialize<'de> for DateTime {
     }
 }
 
-fn digit(out: &mut String, value: i64) {
+fn digit(out: &mut String, value: i32) {
     out.push(char::from(b'0' + u8::try_from(value % 10).unwrap_or(0)));
 }
 
-fn two(out: &mut String, value: i64) {
+fn two(out: &mut String, value: i32) {
     digit(out, value / 10);
     digit(out, value);
 }
@@ -232,32 +235,32 @@ impl Reader<'_> {
         (self.next()? == byte).then_some(())
     }
 
-    fn digits(&mut self, count: usize) -> Option<i64> {
+    fn digits(&mut self, count: usize) -> Option<i32> {
         let mut value = 0;
         for _ in 0..count {
             let byte = self.next()?;
             if !byte.is_ascii_digit() {
                 return None;
             }
-            value = value * 10 + i64::from(byte - b'0');
+            value = value * 10 + i32::from(byte - b'0');
         }
         Some(value)
     }
 
     /// `.` and at least one digit: milliseconds, the rest is cut.
-    fn fraction(&mut self) -> Option<i64> {
+    fn fraction(&mut self) -> Option<i32> {
         self.literal(b'.')?;
         let (mut millis, mut scale) = (self.digits(1)? * 100, 10);
         while let Some(byte @ b'0'..=b'9') = self.peek() {
             self.next();
-            millis += i64::from(byte - b'0') * scale;
+            millis += i32::from(byte - b'0') * scale;
             scale /= 10;
         }
         Some(millis)
     }
 }
 
-fn days_in(year: i64, month: i64) -> i64 {
+fn days_in(year: i32, month: i32) -> i32 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,
@@ -267,7 +270,7 @@ fn days_in(year: i64, month: i64) -> i64 {
 }
 
 /// Days since 1970-01-01 of a proleptic Gregorian date (H. Hinnant, "chrono-compatible low-level date algorithms").
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+fn days_from_civil(year: i32, month: i32, day: i32) -> i32 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
@@ -276,7 +279,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// The inverse of [`days_from_civil`].
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+fn civil_from_days(days: i32) -> (i32, i32, i32) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
@@ -284,7 +287,7 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let year = year_of_era + era * 400 + i32::from(month <= 2);
     (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }
 

@@ -47,19 +47,34 @@ impl Decimal {
 
     /// The whole part.
     pub fn whole(self) -> i64 {
-        self.mantissa / POWERS.get(usize::from(self.scale)).copied().unwrap_or(1)
+        self.mantissa / power(self.scale)
     }
 
     /// The nearest binary float; for display and statistics, not for money.
     pub fn to_f64(self) -> f64 {
         // Both powers are exact, so that this is one correctly rounded division for up to 15 digits.
-        self.mantissa as f64 / POWERS.get(usize::from(self.scale)).copied().unwrap_or(1) as f64
+        self.mantissa as f64 / power(self.scale) as f64
     }
 
     /// Whether `self` is a whole number of `step`s (JSON Schema `multipleOf`).
     pub fn is_multiple_of(self, step: Self) -> bool {
-        let (value, step) = aligned(self, step);
-        step != 0 && value % step == 0
+        let (value, mut divisor) = (self.mantissa.unsigned_abs(), step.mantissa.unsigned_abs());
+        let Some(more) = self.scale.checked_sub(step.scale) else {
+            // Each of the step's further digits multiplies the value by ten, which the divisor may be divided by instead.
+            for _ in self.scale..step.scale {
+                for prime in [2, 5] {
+                    if divisor % prime == 0 {
+                        divisor /= prime;
+                    }
+                }
+            }
+            return value.checked_rem(divisor) == Some(0);
+        };
+        match divisor.checked_mul(power(more).unsigned_abs()) {
+            Some(divisor) => value.checked_rem(divisor) == Some(0),
+            // What divides by more than there is.
+            None => value == 0,
+        }
     }
 
     /// Without zeros at the end of the fraction.
@@ -152,26 +167,41 @@ impl Decimal {
         if self.mantissa < 0 {
             out.push('-');
         }
-        let mut buffer = itoa::Buffer::new();
-        let digits = buffer.format(self.mantissa.unsigned_abs());
-        let scale = usize::from(self.scale);
-        if scale == 0 {
-            out.push_str(digits);
-            return;
+        let value = self.mantissa.unsigned_abs();
+        if cfg!(target_pointer_width = "64") && self.scale == 0 {
+            out.push_str(itoa::Buffer::new().format(value));
+        } else {
+            write_digits(out, value, usize::from(self.scale));
         }
-        match digits.len().checked_sub(scale).filter(|whole| *whole > 0) {
-            Some(whole) => {
-                out.push_str(digits.get(..whole).unwrap_or(""));
-                out.push('.');
-                out.push_str(digits.get(whole..).unwrap_or(""));
-            }
-            None => {
-                out.push_str("0.");
-                for _ in digits.len()..scale {
-                    out.push('0');
-                }
-                out.push_str(digits);
-            }
+    }
+}
+
+/// Appends an integer. Where flash is dearer than time, it is written as decimals are; elsewhere by itoa's tables.
+pub(crate) fn write_integer(out: &mut String, value: i64) {
+    if cfg!(target_pointer_width = "64") {
+        out.push_str(itoa::Buffer::new().format(value));
+    } else {
+        Decimal::from(value).write(out);
+    }
+}
+
+/// Appends `value` with a point before its last `scale` digits.
+fn write_digits(out: &mut String, value: u64, scale: usize) {
+    // The last digit first; a `u64` has at most 20.
+    let mut digits = [b'0'; 20];
+    let (mut rest, mut count) = (value, 0);
+    for digit in &mut digits {
+        if rest == 0 && count > scale {
+            break;
+        }
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+        count += 1;
+    }
+    for (index, digit) in digits.iter().enumerate().take(count).rev() {
+        out.push(char::from(*digit));
+        if index == scale && scale > 0 {
+            out.push('.');
         }
     }
 }
@@ -189,14 +219,9 @@ const POWERS: [i64; 19] = {
     powers
 };
 
-/// Both mantissas at the larger of the two scales.
-fn aligned(left: Decimal, right: Decimal) -> (i128, i128) {
-    let scale = left.scale.max(right.scale);
-    let widen = |value: Decimal| {
-        let power = POWERS.get(usize::from(scale - value.scale)).copied().unwrap_or(1);
-        i128::from(value.mantissa) * i128::from(power)
-    };
-    (widen(left), widen(right))
+/// 10^`exponent`, which is at most 18.
+fn power(exponent: u8) -> i64 {
+    POWERS.get(usize::from(exponent)).copied().unwrap_or(1)
 }
 
 impl From<i64> for Decimal {
@@ -238,8 +263,15 @@ impl PartialOrd for Decimal {
 
 impl Ord for Decimal {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (left, right) = aligned(*self, *other);
-        left.cmp(&right)
+        // Both mantissas at the larger of the two scales: one of them stays as it is. If the other one does not fit then,
+        // it is farther from zero than anything that does.
+        let scale = self.scale.max(other.scale);
+        let wide = |value: &Self| value.mantissa.checked_mul(power(scale - value.scale));
+        match (wide(self), wide(other)) {
+            (Some(left), Some(right)) => left.cmp(&right),
+            (None, _) => self.mantissa.cmp(&0),
+            (_, None) => 0.cmp(&other.mantissa),
+        }
     }
 }
 
@@ -380,5 +412,25 @@ mod tests {
         assert!(!Decimal::new(255, 2).is_multiple_of(tenth));
         assert!(!Decimal::from(1).is_multiple_of(Decimal::from(0)));
         assert!(Decimal::new(i64::MAX, 0).is_multiple_of(Decimal::new(1, 18)));
+    }
+
+    #[test]
+    fn order_and_multiples_are_those_of_exact_integers() {
+        let mantissas = [0, 1, 2, 3, 5, 7, 10, 25, 64, 100, 125, 999, 1_000, 1 << 40, 1_000_000_000_000_000_000];
+        let edges = [i64::MAX, i64::MAX / 10, i64::MAX / 10 * 10, i64::MIN + 1, i64::MIN / 10, i64::MIN / 10 * 10];
+        let negative = mantissas.map(|mantissa: i64| -mantissa);
+        let values = || {
+            let all = mantissas.into_iter().chain(negative).chain(edges).chain([i64::MIN]);
+            all.flat_map(|mantissa| [0, 1, 2, 9, 17, 18].map(|scale| Decimal::new(mantissa, scale)))
+        };
+        let exact = |value: Decimal, scale: u8| i128::from(value.mantissa) * 10i128.pow(u32::from(scale - value.scale));
+        for left in values() {
+            for right in values() {
+                let scale = left.scale.max(right.scale);
+                let (whole, step) = (exact(left, scale), exact(right, scale));
+                assert_eq!(left.cmp(&right), whole.cmp(&step), "{left} {right}");
+                assert_eq!(left.is_multiple_of(right), step != 0 && whole % step == 0, "{left} {right}");
+            }
+        }
     }
 }

@@ -123,6 +123,9 @@ pub enum CallFailure {
     /// As many calls wait already as the configuration allows; nothing was sent.
     #[error("too many calls are waiting for this peer")]
     QueueFull,
+    /// The protocol has no messages that are never answered; nothing was sent.
+    #[error("the protocol has no messages that are never answered")]
+    Unsupported,
     /// The connection ended before the request was sent.
     #[error("the connection ended before the request was sent")]
     NotSent,
@@ -135,6 +138,9 @@ pub enum CallFailure {
     /// A newer connection of the same identity took this one's place. The peer may have acted on the request.
     #[error("a newer connection of the same peer took this one's place")]
     Replaced,
+    /// This side is closing the connection, and begins nothing new; nothing was sent.
+    #[error("the connection is being closed")]
+    ShuttingDown,
     /// The peer answered with a CALLERROR.
     #[error("the peer refused: {0}")]
     Refused(CallError),

@@ -1,5 +1,6 @@
 //! Frames: the envelope around a payload, told apart without reading the payload.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::ops::Range;
 
@@ -33,15 +34,46 @@ pub enum Frame {
         /// What the peer says.
         error: CallError,
     },
+    /// The refusal of a CALLRESULT.
+    ResultError {
+        /// The id's JSON token.
+        id: Range<usize>,
+        /// What the peer says.
+        error: CallError,
+    },
+    /// A message that is never answered.
+    Send {
+        /// The id's JSON token.
+        id: Range<usize>,
+        /// The action's name, without quotes.
+        action: Range<usize>,
+        /// The payload, not looked at yet.
+        payload: Range<usize>,
+    },
 }
 
 /// Text that is no frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadFrame {
-    /// The id's JSON token, if it could be read and the frame is a CALL, so that the sender can be told.
-    pub call: Option<Range<usize>>,
+    /// What it might have been.
+    pub defect: Defect,
+    /// The id's JSON token, if it could be read.
+    pub id: Option<Range<usize>>,
     /// What is wrong with it.
     pub reason: &'static str,
+}
+
+/// What text that is no frame might have been; that decides whether its sender is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defect {
+    /// Anything, or a CALL without an id.
+    Unreadable,
+    /// A CALL with an id.
+    Call,
+    /// An answer, or a message that is never answered.
+    NotACall,
+    /// A message type that this protocol does not have.
+    UnknownType,
 }
 
 /// How a protocol family wraps payloads: functions in a table, chosen once for a connection.
@@ -51,6 +83,9 @@ pub struct Framing {
     pub split: fn(&str) -> Result<Frame, BadFrame>,
     /// Writes a CALL up to its payload: `out`, id without quotes, action.
     pub open_call: fn(&mut String, &str, &str),
+    /// Writes a message that is never answered, up to its payload, if the protocol has such: as `open_call`. What
+    /// `close_call` writes ends it.
+    pub open_send: Option<fn(&mut String, &str, &str)>,
     /// Writes what follows the payload of a CALL: `out`, action.
     pub close_call: fn(&mut String, &str),
     /// Writes a CALLRESULT up to its payload: `out`, the id's JSON token.
@@ -59,20 +94,50 @@ pub struct Framing {
     pub close_result: fn(&mut String),
     /// Writes a CALLERROR: `out`, the id's JSON token, the code's spelling, the error.
     pub error: fn(&mut String, &str, &str, &CallError),
+    /// Whether a message type that the protocol does not have is refused; otherwise it is ignored.
+    pub refuses_unknown_types: bool,
+    /// The JSON token that stands for an id that cannot be read; `None`: such a text is ignored.
+    pub unreadable_id: Option<&'static str>,
 }
 
-/// A CALL that was received: it owns its text.
+/// Tells CALLs apart: a hash (FNV-1a) of the whole text, id included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fingerprint(u64);
+
+impl Fingerprint {
+    pub(crate) fn of(text: &str) -> Self {
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        Self(text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
+    }
+}
+
+/// A CALL or SEND that was received: it owns its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallFrame {
-    text: String,
+    text: Box<str>,
+    fingerprint: Fingerprint,
+    wants_answer: bool,
     id: Range<usize>,
     action: Range<usize>,
     payload: Range<usize>,
 }
 
 impl CallFrame {
-    pub(crate) fn new(text: String, id: Range<usize>, action: Range<usize>, payload: Range<usize>) -> Self {
-        Self { text, id, action, payload }
+    pub(crate) fn new(text: &str, id: Range<usize>, action: Range<usize>, payload: Range<usize>) -> Self {
+        Self { text: text.into(), fingerprint: Fingerprint::of(text), wants_answer: true, id, action, payload }
+    }
+
+    pub(crate) fn never_answered(text: &str, id: Range<usize>, action: Range<usize>, payload: Range<usize>) -> Self {
+        Self { wants_answer: false, ..Self::new(text, id, action, payload) }
+    }
+
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// Whether the peer waits for an answer; it does not after a SEND.
+    pub fn wants_answer(&self) -> bool {
+        self.wants_answer
     }
 
     /// The id's JSON token, quotes included where it is a string.
@@ -111,6 +176,11 @@ impl Reply {
         let payload = start..frame.len();
         (dialect.framing.close_result)(&mut frame);
         Ok(Self { frame, payload })
+    }
+
+    /// To what is never answered.
+    pub(crate) fn nothing() -> Self {
+        Self { frame: String::new(), payload: 0..0 }
     }
 
     /// The payload's JSON text.

@@ -6,12 +6,15 @@ pub(crate) mod action;
 pub(crate) mod alink;
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
+mod attempt;
 pub(crate) mod call;
 pub mod codec;
 pub(crate) mod connection;
 pub(crate) mod date_time;
 pub(crate) mod decimal;
 pub(crate) mod dialect;
+#[cfg(feature = "net")]
+mod drive;
 pub(crate) mod error;
 pub mod frame;
 pub mod ocpp_j;
@@ -20,6 +23,7 @@ pub(crate) mod raw_json;
 pub(crate) mod router;
 pub mod session;
 pub(crate) mod shared;
+mod span;
 pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod unrecognized;

@@ -6,15 +6,37 @@ use alloc::string::String;
 
 use crate::codec::{Decoder, Quirks, write_escaped};
 use crate::core::error::{CallError, ErrorCode, details, shortened};
-use crate::core::frame::{BadFrame, Frame, Framing};
+use crate::core::frame::{BadFrame, Defect, Frame, Framing};
 use crate::types::RawJson;
 
-/// `[2,"id","Action",{…}]`, `[3,"id",{…}]`, `[4,"id","Code","description",{…}]`.
-pub static FRAMING: Framing = Framing { split, open_call, close_call, open_result, close_result, error };
+/// OCPP 1.6: `[2,"id","Action",{…}]`, `[3,"id",{…}]`, `[4,"id","Code","description",{…}]`. Other message types are ignored
+/// (§4.1.3).
+pub static FRAMING_1_6: Framing = Framing {
+    split: split_1,
+    open_call,
+    open_send: None,
+    close_call,
+    open_result,
+    close_result,
+    error,
+    refuses_unknown_types: false,
+    unreadable_id: None,
+};
+
+/// OCPP 2.0.1: other message types are refused (part 4, §4.4), and so is what has no readable id (§4.2.3).
+pub static FRAMING_2_0_1: Framing =
+    Framing { refuses_unknown_types: true, unreadable_id: Some("\"-1\""), ..FRAMING_1_6 };
+
+/// OCPP 2.1: also `[5,"id","Code","description",{…}]`, a CALLRESULTERROR, and `[6,"id","Action",{…}]`, a SEND. Other message
+/// types are ignored (part 4, §4.4).
+pub static FRAMING_2_1: Framing =
+    Framing { split: split_2_1, open_send: Some(open_send), unreadable_id: Some("\"-1\""), ..FRAMING_1_6 };
 
 const CALL: u8 = b'2';
 const CALL_RESULT: u8 = b'3';
 const CALL_ERROR: u8 = b'4';
+const RESULT_ERROR: u8 = b'5';
+const SEND: u8 = b'6';
 
 /// The error codes as OCPP 1.6 spells them; two spellings are the specification's own and stay
 /// (OCPP-J 1.6 errata §5.1, §5.2).
@@ -72,20 +94,28 @@ fn read_code(code: &str) -> ErrorCode {
     }
 }
 
-fn split(text: &str) -> Result<Frame, BadFrame> {
-    let bad = |reason| BadFrame { call: None, reason };
+fn split_1(text: &str) -> Result<Frame, BadFrame> {
+    split(text, &[CALL, CALL_RESULT, CALL_ERROR])
+}
+
+fn split_2_1(text: &str) -> Result<Frame, BadFrame> {
+    split(text, &[CALL, CALL_RESULT, CALL_ERROR, RESULT_ERROR, SEND])
+}
+
+fn split(text: &str, kinds: &[u8]) -> Result<Frame, BadFrame> {
+    let unreadable = |reason| BadFrame { defect: Defect::Unreadable, id: None, reason };
     let mut reader = Decoder::new(text, Quirks::NONE);
     if !reader.take(b'[') {
-        return Err(bad("not a JSON array"));
+        return Err(unreadable("not a JSON array"));
     }
-    let Some(kind @ b'0'..=b'9') = reader.peek() else { return Err(bad("no message type number")) };
-    reader.integer().map_err(|_| bad("no message type number"))?;
-    let single_digit = text
-        .get(..reader.offset())
-        .is_some_and(|start| start.trim_start_matches(['[', ' ', '\t', '\n', '\r']).len() == 1);
-    if !single_digit || !matches!(kind, CALL | CALL_RESULT | CALL_ERROR) {
-        return Err(bad("an unknown message type number"));
-    }
+    let Some(kind @ b'0'..=b'9') = reader.peek() else { return Err(unreadable("no message type number")) };
+    let start = reader.offset();
+    reader.integer().map_err(|_| unreadable("no message type number"))?;
+    let defect = match kind {
+        kind if reader.offset() != start + 1 || !kinds.contains(&kind) => Defect::UnknownType,
+        CALL => Defect::Call,
+        _ => Defect::NotACall,
+    };
     let next = |reader: &mut Decoder<'_>| -> Option<core::ops::Range<usize>> {
         if !reader.take(b',') {
             return None;
@@ -95,29 +125,34 @@ fn split(text: &str) -> Result<Frame, BadFrame> {
         reader.skip().ok()?;
         Some(start..reader.offset())
     };
-    let Some(id) = next(&mut reader).filter(|id| is_id(text.get(id.clone()).unwrap_or(""))) else {
-        return Err(bad("no message id"));
+    let id = next(&mut reader).filter(|id| is_id(text.get(id.clone()).unwrap_or("")));
+    if defect == Defect::UnknownType {
+        return Err(BadFrame { defect, id, reason: "an unknown message type number" });
+    }
+    let Some(id) = id else {
+        let defect = if defect == Defect::Call { Defect::Unreadable } else { defect };
+        return Err(BadFrame { defect, id: None, reason: "no message id" });
     };
     // From here on the sender of a CALL can be told what is wrong.
-    let broken = |reason| BadFrame { call: (kind == CALL).then(|| id.clone()), reason };
+    let broken = |reason| BadFrame { defect, id: Some(id.clone()), reason };
     let end = text.trim_end().len().saturating_sub(1);
     if text.as_bytes().get(end) != Some(&b']') {
         return Err(broken("the array does not end"));
     }
-    match kind {
-        CALL => {
-            let action = next(&mut reader)
-                .filter(|action| text.as_bytes().get(action.start) == Some(&b'"'))
-                .ok_or_else(|| broken("no action"))?;
-            let payload = rest(&mut reader, end).ok_or_else(|| broken("no payload"))?;
-            Ok(Frame::Call { id: id.clone(), action: action.start + 1..action.end - 1, payload })
-        }
-        CALL_RESULT => {
-            let payload = rest(&mut reader, end).ok_or_else(|| broken("no payload"))?;
-            Ok(Frame::CallResult { id: id.clone(), payload })
-        }
-        _ => Ok(Frame::CallError { id: id.clone(), error: read_error(&mut reader, text) }),
-    }
+    let payload = |reader: &mut Decoder<'_>| rest(reader, end).ok_or_else(|| broken("no payload"));
+    let action = |reader: &mut Decoder<'_>| {
+        next(reader)
+            .filter(|action| text.as_bytes().get(action.start) == Some(&b'"'))
+            .map(|action| action.start + 1..action.end - 1)
+            .ok_or_else(|| broken("no action"))
+    };
+    Ok(match kind {
+        CALL => Frame::Call { action: action(&mut reader)?, payload: payload(&mut reader)?, id: id.clone() },
+        SEND => Frame::Send { action: action(&mut reader)?, payload: payload(&mut reader)?, id: id.clone() },
+        CALL_RESULT => Frame::CallResult { payload: payload(&mut reader)?, id: id.clone() },
+        RESULT_ERROR => Frame::ResultError { error: read_error(&mut reader, text), id: id.clone() },
+        _ => Frame::CallError { error: read_error(&mut reader, text), id: id.clone() },
+    })
 }
 
 /// A string, or a number as some peers send it.
@@ -161,6 +196,15 @@ fn read_error(reader: &mut Decoder<'_>, text: &str) -> CallError {
 
 fn open_call(out: &mut String, id: &str, action: &str) {
     out.push_str("[2,\"");
+    open(out, id, action);
+}
+
+fn open_send(out: &mut String, id: &str, action: &str) {
+    out.push_str("[6,\"");
+    open(out, id, action);
+}
+
+fn open(out: &mut String, id: &str, action: &str) {
     out.push_str(id);
     out.push_str("\",\"");
     out.push_str(action);
@@ -198,7 +242,7 @@ mod tests {
     use super::*;
 
     fn parts(text: &str) -> (&str, &str, &str) {
-        match split(text) {
+        match split_1(text) {
             Ok(Frame::Call { id, action, payload }) => (&text[id], &text[action], &text[payload]),
             other => panic!("{text}: {other:?}"),
         }
@@ -213,8 +257,8 @@ mod tests {
 
     #[test]
     fn results_and_errors_of_the_field_are_correlated() {
-        assert!(matches!(split(r#"[3,"7",{}]"#), Ok(Frame::CallResult { .. })));
-        let error = |text| match split(text) {
+        assert!(matches!(split_1(r#"[3,"7",{}]"#), Ok(Frame::CallResult { .. })));
+        let error = |text| match split_1(text) {
             Ok(Frame::CallError { error, .. }) => error,
             other => panic!("{other:?}"),
         };
@@ -231,26 +275,33 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_says_why_and_whom_to_tell() {
-        for text in [
-            "",
-            "{}",
-            "[",
-            "[]",
-            "[2]",
-            "[9,\"7\"]",
-            "[22,\"7\",\"A\",{}]",
-            "[3,\"7\"]",
-            "[2,null,\"A\",{}]",
-            "[2.0,\"7\",\"A\",{}]",
-            "é",
-        ] {
-            let bad = split(text).unwrap_err();
-            assert_eq!(bad.call, None, "{text}");
+        let defect = |text| {
+            let bad = split_2_1(text).unwrap_err();
+            (bad.defect, bad.id.map(|id| &text[id]))
+        };
+        for text in ["", "{}", "[", "[]", "[2]", "[2,null,\"A\",{}]", "[2.0,\"7\",\"A\",{}]", "é"] {
+            assert_eq!(defect(text), (Defect::Unreadable, None), "{text}");
         }
         for text in
             ["[2,\"7\"]", "[2,\"7\",8,{}]", "[2,\"7\",\"A\"]", "[2,\"7\",\"A\",]", "[2,\"7\",\"A\",{}", "[2,\"7\",\"A"]
         {
-            assert!(split(text).unwrap_err().call.is_some(), "{text}");
+            assert_eq!(defect(text), (Defect::Call, Some("\"7\"")), "{text}");
+        }
+        for text in ["[3,\"7\"]", "[6,\"7\"]", "[6,\"7\",\"A\"]", "[5,\"7\"", "[3]", "[4,{}]"] {
+            assert_eq!(defect(text).0, Defect::NotACall, "{text}");
+        }
+        for text in ["[9,\"7\"]", "[22,\"7\",\"A\",{}]", "[7 , \"7\"", "[1,\"7\"]"] {
+            assert_eq!(defect(text), (Defect::UnknownType, Some("\"7\"")), "{text}");
+        }
+        assert_eq!(defect("[9]"), (Defect::UnknownType, None));
+    }
+
+    #[test]
+    fn only_2_1_knows_of_result_errors_and_sends() {
+        assert!(matches!(split_2_1(r#"[6,"7","A",{}]"#), Ok(Frame::Send { .. })));
+        assert!(matches!(split_2_1(r#"[5,"7","FormatViolation","",{}]"#), Ok(Frame::ResultError { .. })));
+        for text in [r#"[6,"7","A",{}]"#, r#"[5,"7","FormatViolation","",{}]"#] {
+            assert_eq!(split_1(text).unwrap_err().defect, Defect::UnknownType);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::future::Future;
@@ -10,26 +11,31 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use crate::codec::{self, Quirks};
-use crate::core::action::Request;
+use crate::core::action::{Request, Unanswered};
 use crate::core::dialect::Dialect;
 use crate::core::error::CallFailure;
 use crate::core::frame::{CallFrame, Reply};
-use crate::core::session::{CallToken, Session};
+use crate::core::session::{CallToken, Session, Timer};
 use crate::core::shared::Shared;
+use crate::core::time::Instant;
 
 /// What a connection's handles share.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) session: Session,
     pub(crate) afters: VecDeque<(CallFrame, Reply)>,
+    /// Of the `#[after]` handler that runs.
+    pub(crate) after: Option<Timer>,
     pub(crate) noticed: Quirks,
     /// Woken when there is something to send.
     pub(crate) transport: WakerSlot,
     /// Woken when there is room to read.
     pub(crate) input: WakerSlot,
-    /// Woken when a CALL came in.
+    /// Woken when a time-out comes nearer.
+    pub(crate) deadline: WakerSlot,
+    /// Woken when a CALL came in, and when the one that is handled was given up.
     pub(crate) on_worker: WakerSlot,
-    /// Woken when an `#[after]` is due.
+    /// Woken when an `#[after]` is due, and when the one that runs was given up.
     pub(crate) after_worker: WakerSlot,
     /// Woken when there is room for another `#[after]`.
     pub(crate) after_room: WakerSlot,
@@ -62,15 +68,33 @@ impl State {
         Self {
             session,
             afters: VecDeque::new(),
+            after: None,
             noticed: Quirks::NONE,
             transport: WakerSlot::default(),
             input: WakerSlot::default(),
+            deadline: WakerSlot::default(),
             on_worker: WakerSlot::default(),
             after_worker: WakerSlot::default(),
             after_room: WakerSlot::default(),
             end: WakerSlot::default(),
             callers: Vec::new(),
         }
+    }
+
+    /// The next frame to be sent, and who is to be woken: a sent call has a time-out, and a sent answer makes room.
+    pub(crate) fn poll_transmit(&mut self, now: Instant) -> (Option<String>, [Option<Waker>; 3]) {
+        let known = self.poll_deadline();
+        let Some(frame) = self.session.poll_transmit(now) else { return (None, [None, None, None]) };
+        let is_earlier = self.poll_deadline().is_some_and(|deadline| known.is_none_or(|known| deadline < known));
+        let deadline = if is_earlier { self.deadline.take() } else { None };
+        let on_worker = if self.session.has_calls() { self.on_worker.take() } else { None };
+        (Some(frame), [self.input.take(), on_worker, deadline])
+    }
+
+    /// What ends first: a call of ours, or a handler's time.
+    pub(crate) fn poll_deadline(&self) -> Option<Instant> {
+        let after = self.after.as_ref().map(Timer::deadline);
+        self.session.poll_deadline().into_iter().chain(after).min()
     }
 
     pub(crate) fn caller(&mut self, token: CallToken) -> Option<Waker> {
@@ -82,6 +106,7 @@ impl State {
         let slots = [
             &mut self.transport,
             &mut self.input,
+            &mut self.deadline,
             &mut self.on_worker,
             &mut self.after_worker,
             &mut self.after_room,
@@ -142,6 +167,22 @@ impl Peer {
             Err(failure) => CallState::Failed(Box::new(failure)),
         };
         Call { peer: self.clone(), state, response: PhantomData }
+    }
+
+    /// Sends a message that is never answered, so that there is nothing to wait for. It need not wait for the outstanding
+    /// call; whether it arrives stays unknown.
+    ///
+    /// # Errors
+    /// [`CallFailure::QueueFull`] while as many wait to be sent as
+    /// [`Config::send_queue`](crate::session::Config::send_queue) allows; [`CallFailure::Unsendable`],
+    /// [`CallFailure::NotSent`], [`CallFailure::Unsupported`].
+    pub fn send<R: Unanswered>(&self, request: R) -> Result<(), CallFailure> {
+        let waker = self.state.with(|state| {
+            state.session.send(&request)?;
+            Ok(state.transport.take())
+        })?;
+        waker.into_iter().for_each(Waker::wake);
+        Ok(())
     }
 
     /// Whether the connection still stands.

@@ -20,6 +20,11 @@ impl RawJson {
         crate::codec::decode_with(text, crate::codec::Quirks::NONE, |decoder| decoder.any())
     }
 
+    /// `null`.
+    pub fn null() -> Self {
+        Self::from_checked("null")
+    }
+
     pub(crate) fn from_checked(text: &str) -> Self {
         Self(text.into())
     }

@@ -23,6 +23,17 @@ pub struct TooLong {
     pub max: usize,
 }
 
+/// `Some` if `text` has more than `max` characters.
+pub(crate) fn over_long(text: &str, max: usize) -> Option<TooLong> {
+    // A character takes at least one byte, so most values need no counting.
+    if text.len() <= max {
+        return None;
+    }
+    // Its first byte, that is; counted like this, as `chars` would take more flash for what hardly ever happens.
+    let length = text.bytes().filter(|byte| !matches!(byte, 0x80..0xc0)).count();
+    (length > max).then_some(TooLong { length, max })
+}
+
 macro_rules! bounded_text {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -52,12 +63,12 @@ macro_rules! bounded_text {
 
             /// `Some` if there are more than `N` characters, so that encoding would fail.
             pub fn over_long(&self) -> Option<TooLong> {
-                // A character takes at least one byte, so most values need no counting.
-                if self.0.len() <= N {
-                    return None;
-                }
-                let length = self.0.chars().count();
-                (length > N).then_some(TooLong { length, max: N })
+                over_long(&self.0, N)
+            }
+
+            /// What a decoder writes to.
+            pub(crate) fn as_compact(&mut self) -> &mut CompactString {
+                &mut self.0
             }
         }
 

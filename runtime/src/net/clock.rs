@@ -1,5 +1,7 @@
 //! Tokio's clock as the core's.
 
+use std::time::Duration;
+
 use crate::Instant;
 
 /// Counts milliseconds since it was made; follows tokio's paused time in tests.
@@ -15,13 +17,12 @@ impl Clock {
         Instant::from_millis(u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// Sleeps until `deadline`; for ever without one.
-    pub(super) async fn sleep_until(self, deadline: Option<Instant>) {
-        match deadline {
-            Some(deadline) => {
-                tokio::time::sleep_until(self.0 + std::time::Duration::from_millis(deadline.as_millis())).await;
-            }
-            None => std::future::pending().await,
-        }
+    /// The same moment as tokio counts.
+    pub(super) fn tokio(self, at: Instant) -> tokio::time::Instant {
+        self.0 + Duration::from_millis(at.as_millis())
+    }
+
+    pub(super) fn sleep_until(self, at: Instant) -> tokio::time::Sleep {
+        tokio::time::sleep_until(self.tokio(at))
     }
 }

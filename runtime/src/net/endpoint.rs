@@ -1,54 +1,62 @@
 //! A server's handlers and peers, behind any HTTP front.
 
+use std::pin::pin;
 use std::sync::Arc;
 
-use async_tungstenite::WebSocketStream;
-use async_tungstenite::tokio::TokioAdapter;
+use async_tungstenite::tungstenite::Message;
+use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use async_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::Instrument;
 
+use super::accepted::Accepted;
+use super::authenticate::password;
 use super::clock::Clock;
-use super::pump::Disconnected;
-use super::{Handshake, Peers, Refusal, Versions, pump, random_first_id, web_socket_config};
+use super::handshake::Agreement;
+use super::socket::Socket;
+use super::{
+    Authenticate, Disconnected, Everybody, Handshake, Login, Origin, Peers, Refusal, ServerConfig, Versions, pump,
+    random_first_id,
+};
 use crate::session::Config;
 use crate::{CallFailure, Connection};
 
-/// Handlers, the peers that are connected to them, and how sessions are configured; clones are handles of the same.
+/// Handlers, the peers that are connected to them, and how they are served; clones are handles of the same.
 ///
 /// [`Server`](super::Server) is an endpoint with a listener. Behind an HTTP front of your own, hand the head of each
 /// upgrade request to [`Endpoint::handshake`], send its response, and the upgraded stream to
 /// [`Endpoint::serve_upgraded`].
 #[derive(Debug)]
-pub struct Endpoint<R> {
-    shared: Arc<Shared<R>>,
+pub struct Endpoint<R, A = Everybody> {
+    shared: Arc<Shared<R, A>>,
 }
 
 #[derive(Debug)]
-struct Shared<R> {
+struct Shared<R, A> {
     router: R,
+    authenticate: A,
     peers: Peers,
-    config: Config,
-    prefix: String,
+    config: ServerConfig,
     clock: Clock,
 }
 
-impl<R> Clone for Endpoint<R> {
+impl<R, A> Clone for Endpoint<R, A> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared) }
     }
 }
 
 impl<R: Versions> Endpoint<R> {
-    /// An endpoint at the path `/ocpp/{identity}`.
+    /// An endpoint at the path `/ocpp/{identity}` that lets everybody in.
     pub fn new(router: R) -> Self {
-        Self::with(router, Peers::default(), Config::default(), "/ocpp/")
+        Self::with(router, Everybody, Peers::default(), ServerConfig::default())
     }
+}
 
-    /// An endpoint at `{prefix}{identity}` that keeps its peers in a directory of yours.
-    pub fn with(router: R, peers: Peers, config: Config, prefix: &str) -> Self {
-        let (prefix, clock) = (prefix.to_owned(), Clock::start());
-        Self { shared: Arc::new(Shared { router, peers, config, prefix, clock }) }
+impl<R: Versions, A: Authenticate> Endpoint<R, A> {
+    /// An endpoint that keeps its peers in a directory of yours.
+    pub fn with(router: R, authenticate: A, peers: Peers, config: ServerConfig) -> Self {
+        Self { shared: Arc::new(Shared { router, authenticate, peers, config, clock: Clock::start() }) }
     }
 
     /// Who is connected.
@@ -61,12 +69,22 @@ impl<R: Versions> Endpoint<R> {
         &self.shared.router
     }
 
-    /// Reads the head of an upgrade request.
+    /// Reads the head of an upgrade request, and asks whether the client may connect.
     ///
     /// # Errors
     /// [`Refusal`], to be answered with [`Refusal::response`].
-    pub fn handshake(&self, head: &http::request::Parts) -> Result<Handshake, Refusal> {
-        Handshake::read(head, &self.shared.prefix, R::dialect)
+    pub async fn handshake(&self, head: &http::request::Parts, origin: Origin) -> Result<Handshake, Refusal> {
+        let Shared { authenticate, peers, config, .. } = &*self.shared;
+        let agreement = Agreement { dialect: R::dialect, settings: &config.handshake };
+        let handshake = Handshake::read(head, &agreement)?;
+        let identity = handshake.identity();
+        let password = password(&head.headers, identity)?;
+        let remote = origin.remote;
+        let login = Login { identity: identity.to_owned(), password, dialect: handshake.dialect(), origin };
+        authenticate.authenticate(login).await?;
+        // Only somebody who may connect is told about the others of that name.
+        peers.admit(identity).map_err(Refusal::HeldBack)?;
+        Ok(handshake.with_remote(remote))
     }
 
     /// Serves a stream whose upgrade has been answered, until it ends.
@@ -75,21 +93,26 @@ impl<R: Versions> Endpoint<R> {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let Shared { router, peers, config, clock, .. } = &*self.shared;
-        let stream = TokioAdapter::new(stream);
-        let mut stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(web_socket_config())).await;
+        let mut socket = Accepted::new(stream, config.max_message);
         let identity = handshake.identity();
         let Some(dialect) = handshake.dialect() else {
             tracing::warn!(identity, "closed: no subprotocol in common");
-            let reason = "no subprotocol in common".into();
-            let _ = stream.close(Some(CloseFrame { code: CloseCode::Protocol, reason })).await;
+            let frame = CloseFrame { code: CloseCode::Protocol, reason: "no subprotocol in common".into() };
+            if socket.queue(Message::Close(Some(frame))).is_ok() {
+                let sent = std::future::poll_fn(|context| socket.poll_flush(context));
+                let _ = tokio::time::timeout(config.keep_alive.patience, sent).await;
+            }
             return Disconnected::Local(CallFailure::Disconnected);
         };
-        let config = Config { first_id: random_first_id(), ..config.clone() };
-        let connection = Connection::new(identity, dialect, config);
-        let presence = peers.enter(connection.peer());
-        tracing::info!(identity, protocol = dialect.name, "connected");
-        let ended = pump::run(stream, &connection, *clock, router.serve(&connection), presence).await;
-        tracing::info!(identity, %ended, "disconnected");
+        let session = Config { first_id: random_first_id(), ..config.session.clone() };
+        let connection = Connection::new(identity, dialect, session);
+        let presence = peers.enter(connection.peer(), handshake.remote());
+        let span = tracing::info_span!("connection", identity, protocol = dialect.name);
+        let handlers = pin!(router.serve(&connection));
+        let run = pump::run(&mut socket, &connection, *clock, config.keep_alive, handlers, presence);
+        span.in_scope(|| tracing::info!("connected"));
+        let ended = run.instrument(span.clone()).await;
+        span.in_scope(|| tracing::info!(%ended, "disconnected"));
         ended
     }
 }

@@ -1,13 +1,17 @@
 //! The server's side of the opening handshake: identity, subprotocol, the answer (OCPP-J 1.6 §3).
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use http::header::{
-    ALLOW, CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    ALLOW, CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{Method, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 
+use super::Denied;
 use crate::Dialect;
 
 /// An opening handshake that may be completed: send [`Handshake::response`], then serve the upgraded stream.
@@ -15,8 +19,9 @@ use crate::Dialect;
 pub struct Handshake {
     identity: String,
     /// What the client offered, and is answered with, and what it stands for; `None` if nothing on offer is spoken here.
-    agreed: Option<(HeaderValue, &'static Dialect)>,
+    agreed: Option<(Option<HeaderValue>, &'static Dialect)>,
     accept: String,
+    remote: Option<SocketAddr>,
 }
 
 /// A request that is no handshake of this server.
@@ -35,20 +40,55 @@ pub enum Refusal {
     /// A WebSocket request that breaks RFC 6455. 400.
     #[error("broken WebSocket handshake: {0}")]
     Broken(&'static str),
+    /// No subprotocol in common, and the server is told to refuse that. 400.
+    #[error("no subprotocol in common")]
+    NoSubprotocol,
+    /// The client may not connect. 401, 403, 404 or 503.
+    #[error("{0}")]
+    Denied(#[from] Denied),
+    /// Connections of this identity replace each other; it may come back after that time. 429.
+    #[error("too many connections of one identity")]
+    HeldBack(Duration),
+}
+
+/// What subprotocols are agreed on.
+pub(super) struct Agreement<'a, D> {
+    /// What a subprotocol stands for.
+    pub(super) dialect: D,
+    pub(super) settings: &'a HandshakeSettings,
+}
+
+/// How a server reads opening handshakes.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct HandshakeSettings {
+    /// The path before the identity. Default `/ocpp/`.
+    pub prefix: String,
+    /// What is spoken with a client that offers no subprotocol at all, as some chargers do; `None` closes its connection
+    /// (OCPP-J 1.6 §3.2). Default `None`.
+    pub without_subprotocol: Option<&'static Dialect>,
+    /// Answer with 400 when there is no subprotocol in common, instead of the upgrade and a Close, which the
+    /// specification asks for. Default `false`.
+    pub refuse_unknown_subprotocols: bool,
+}
+
+impl Default for HandshakeSettings {
+    fn default() -> Self {
+        Self { prefix: "/ocpp/".to_owned(), without_subprotocol: None, refuse_unknown_subprotocols: false }
+    }
 }
 
 impl Handshake {
-    /// Reads a request's head; `prefix` is the path before the identity, such as `/ocpp/`, and `dialect` says what a
-    /// subprotocol stands for.
+    /// Reads a request's head.
     ///
     /// # Errors
     /// [`Refusal`], to be answered with [`Refusal::response`].
-    pub fn read(
+    pub(super) fn read(
         head: &http::request::Parts,
-        prefix: &str,
-        dialect: impl Fn(&str) -> Option<&'static Dialect>,
+        agreement: &Agreement<'_, impl Fn(&str) -> Option<&'static Dialect>>,
     ) -> Result<Self, Refusal> {
-        let identity = identity(head.uri.path(), prefix)?;
+        let settings = agreement.settings;
+        let identity = identity(head.uri.path(), &settings.prefix)?;
         if !has_token(&head.headers, &UPGRADE, "websocket") || !has_token(&head.headers, &CONNECTION, "upgrade") {
             return Err(Refusal::NotAWebSocket);
         }
@@ -60,7 +100,24 @@ impl Handshake {
         }
         let key = head.headers.get(SEC_WEBSOCKET_KEY).ok_or(Refusal::Broken("Sec-WebSocket-Key is missing"))?;
         let accept = derive_accept_key(key.as_bytes());
-        Ok(Self { identity, agreed: agreed(&head.headers, dialect), accept })
+        let agreed = match agreed(&head.headers, &agreement.dialect) {
+            Some((name, dialect)) => Some((Some(name), dialect)),
+            None if head.headers.contains_key(SEC_WEBSOCKET_PROTOCOL) => None,
+            None => settings.without_subprotocol.map(|dialect| (None, dialect)),
+        };
+        if agreed.is_none() && settings.refuse_unknown_subprotocols {
+            return Err(Refusal::NoSubprotocol);
+        }
+        Ok(Self { identity, agreed, accept, remote: None })
+    }
+
+    /// Where the client is.
+    pub(super) fn remote(&self) -> Option<SocketAddr> {
+        self.remote
+    }
+
+    pub(super) fn with_remote(self, remote: Option<SocketAddr>) -> Self {
+        Self { remote, ..self }
     }
 
     /// Who connects: the last part of the path, percent-decoded.
@@ -84,7 +141,7 @@ impl Handshake {
         if let Ok(accept) = HeaderValue::from_str(&self.accept) {
             headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
         }
-        if let Some((subprotocol, _)) = &self.agreed {
+        if let Some((Some(subprotocol), _)) = &self.agreed {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol.clone());
         }
         response
@@ -103,6 +160,21 @@ impl Refusal {
                 headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
                 StatusCode::UPGRADE_REQUIRED
             }
+            Self::NoSubprotocol => StatusCode::BAD_REQUEST,
+            Self::Denied(Denied::UnknownIdentity) => StatusCode::NOT_FOUND,
+            Self::Denied(Denied::BadCredentials) => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"OCPP\""));
+                StatusCode::UNAUTHORIZED
+            }
+            Self::Denied(Denied::Forbidden) => StatusCode::FORBIDDEN,
+            Self::Denied(Denied::Unavailable(wait)) => {
+                headers.insert(RETRY_AFTER, seconds(*wait));
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::HeldBack(wait) => {
+                headers.insert(RETRY_AFTER, seconds(*wait));
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Broken(_) => {
                 headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
                 headers.insert(ALLOW, HeaderValue::from_static("GET"));
@@ -112,6 +184,11 @@ impl Refusal {
         *response.status_mut() = status;
         response
     }
+}
+
+/// Whole seconds, at least one.
+fn seconds(wait: Duration) -> HeaderValue {
+    HeaderValue::from(wait.as_secs() + 1)
 }
 
 /// The identity is percent-encoded in the path, and may hold an encoded slash (OCPP-J 1.6 §3.1.1).
@@ -130,7 +207,7 @@ fn identity(path: &str, prefix: &str) -> Result<String, Refusal> {
 /// The first offer that is spoken here, as it was offered.
 fn agreed(
     headers: &HeaderMap,
-    dialect: impl Fn(&str) -> Option<&'static Dialect>,
+    dialect: &impl Fn(&str) -> Option<&'static Dialect>,
 ) -> Option<(HeaderValue, &'static Dialect)> {
     let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
     let mut offers = offers.flat_map(|value| value.split(',')).map(str::trim);
@@ -160,7 +237,8 @@ mod tests {
         for protocol in protocols {
             request = request.header(SEC_WEBSOCKET_PROTOCOL, *protocol);
         }
-        Handshake::read(&request.body(()).unwrap().into_parts().0, "/ocpp/", v16)
+        let settings = HandshakeSettings::default();
+        Handshake::read(&request.body(()).unwrap().into_parts().0, &Agreement { dialect: v16, settings: &settings })
     }
 
     fn echoed(protocols: &[&str]) -> Option<String> {
@@ -198,7 +276,9 @@ mod tests {
     #[test]
     fn what_is_no_handshake_is_refused_with_a_status() {
         let head = |request: http::request::Builder| request.body(()).unwrap().into_parts().0;
-        let refused = |head| Handshake::read(&head, "/ocpp/", v16).unwrap_err();
+        let settings = HandshakeSettings::default();
+        let agreement = Agreement { dialect: v16, settings: &settings };
+        let refused = |head| Handshake::read(&head, &agreement).unwrap_err();
         let plain = refused(head(http::Request::get("/ocpp/CP1")));
         assert_eq!((plain, plain.response().status()), (Refusal::NotAWebSocket, StatusCode::UPGRADE_REQUIRED));
         let keyless = refused(head(

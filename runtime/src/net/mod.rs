@@ -3,10 +3,18 @@
 //! | feature | gives |
 //! |---|---|
 //! | `server` | [`Server`] with an HTTP front of its own, [`Endpoint`] behind somebody else's |
-//! | `client` | [`Client`] |
-//!
-//! TLS is not part of this module yet.
+//! | `client` | [`Client`], and [`Reconnecting`], which connects again |
+//! | `rustls` | TLS 1.2 and 1.3 by rustls and ring: [`Rustls`] for the server, [`ClientTls`] for `wss://` |
+//! | `openssl` | `server`, and TLS by the system's OpenSSL: [`OpenSsl`], with the cipher suites TLS_RSA of older charge points |
 
+#[cfg(feature = "server")]
+mod accepted;
+#[cfg(feature = "server")]
+mod already_read;
+#[cfg(feature = "server")]
+mod authenticate;
+#[cfg(feature = "server")]
+mod boundary;
 #[cfg(feature = "client")]
 mod client;
 mod clock;
@@ -14,42 +22,58 @@ mod clock;
 mod endpoint;
 #[cfg(feature = "server")]
 mod handshake;
+mod message_log;
+#[cfg(feature = "client")]
+mod opened;
 #[cfg(feature = "server")]
 mod peers;
 mod pump;
 #[cfg(feature = "server")]
 mod server;
+mod socket;
+#[cfg(any(feature = "openssl", all(feature = "rustls", any(feature = "client", feature = "server"))))]
+mod tls;
+#[cfg(feature = "server")]
+mod transport;
 #[cfg(feature = "server")]
 mod versions;
 
+#[cfg(feature = "server")]
+pub use authenticate::{Authenticate, Denied, Everybody, Login, Origin};
 #[cfg(feature = "client")]
-pub use client::{Client, ConnectError};
+pub use client::{BackOff, Client, ClientBuilder, ConnectError, Link, LinkState, Reconnecting, Setback, WhileOffline};
 #[cfg(feature = "server")]
 pub use endpoint::Endpoint;
 #[cfg(feature = "server")]
-pub use handshake::{Handshake, Refusal};
+pub use handshake::{Handshake, HandshakeSettings, Refusal};
 #[cfg(feature = "server")]
-pub use peers::Peers;
-pub use pump::Disconnected;
+pub use peers::{ConnectedPeer, PeerEvent, PeerEvents, Peers};
+pub use pump::{Disconnected, KeepAlive};
 #[cfg(feature = "server")]
-pub use server::Server;
+pub use server::{Server, ServerConfig};
+#[cfg(all(feature = "server", any(feature = "rustls", feature = "openssl")))]
+pub use tls::Certificates;
+#[cfg(all(feature = "client", feature = "rustls"))]
+pub use tls::ClientTls;
+#[cfg(feature = "openssl")]
+pub use tls::OpenSsl;
+#[cfg(all(feature = "server", feature = "rustls"))]
+pub use tls::Rustls;
+#[cfg(any(feature = "openssl", all(feature = "rustls", any(feature = "client", feature = "server"))))]
+pub use tls::TlsError;
+#[cfg(feature = "server")]
+pub use transport::{Plain, Transport};
 #[cfg(feature = "server")]
 pub use versions::Versions;
 
-use async_tungstenite::tungstenite::protocol::WebSocketConfig;
+// The versions that the types above are made of.
+#[cfg(feature = "openssl")]
+pub use ::openssl;
+#[cfg(feature = "rustls")]
+pub use tokio_rustls::rustls;
 
 /// The largest message that is read, in bytes: a SendLocalList of some thousand tags fits, an attack does not.
 const MAX_MESSAGE: usize = 1 << 20;
-
-/// Small buffers: tungstenite's own defaults cost 133 KiB for each connection.
-fn web_socket_config() -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(4096)
-        .write_buffer_size(0)
-        .max_write_buffer_size(2 * MAX_MESSAGE)
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE))
-}
 
 /// A number that two connections are unlikely to share.
 fn random_first_id() -> u32 {

@@ -1,23 +1,117 @@
 //! Who is connected.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+
+use super::pump::Witness;
+use crate::types::DateTime;
 use crate::{CallFailure, Peer};
 
+/// How many connections of one identity may take each other's place within [`REPLACEMENT_WINDOW`].
+const REPLACEMENTS: usize = 3;
+
+/// Two chargers with one identity replace each other for ever; one charger with a bad network does so now and then.
+const REPLACEMENT_WINDOW: Duration = Duration::from_secs(60);
+
+/// How many events wait for a slow watcher before it loses the oldest.
+const EVENTS: usize = 1024;
+
 /// The connected peers by identity; clones are handles of the same directory.
-#[derive(Debug, Clone, Default)]
-pub struct Peers(Arc<Mutex<HashMap<String, Peer>>>);
+#[derive(Debug, Clone)]
+pub struct Peers(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    entries: Mutex<HashMap<Arc<str>, Entry>>,
+    events: broadcast::Sender<PeerEvent>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    peer: Peer,
+    info: Arc<Info>,
+    /// When connections of this identity took an older one's place, the latest ones.
+    replaced: Vec<Instant>,
+}
+
+#[derive(Debug)]
+struct Info {
+    since: DateTime,
+    remote: Option<SocketAddr>,
+    last_message: AtomicI64,
+}
+
+/// A connected peer, as [`Peers::list`] shows it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ConnectedPeer {
+    /// Its handle.
+    pub peer: Peer,
+    /// When it connected.
+    pub since: DateTime,
+    /// When its last message came in; the time of the connection before the first one.
+    pub last_message: DateTime,
+    /// Where the connection comes from, if the server knows it.
+    pub remote: Option<SocketAddr>,
+}
+
+/// Something that happened to a peer.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum PeerEvent {
+    /// It connected.
+    Connected(Peer),
+    /// Its connection ended, and no newer one of its identity has taken the place.
+    Disconnected(Peer),
+    /// It connected while an older connection of its identity stood; that one ends.
+    Replaced(Peer),
+    /// Another connection of this identity was refused: three had replaced each other within a minute. Two chargers
+    /// have the same identity, or one keeps opening connections.
+    HeldBack(Arc<str>),
+}
+
+/// What happens to peers from now on.
+#[derive(Debug)]
+pub struct PeerEvents(broadcast::Receiver<PeerEvent>);
+
+impl PeerEvents {
+    /// The next event; `None` when the server is gone. Who falls behind by more than 1,024 events loses the oldest, and
+    /// should look at [`Peers::list`] again, as it is told by `Some(Err(how many))`.
+    pub async fn next(&mut self) -> Option<Result<PeerEvent, u64>> {
+        match self.0.recv().await {
+            Ok(event) => Some(Ok(event)),
+            Err(broadcast::error::RecvError::Lagged(lost)) => Some(Err(lost)),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+impl Default for Peers {
+    fn default() -> Self {
+        Self(Arc::new(Shared { entries: Mutex::default(), events: broadcast::channel(EVENTS).0 }))
+    }
+}
 
 impl Peers {
     /// The peer of that identity, if it is connected.
     pub fn get(&self, identity: &str) -> Option<Peer> {
-        self.with(|peers| peers.get(identity).cloned())
+        self.with(|peers| peers.get(identity).map(|entry| entry.peer.clone()))
+    }
+
+    /// The peer of that identity, if it is connected, with what is known of its connection.
+    pub fn find(&self, identity: &str) -> Option<ConnectedPeer> {
+        self.with(|peers| peers.get(identity).map(Entry::connected))
     }
 
     /// Every connected peer, in no order.
-    pub fn list(&self) -> Vec<Peer> {
-        self.with(|peers| peers.values().cloned().collect())
+    pub fn list(&self) -> Vec<ConnectedPeer> {
+        self.with(|peers| peers.values().map(Entry::connected).collect())
     }
 
     /// How many are connected.
@@ -30,18 +124,72 @@ impl Peers {
         self.len() == 0
     }
 
-    /// Enters a new connection. An older one of the same identity is half-open most of the time (the charger lost its
-    /// network and came back), so that the newer one takes its place.
-    pub(super) fn enter(&self, peer: &Peer) -> Presence {
-        let replaced = self.with(|peers| peers.insert(peer.identity().to_owned(), peer.clone()));
-        if let Some(older) = replaced {
-            older.disconnect(CallFailure::Replaced);
-        }
-        Presence { peers: self.clone(), peer: peer.clone() }
+    /// What happens from now on.
+    pub fn events(&self) -> PeerEvents {
+        PeerEvents(self.0.events.subscribe())
     }
 
-    fn with<T>(&self, access: impl FnOnce(&mut HashMap<String, Peer>) -> T) -> T {
-        access(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Whether another connection of that identity may be opened. If not, how long it has to wait.
+    ///
+    /// # Errors
+    /// The time until it may, after three replacements within a minute.
+    pub(super) fn admit(&self, identity: &str) -> Result<(), Duration> {
+        let now = Instant::now();
+        let wait = self.with(|peers| {
+            let replaced = &peers.get(identity)?.replaced;
+            let first = *replaced.get(replaced.len().checked_sub(REPLACEMENTS)?)?;
+            REPLACEMENT_WINDOW.checked_sub(now.duration_since(first))
+        });
+        let Some(wait) = wait else { return Ok(()) };
+        tracing::warn!(identity, "held back: its connections replace each other");
+        self.tell(PeerEvent::HeldBack(identity.into()));
+        Err(wait)
+    }
+
+    /// Enters a new connection. An older one of the same identity is half-open most of the time (the charger lost its
+    /// network and came back), so that the newer one takes its place.
+    pub(super) fn enter(&self, peer: &Peer, remote: Option<SocketAddr>) -> Presence {
+        let since = DateTime::now();
+        let info = Arc::new(Info { since, remote, last_message: AtomicI64::new(since.unix_millis()) });
+        let older = self.with(|peers| {
+            let entry = Entry { peer: peer.clone(), info: Arc::clone(&info), replaced: Vec::new() };
+            let older = peers.insert(peer.identity().into(), entry)?;
+            if let Some(entry) = peers.get_mut(peer.identity()) {
+                entry.replaced = older.replaced;
+                let kept = entry.replaced.len().saturating_sub(REPLACEMENTS - 1);
+                entry.replaced.drain(..kept);
+                entry.replaced.push(Instant::now());
+            }
+            Some(older.peer)
+        });
+        match older {
+            Some(older) => {
+                older.disconnect(CallFailure::Replaced);
+                self.tell(PeerEvent::Replaced(peer.clone()));
+            }
+            None => self.tell(PeerEvent::Connected(peer.clone())),
+        }
+        Presence { peers: self.clone(), peer: peer.clone(), info }
+    }
+
+    fn tell(&self, event: PeerEvent) {
+        // Nobody has to watch.
+        let _ = self.0.events.send(event);
+    }
+
+    fn with<T>(&self, access: impl FnOnce(&mut HashMap<Arc<str>, Entry>) -> T) -> T {
+        access(&mut self.0.entries.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Entry {
+    fn connected(&self) -> ConnectedPeer {
+        ConnectedPeer {
+            peer: self.peer.clone(),
+            since: self.info.since,
+            last_message: DateTime::from_unix_millis(self.info.last_message.load(Ordering::Relaxed)),
+            remote: self.info.remote,
+        }
     }
 }
 
@@ -49,15 +197,24 @@ impl Peers {
 pub(super) struct Presence {
     peers: Peers,
     peer: Peer,
+    info: Arc<Info>,
+}
+
+impl Witness for Presence {
+    fn heard(&self) {
+        self.info.last_message.store(DateTime::now().unix_millis(), Ordering::Relaxed);
+    }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.peers.with(|peers| {
+        let left = self.peers.with(|peers| {
             // Unless another connection has taken its place.
-            if peers.get(self.peer.identity()).is_some_and(|current| current.is_same_connection(&self.peer)) {
-                peers.remove(self.peer.identity());
-            }
+            let current = peers.get(self.peer.identity())?;
+            current.peer.is_same_connection(&self.peer).then(|| peers.remove(self.peer.identity()))
         });
+        if left.is_some() {
+            self.peers.tell(PeerEvent::Disconnected(self.peer.clone()));
+        }
     }
 }

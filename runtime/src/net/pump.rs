@@ -1,32 +1,52 @@
 //! The loop between a WebSocket and a [`Connection`].
 //!
-//! Reader, writer and handlers run side by side in one task and do not wait for each other, up to the bounds of
+//! Transport and handlers run side by side in one task. The transport does not wait for handlers, up to the bounds of
 //! [`Config`](crate::session::Config): reading stops when too many CALLs wait for a handler, or too many answers for the
 //! peer to take them.
 
-use std::future::Future;
-use std::pin::pin;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::{self, Message};
-use async_tungstenite::{WebSocketReceiver, WebSocketSender, WebSocketStream};
-use futures_util::StreamExt;
-use futures_util::io::{AsyncRead, AsyncWrite};
+use tokio::time::Sleep;
 
 use super::clock::Clock;
+use super::message_log;
+use super::socket::{Incoming, Socket};
 use crate::session::Received;
-use crate::{CallFailure, Connection};
+use crate::{CallFailure, Connection, Instant};
 
-/// How long a peer may take to accept one message, and to answer a Close, before it is dropped.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a peer may take to answer a Close.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How a connection that nothing is heard on is found out. A link whose other end lost its power or its network looks
+/// like a silent one, sometimes for hours.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct KeepAlive {
+    /// After how much silence a WebSocket ping is sent; `None` never sends one. Default 2 minutes.
+    pub ping_after: Option<Duration>,
+    /// How long a sign of life may take after a ping, and how long a peer may take to accept a message, before the
+    /// connection is dropped. Default 30 s.
+    pub patience: Duration,
+}
+
+impl Default for KeepAlive {
+    fn default() -> Self {
+        Self { ping_after: Some(Duration::from_secs(120)), patience: Duration::from_secs(30) }
+    }
+}
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Disconnected {
-    /// The peer closed it.
+    /// The peer closed it; the number is RFC 6455's close code (1005: none given, 1006: without a Close).
     #[error("closed by the peer ({0})")]
     Closed(u16),
     /// This side closed it.
@@ -38,6 +58,9 @@ pub enum Disconnected {
     /// The peer took too long to accept a message.
     #[error("the peer does not read")]
     Stalled,
+    /// The peer did not answer a ping: the link is half-open.
+    #[error("the peer is silent")]
+    Silent,
 }
 
 impl From<tungstenite::Error> for Disconnected {
@@ -46,113 +69,246 @@ impl From<tungstenite::Error> for Disconnected {
     }
 }
 
-/// Runs a connection to its end; `handlers` is what [`Connection::serve`] returned, `presence` is dropped as soon as the
-/// connection has ended.
-pub(super) async fn run<S>(
-    stream: WebSocketStream<S>,
+/// Somebody who wants to know of signs of life, and who is dropped as soon as the connection has ended.
+pub(super) trait Witness {
+    /// A message came in.
+    fn heard(&self);
+}
+
+impl Witness for () {
+    fn heard(&self) {}
+}
+
+/// Runs a connection to its end; `handlers` is what [`Connection::serve`] returned.
+pub(super) async fn run<S: Socket, W: Witness>(
+    socket: &mut S,
     connection: &Connection,
     clock: Clock,
-    handlers: impl Future<Output = ()>,
-    presence: impl Sized,
-) -> Disconnected
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let (mut sender, mut receiver) = stream.split();
-    let pump = async {
-        let ended = tokio::select! {
-            ended = read(&mut receiver, connection, clock) => ended,
-            ended = write(&mut sender, connection, clock) => ended,
-            () = connection.ended() => local_end(connection),
-        };
-        // Calls fail, and the directory forgets the peer, before the farewell and the last handler, which may take
-        // their time.
-        connection.end(CallFailure::Disconnected);
-        drop(presence);
-        farewell(&ended, sender, receiver).await;
-        ended
+    keep_alive: KeepAlive,
+    // Borrowed, as is the socket: what an async function is given by value takes room twice in its future.
+    mut handlers: Pin<&mut impl Future<Output = ()>>,
+    witness: W,
+) -> Disconnected {
+    let mut pump = Pump {
+        socket,
+        connection,
+        clock,
+        keep_alive,
+        heard: clock.now(),
+        pinged: None,
+        stuck: None,
+        timer: None,
+        witness: Some(witness),
     };
-    let (ended, ()) = futures_util::future::join(pump, handlers).await;
+    let mut handled = false;
+    let ended = poll_fn(|context| {
+        if let Poll::Ready(ended) = pump.poll(context) {
+            return Poll::Ready(ended);
+        }
+        handled = handled || handlers.as_mut().poll(context).is_ready();
+        // What the handlers answered goes out now, and not with the next wake-up.
+        pump.poll(context)
+    })
+    .await;
+    // Calls fail, and the directory forgets the peer, before the farewell and the last handler, which may take their
+    // time.
+    connection.end(CallFailure::Disconnected);
+    pump.witness = None;
+    let farewell = async {
+        let _ = tokio::time::timeout(FAREWELL, pump.farewell(&ended)).await;
+    };
+    let last_handler = async {
+        if !handled {
+            tokio::select! {
+                () = handlers => {}
+                never = keep_time(connection, clock) => match never {},
+            }
+        }
+    };
+    // In a box, so that a connection that stands has no room for its end.
+    Box::pin(futures_util::future::join(farewell, last_handler)).await;
     ended
 }
 
-async fn read<S>(receiver: &mut WebSocketReceiver<S>, connection: &Connection, clock: Clock) -> Disconnected
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let identity = connection.peer().identity();
-    while connection.input_wanted().await {
-        match receiver.next().await {
-            Some(Ok(Message::Text(text))) => match connection.receive(&text, clock.now()) {
-                Received::Call | Received::Answer(_) => {}
-                Received::Repeated => tracing::debug!(identity, "a repeated CALL that is not answered yet"),
-                Received::Late => tracing::debug!(identity, "an answer to no outstanding call"),
-                Received::Refused(error) => tracing::warn!(identity, %error, "refused a message"),
-                Received::Ignored(reason) => tracing::warn!(identity, reason, "ignored a message"),
-            },
-            Some(Ok(Message::Close(frame))) => {
-                return Disconnected::Closed(frame.map_or(1005, |frame| frame.code.into()));
-            }
-            Some(Ok(Message::Binary(_))) => tracing::warn!(identity, "ignored a binary message"),
-            Some(Ok(_)) => {}
-            Some(Err(error)) => return error.into(),
-            None => return Disconnected::Closed(1006),
-        }
-    }
-    local_end(connection)
-}
-
-async fn write<S>(sender: &mut WebSocketSender<S>, connection: &Connection, clock: Clock) -> Disconnected
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+/// Ends what takes too long after the connection has ended: a handler that hangs.
+async fn keep_time(connection: &Connection, clock: Clock) -> Infallible {
     loop {
-        let Some(frame) = in_time(connection, clock, connection.transmit(|| clock.now())).await else {
-            return local_end(connection);
-        };
-        let sent = tokio::time::timeout(PATIENCE, sender.send(Message::text(frame)));
-        match in_time(connection, clock, sent).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return error.into(),
-            Err(_) => return Disconnected::Stalled,
-        }
-    }
-}
-
-/// Runs `work`, and meanwhile ends calls whose time is up.
-async fn in_time<T>(connection: &Connection, clock: Clock, work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
-    loop {
-        // Only the writer starts calls, so that no earlier deadline can come up while this one is waited for.
         let deadline = connection.poll_deadline();
         tokio::select! {
-            done = &mut work => return done,
-            () = clock.sleep_until(deadline) => connection.handle_timeout(clock.now()),
+            () = connection.deadline_before(deadline) => {}
+            () = clock.sleep_until(deadline.unwrap_or_default()), if deadline.is_some() => {
+                connection.handle_timeout(clock.now());
+            }
         }
     }
 }
 
-fn local_end(connection: &Connection) -> Disconnected {
-    Disconnected::Local(connection.peer().failure().unwrap_or(CallFailure::Disconnected))
+struct Pump<'c, S, W> {
+    socket: &'c mut S,
+    connection: &'c Connection,
+    clock: Clock,
+    keep_alive: KeepAlive,
+    /// When the last bytes came.
+    heard: Instant,
+    /// When a ping was sent that nothing followed yet.
+    pinged: Option<Instant>,
+    /// Since when the peer has not accepted what is queued.
+    stuck: Option<Instant>,
+    timer: Option<Timer>,
+    witness: Option<W>,
 }
 
-/// Says goodbye, or completes the peer's goodbye: the answer to its Close is sent by reading on.
-async fn farewell<S>(ended: &Disconnected, mut sender: WebSocketSender<S>, mut receiver: WebSocketReceiver<S>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let close = async {
-        match ended {
-            Disconnected::Local(_) => {
-                let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-                if sender.close(Some(frame)).await.is_err() {
-                    return;
-                }
-            }
-            Disconnected::Closed(_) => {}
-            Disconnected::Transport(_) | Disconnected::Stalled => return,
+/// It may ring too early, never too late: a deadline that moves away is not worth a visit to the timer wheel.
+struct Timer {
+    at: Instant,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl<S: Socket, W: Witness> Pump<'_, S, W> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Disconnected> {
+        self.connection.register(context);
+        match self.work(context) {
+            Ok(()) => Poll::Pending,
+            Err(ended) => Poll::Ready(ended),
         }
-        while let Some(Ok(_)) = receiver.next().await {}
-    };
-    let _ = tokio::time::timeout(PATIENCE, close).await;
+    }
+
+    /// Does what can be done now.
+    fn work(&mut self, context: &mut Context<'_>) -> Result<(), Disconnected> {
+        loop {
+            if let Some(failure) = self.connection.peer().failure() {
+                return Err(Disconnected::Local(failure));
+            }
+            let now = self.clock.now();
+            self.send(now, context)?;
+            if self.stuck.is_none() && self.connection.is_done() {
+                return Err(Disconnected::Local(CallFailure::ShuttingDown));
+            }
+            if self.connection.wants_input() && self.read(now, context)? {
+                continue;
+            }
+            if !self.pass_time(now, context)? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn send(&mut self, now: Instant, context: &mut Context<'_>) -> Result<(), Disconnected> {
+        while self.socket.poll_flush(context)?.is_ready() {
+            self.stuck = None;
+            let Some(frame) = self.connection.poll_transmit(now) else { return Ok(()) };
+            message_log::sent(self.connection.peer(), &frame);
+            self.socket.queue(Message::text(frame))?;
+        }
+        self.stuck.get_or_insert(now);
+        Ok(())
+    }
+
+    /// Whether something was read.
+    fn read(&mut self, now: Instant, context: &mut Context<'_>) -> Result<bool, Disconnected> {
+        let (connection, witness) = (self.connection, &self.witness);
+        let mut take = |incoming: Incoming<'_>| {
+            match incoming {
+                Incoming::Text(text) => {
+                    message_log::received(connection.peer(), text);
+                    witness.iter().for_each(W::heard);
+                    note(connection, connection.receive(text, now));
+                }
+                Incoming::Binary => tracing::warn!("ignored a binary message"),
+                Incoming::Control => {}
+            }
+            connection.wants_input()
+        };
+        if self.socket.poll_read(context, &mut take)?.is_pending() {
+            return Ok(false);
+        }
+        (self.heard, self.pinged) = (now, None);
+        Ok(true)
+    }
+
+    /// Looks after everything that has a deadline; `true` if something was done about one.
+    fn pass_time(&mut self, now: Instant, context: &mut Context<'_>) -> Result<bool, Disconnected> {
+        let KeepAlive { ping_after, patience } = self.keep_alive;
+        if self.stuck.is_some_and(|since| since + patience <= now) {
+            return Err(Disconnected::Stalled);
+        }
+        if self.pinged.is_some_and(|at| at + patience <= now) {
+            return Err(Disconnected::Silent);
+        }
+        if self.connection.poll_deadline().is_some_and(|deadline| deadline <= now) {
+            self.connection.handle_timeout(now);
+            return Ok(true);
+        }
+        let ping_at = ping_after.filter(|_| self.pinged.is_none()).map(|silence| self.heard + silence);
+        if ping_at.is_some_and(|at| at <= now) && self.stuck.is_none() {
+            self.socket.queue(Message::Ping(tungstenite::Bytes::new()))?;
+            self.pinged = Some(now);
+            return Ok(true);
+        }
+        let deadlines = [
+            self.connection.poll_deadline(),
+            self.stuck.map(|since| since + patience),
+            self.pinged.map(|at| at + patience),
+            ping_at.filter(|_| self.stuck.is_none()),
+        ];
+        let Some(next) = deadlines.into_iter().flatten().min() else { return Ok(false) };
+        let clock = self.clock;
+        let timer = self.timer.get_or_insert_with(|| Timer { at: next, sleep: Box::pin(clock.sleep_until(next)) });
+        if next < timer.at || timer.sleep.is_elapsed() {
+            timer.at = next;
+            timer.sleep.as_mut().reset(clock.tokio(next));
+        }
+        Ok(timer.sleep.as_mut().poll(context).is_ready())
+    }
+
+    /// Says goodbye, or completes the peer's goodbye.
+    async fn farewell(&mut self, ended: &Disconnected) {
+        let close = match ended {
+            Disconnected::Local(CallFailure::ShuttingDown) => Some(CloseCode::Restart),
+            Disconnected::Local(_) => Some(CloseCode::Normal),
+            Disconnected::Transport(error) => close_code(error),
+            Disconnected::Closed(_) | Disconnected::Stalled | Disconnected::Silent => None,
+        };
+        if matches!(ended, Disconnected::Stalled) {
+            return;
+        }
+        // What was answered already is sent before.
+        let sent = poll_fn(|context| self.socket.poll_flush(context)).await.is_ok();
+        if let Some(code) = close.filter(|_| sent) {
+            let frame = CloseFrame { code, reason: "".into() };
+            let queued = self.socket.queue(Message::Close(Some(frame)));
+            if queued.is_err() || poll_fn(|context| self.socket.poll_flush(context)).await.is_err() {
+                return;
+            }
+            // The peer's answer, after what it had sent before it saw ours.
+            while poll_fn(|context| self.socket.poll_read(context, &mut |_| true)).await.is_ok() {}
+        }
+        poll_fn(|context| self.socket.poll_shutdown(context)).await;
+    }
+}
+
+/// What a peer is told that breaks RFC 6455 or a limit; `None` if it is gone.
+fn close_code(error: &tungstenite::Error) -> Option<CloseCode> {
+    match error {
+        tungstenite::Error::Capacity(_) => Some(CloseCode::Size),
+        tungstenite::Error::Utf8(_) => Some(CloseCode::Invalid),
+        tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => None,
+        tungstenite::Error::Protocol(_) => Some(CloseCode::Protocol),
+        _ => None,
+    }
+}
+
+fn note(connection: &Connection, received: Received) {
+    let identity = connection.peer().identity();
+    match received {
+        Received::Call | Received::Answer(_) => {}
+        Received::Repeated => tracing::debug!(identity, "a repeated CALL that is not answered yet"),
+        Received::AnsweredAgain => tracing::debug!(identity, "a repeated CALL, answered again"),
+        Received::AnswerRefused { id, error } => {
+            tracing::warn!(identity, %id, %error, "the peer could not read an answer");
+        }
+        Received::Late => tracing::debug!(identity, "an answer to no outstanding call"),
+        Received::Refused(error) => tracing::warn!(identity, %error, "refused a message"),
+        Received::Ignored(reason) => tracing::warn!(identity, reason, "ignored a message"),
+    }
 }

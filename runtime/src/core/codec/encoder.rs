@@ -5,6 +5,8 @@ use alloc::string::String;
 use super::Message;
 use super::fault::{Fault, Found, Reject};
 use super::scan::{is_plain, plain_prefix};
+use crate::core::decimal::write_integer;
+use crate::core::text::over_long;
 use crate::types::{AdditionalProperties, CiString, DateTime, Decimal, RawJson, Text};
 
 /// Writes JSON to the end of a string.
@@ -53,8 +55,8 @@ impl<'a> Encoder<'a> {
     }
 
     /// `key` is written as it is, quotes and colon included, after a comma where one is due.
-    // Inlined, so that each key is a copy of known length.
-    #[inline(always)]
+    // Inlined, so that each key is a copy of known length; but not where flash is dearer than time.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub fn key(&mut self, key: &'static str) {
         if self.out.as_bytes().last() != Some(&b'{') {
             self.out.push(',');
@@ -88,21 +90,23 @@ impl<'a> Encoder<'a> {
     ///
     /// # Errors
     /// [`Fault::TooLong`].
+    #[inline]
     pub fn text<const N: usize>(&mut self, text: &Text<N>) -> Result<(), Reject> {
-        if text.over_long().is_some() {
-            return Err(self.reject(Fault::TooLong { max: N }));
-        }
-        self.string(text);
-        Ok(())
+        self.bounded(text, N)
     }
 
     /// Bounded case-insensitive text.
     ///
     /// # Errors
     /// [`Fault::TooLong`].
+    #[inline]
     pub fn ci_string<const N: usize>(&mut self, text: &CiString<N>) -> Result<(), Reject> {
-        if text.over_long().is_some() {
-            return Err(self.reject(Fault::TooLong { max: N }));
+        self.bounded(text, N)
+    }
+
+    fn bounded(&mut self, text: &str, max: usize) -> Result<(), Reject> {
+        if over_long(text, max).is_some() {
+            return Err(self.reject(Fault::TooLong { max }));
         }
         self.string(text);
         Ok(())
@@ -120,8 +124,8 @@ impl<'a> Encoder<'a> {
     }
 
     /// JSON that is known while the program is compiled.
-    // Inlined, so that it is a copy of known length.
-    #[inline(always)]
+    // Inlined, so that it is a copy of known length; but not where flash is dearer than time.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub fn json(&mut self, json: &'static str) {
         self.out.push_str(json);
     }
@@ -138,7 +142,7 @@ impl<'a> Encoder<'a> {
 
     /// An integer without limits.
     pub fn integer(&mut self, value: i64) {
-        self.out.push_str(itoa::Buffer::new().format(value));
+        write_integer(self.out, value);
     }
 
     /// An integer within `min..=max`.

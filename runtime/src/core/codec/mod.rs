@@ -16,7 +16,7 @@ use alloc::string::String;
 use fault::Found;
 use pointer::pointer_at;
 
-pub use decoder::{Decoder, Enumeration, Extra, Fields, Object};
+pub use decoder::{Decoder, Enumeration, Extra, Fields, Object, Record};
 pub use encoder::Encoder;
 pub(crate) use encoder::write_escaped;
 pub use fault::{DecodeError, EncodeError, Fault, Reject};
@@ -24,11 +24,25 @@ pub use quirk::{Quirk, Quirks};
 
 /// A type that the generator made from a schema.
 pub trait Message: Sized {
+    /// A value to be read over, without an allocation if possible.
+    fn blank() -> Self;
+
+    /// Reads one value at the decoder's position. `self` is a blank one, and after an error of no use.
+    ///
+    /// Where it is to stay at last, as moving values around takes a device's flash.
+    ///
+    /// # Errors
+    /// [`Reject`] with the fault and its place.
+    fn read(&mut self, decoder: &mut Decoder<'_>) -> Result<(), Reject>;
+
     /// Reads one value at the decoder's position.
     ///
     /// # Errors
     /// [`Reject`] with the fault and its place.
-    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, Reject>;
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, Reject> {
+        let mut value = Self::blank();
+        value.read(decoder).map(|()| value)
+    }
 
     /// Appends the value.
     ///
@@ -50,7 +64,23 @@ pub trait Message: Sized {
 /// # Errors
 /// [`DecodeError`] with the fault and a JSON pointer to it.
 pub fn decode<T: Message>(text: &str, allowed: Quirks) -> Result<T, DecodeError> {
-    decode_with(text, allowed, T::decode)
+    let mut value = T::blank();
+    read_document(text, allowed, &mut value).map(|_| value)
+}
+
+/// [`Message`], in part and as an object: what is done once for each document is not compiled once for each type.
+trait Document {
+    fn read_from(&mut self, decoder: &mut Decoder<'_>) -> Result<(), Reject>;
+}
+
+impl<T: Message> Document for T {
+    fn read_from(&mut self, decoder: &mut Decoder<'_>) -> Result<(), Reject> {
+        self.read(decoder)
+    }
+}
+
+fn read_document(text: &str, allowed: Quirks, value: &mut dyn Document) -> Result<Quirks, DecodeError> {
+    decode_with(text, allowed, |decoder| value.read_from(decoder).map(|()| decoder.noticed()))
 }
 
 pub(crate) fn decode_with<T>(
@@ -61,16 +91,19 @@ pub(crate) fn decode_with<T>(
     let mut decoder = Decoder::new(text, allowed);
     match read(&mut decoder).and_then(|value| decoder.finish().map(|()| value)) {
         Ok(value) => Ok(value),
-        Err(Reject(())) => {
-            let found = decoder.found();
-            let pointer = pointer_at(text, found);
-            let fault = match found.fault {
-                Fault::WrongType { expected: "an object" } if pointer.is_empty() => Fault::NotAnObject,
-                fault => fault,
-            };
-            Err(DecodeError { fault, pointer })
-        }
+        Err(Reject(())) => Err(refused(text, decoder.found())),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn refused(text: &str, found: Found) -> DecodeError {
+    let pointer = pointer_at(text, found);
+    let fault = match found.fault {
+        Fault::WrongType { expected: "an object" } if pointer.is_empty() => Fault::NotAnObject,
+        fault => fault,
+    };
+    DecodeError { fault, pointer }
 }
 
 /// Reads the payload of a frame, where `null` or nothing may stand for `{}`, and says which quirks were met.
@@ -80,12 +113,9 @@ pub(crate) fn decode_payload<T: Message>(text: &str, allowed: Quirks) -> Result<
     if absent {
         noticed = noticed.with(Quirk::NullPayload);
     }
-    let value = decode_with(if absent { "{}" } else { text }, allowed, |decoder| {
-        let value = T::decode(decoder);
-        noticed = noticed.union(decoder.noticed());
-        value
-    })?;
-    Ok((value, noticed))
+    let mut value = T::blank();
+    let met = read_document(if absent { "{}" } else { text }, allowed, &mut value)?;
+    Ok((value, noticed.union(met)))
 }
 
 /// Appends `value` as JSON to `out`; on an error `out` is as it was.
@@ -93,9 +123,25 @@ pub(crate) fn decode_payload<T: Message>(text: &str, allowed: Quirks) -> Result<
 /// # Errors
 /// [`EncodeError`] with the fault and a JSON pointer to it.
 pub fn encode<T: Message>(value: &T, out: &mut String) -> Result<(), EncodeError> {
+    write_document(value, out)
+}
+
+/// [`Message`], in part and as an object, as [`Document`] is; no one trait, as a device may only read a message, or only
+/// write it.
+trait Writable {
+    fn write_to(&self, encoder: &mut Encoder<'_>) -> Result<(), Reject>;
+}
+
+impl<T: Message> Writable for T {
+    fn write_to(&self, encoder: &mut Encoder<'_>) -> Result<(), Reject> {
+        self.encode(encoder)
+    }
+}
+
+fn write_document(value: &dyn Writable, out: &mut String) -> Result<(), EncodeError> {
     let start = out.len();
     let mut encoder = Encoder::new(out);
-    match value.encode(&mut encoder) {
+    match value.write_to(&mut encoder) {
         Ok(()) => Ok(()),
         Err(Reject(())) => {
             let Found { fault, .. } = encoder.found();

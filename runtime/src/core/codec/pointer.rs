@@ -6,11 +6,11 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
 
 use super::decoder::Decoder;
 use super::fault::{Fault, Found};
 use super::quirk::Quirks;
+use crate::core::decimal::write_integer;
 
 enum Level<'a> {
     Object(Option<Cow<'a, str>>),
@@ -70,8 +70,10 @@ pub(super) fn pointer_at(text: &str, found: Found) -> String {
         match level {
             Level::Object(Some(key)) => push_segment(&mut pointer, key),
             Level::Object(None) => {}
+            // Not `write!`, which would be all that takes `core::fmt` to a device.
             Level::Array(index) => {
-                let _ = write!(pointer, "/{index}");
+                pointer.push('/');
+                write_integer(&mut pointer, i64::try_from(*index).unwrap_or(i64::MAX));
             }
         }
     }

@@ -14,33 +14,39 @@ use serde_json::Value;
 use crate::same::{Tolerance, same};
 use crate::schemas::{Complaint, Schema};
 
+// What serde_json makes of numbers, and of JSON that the schema leaves open.
 const ROUNDED: &str = "digits beyond an f64's are dropped, and open JSON is spelled anew, by serde_json";
 const BEYOND: &str = "a number beyond an f64, in open JSON, is refused by serde_json";
-
 const MINUS_ZERO: &str = "the integer -0 is a float to serde_json";
-
-fn is_minus_zero(error: &serde_json::Error) -> bool {
-    error.to_string().contains("floating point `-0.0`, expected i64")
-}
-
-fn is_beyond(error: &serde_json::Error) -> bool {
-    error.to_string().contains("number out of range")
-}
 
 /// Reads text as typify's type and gives what that writes.
 pub(crate) type Plain = fn(&str) -> serde_json::Result<Value>;
 
+/// Whose schemas judge.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    Ours,
+    /// PyPI `ocpp`'s of OCPP 1.6, for types from our schemas.
+    Theirs,
+    /// PyPI `ocpp`'s of OCPP 2.0.1, which allow properties of any type.
+    Open,
+}
+
 /// What else has a say on a message.
 pub(crate) struct Judges {
+    pub(crate) source: Source,
     pub(crate) schema: Schema,
     pub(crate) plain: Option<Plain>,
-    /// Whether the protocol has properties of any type.
-    pub(crate) open: bool,
     /// How often it happened.
     pub(crate) tally: RefCell<BTreeMap<&'static str, usize>>,
 }
 
 impl Judges {
+    /// Whether it is JSON that the schema leaves open which serde_json refuses.
+    fn is_beyond(&self, error: &serde_json::Error) -> bool {
+        self.source == Source::Open && error.to_string().contains("number out of range")
+    }
+
     fn count(&self, what: &'static str) {
         *self.tally.borrow_mut().entry(what).or_default() += 1;
     }
@@ -80,14 +86,14 @@ pub(crate) fn built<T: Generated>(judges: &Judges, bytes: &[u8]) {
 /// serde gives back what it was given. Returns whether it took it.
 fn stores<T: Generated>(judges: &Judges, value: &T) -> bool {
     let stored = match serde_json::to_string(value) {
-        Err(error) if judges.open && is_beyond(&error) => {
+        Err(error) if judges.is_beyond(&error) => {
             judges.count(BEYOND);
             return false;
         }
         other => other.unwrap(),
     };
     let restored: T = serde_json::from_str(&stored).unwrap();
-    if judges.open && restored != *value {
+    if judges.source == Source::Open && restored != *value {
         judges.count(ROUNDED);
         let (given, back) = (serde_json::to_value(value).unwrap(), serde_json::to_value(&restored).unwrap());
         assert!(same(&given, &back, Tolerance::Rounded), "serde gives back {back} for {stored}");
@@ -103,17 +109,11 @@ fn written<T: Generated>(judges: &Judges, value: &T, text: &str) {
         serde_json::from_str(text).unwrap_or_else(|error| panic!("written, and no JSON: {error}: {text}"));
     let complaints = judges.schema.complaints(&json);
     assert!(complaints.is_empty(), "written, and not allowed: {complaints:?}: {text}");
-    match reads_strictly::<T>(text) {
-        Err(error) if judges.open && json.pointer(&error.pointer) == Some(&Value::Null) => {
-            return judges.count("null for an optional property of any type is refused; the schema allows it");
-        }
-        read => {
-            assert_eq!(read.as_ref(), Ok(value), "read as something else: {text}");
-            let mut again = String::new();
-            // Text that ignores case is equal too easily.
-            assert_eq!(encode(&read.unwrap(), &mut again).map(|()| again.as_str()), Ok(text));
-        }
-    }
+    let read = reads_strictly::<T>(text);
+    assert_eq!(read.as_ref(), Ok(value), "read as something else: {text}");
+    let mut again = String::new();
+    // Text that ignores case is equal too easily.
+    assert_eq!(encode(&read.unwrap(), &mut again).map(|()| again.as_str()), Ok(text));
     let serialized = serde_json::to_value(value).unwrap();
     assert!(same(&json, &serialized, Tolerance::Written), "written as {text}, and by serde as {serialized}");
     serde_reads(judges, text, value);
@@ -159,7 +159,7 @@ fn refused<T: Generated>(judges: &Judges, value: &T, error: &EncodeError) {
     let json = serde_json::to_value(value).unwrap();
     let complaints = judges.schema.complaints(&json);
     if !complaints.iter().any(|(pointer, _)| *pointer == error.pointer) {
-        let why = why_theirs(error.fault, &json, &error.pointer);
+        let why = why_theirs(judges, error.fault, &json, &error.pointer);
         judges.count(why.unwrap_or_else(|| panic!("{error}, but the schema says {complaints:?}: {json}")));
     }
 }
@@ -172,7 +172,7 @@ pub(crate) fn document<T: Generated>(judges: &Judges, text: &str) {
     judges.count("documents");
     let value = match reads_strictly::<T>(text) {
         Ok(value) => value,
-        Err(error) => return judges.count(why_refused(&error, text, &json, &complaints)),
+        Err(error) => return judges.count(why_refused(judges, &error, text, &json, &complaints)),
     };
     serde_reads(judges, text, &value);
     let mut out = String::new();
@@ -183,18 +183,20 @@ pub(crate) fn document<T: Generated>(judges: &Judges, text: &str) {
     plainly(judges, text, &json);
 }
 
-/// A document with a random mistake, if it is one: nobody panics, and what strict decoding takes is right.
+/// A document with a random mistake, if it is one: nobody panics, and what is read is right.
 pub(crate) fn broken<T: Generated>(judges: &Judges, text: &str) {
     judges.count("broken documents");
-    let json = serde_json::from_str::<Value>(text);
-    match reads_strictly::<T>(text) {
+    let (strict, liberal) = (reads_strictly::<T>(text), decode::<T>(text, Quirks::ALL));
+    let json: Value = match serde_json::from_str(text) {
+        Err(error) if judges.is_beyond(&error) => return judges.count(BEYOND),
+        Err(error) => return assert!(liberal.is_err(), "read, and no JSON: {error}: {text}"),
+        Ok(json) => json,
+    };
+    judges.count("broken documents that are JSON");
+    let complaints = judges.schema.complaints(&json);
+    match strict {
         Ok(value) => {
             judges.count("broken documents read strictly");
-            let json = match json {
-                Err(error) if judges.open && is_beyond(&error) => return judges.count(BEYOND),
-                json => json.unwrap_or_else(|error| panic!("read, and no JSON: {error}: {text}")),
-            };
-            let complaints = judges.schema.complaints(&json);
             assert!(complaints.is_empty(), "read, and not allowed: {complaints:?}: {text}");
             serde_reads(judges, text, &value);
             let mut out = String::new();
@@ -203,17 +205,20 @@ pub(crate) fn broken<T: Generated>(judges: &Judges, text: &str) {
             plainly(judges, text, &json);
         }
         Err(error) => {
-            let Ok(json) = json else { return };
-            judges.count("broken documents that are JSON");
-            let complaints = judges.schema.complaints(&json);
+            if error.fault == Fault::Duplicate && judges.source != Source::Open {
+                let said = serde_json::from_str::<T>(text).err();
+                let agrees =
+                    |said: &serde_json::Error| is_minus_zero(said) || said.to_string().contains("duplicate field");
+                assert!(said.as_ref().is_some_and(agrees), "{error}, but serde says {said:?}: {text}");
+            }
             // A property that is missing, or too many, is a fault of the object to the schema.
             let parent = error.pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
             if !complaints.iter().any(|(pointer, _)| *pointer == error.pointer || pointer == parent) {
-                judges.count(why_refused(&error, text, &json, &complaints));
+                judges.count(why_refused(judges, &error, text, &json, &complaints));
             }
         }
     }
-    if let Ok(value) = decode::<T>(text, Quirks::ALL) {
+    if let Ok(value) = liberal {
         judges.count("broken documents read liberally");
         let mut out = String::new();
         if encode(&value, &mut out).is_ok() {
@@ -225,7 +230,13 @@ pub(crate) fn broken<T: Generated>(judges: &Judges, text: &str) {
 }
 
 /// Why strict decoding may refuse what the schema does not complain of.
-fn why_refused(error: &DecodeError, text: &str, json: &Value, complaints: &[Complaint]) -> &'static str {
+fn why_refused(
+    judges: &Judges,
+    error: &DecodeError,
+    text: &str,
+    json: &Value,
+    complaints: &[Complaint],
+) -> &'static str {
     let number = json.pointer(&error.pointer).and_then(Value::as_f64);
     match error.fault {
         Fault::Duplicate => "a property that stands twice is refused; serde_json keeps the last one",
@@ -236,14 +247,15 @@ fn why_refused(error: &DecodeError, text: &str, json: &Value, complaints: &[Comp
             "an integer has 64 bits, and a decimal 18 digits; the schema sets no limit"
         }
         Fault::NotAMultiple { .. } if has_digits(text, 16) => ROUNDED,
-        fault => why_theirs(fault, json, &error.pointer)
+        fault => why_theirs(judges, fault, json, &error.pointer)
             .unwrap_or_else(|| panic!("{error}, but the schema says {complaints:?}: {text}")),
     }
 }
 
 /// What PyPI `ocpp`'s schemas allow and neither the specification nor our schemas do.
-fn why_theirs(fault: Fault, json: &Value, pointer: &str) -> Option<&'static str> {
+fn why_theirs(judges: &Judges, fault: Fault, json: &Value, pointer: &str) -> Option<&'static str> {
     match (fault, json.pointer(pointer)) {
+        _ if judges.source != Source::Theirs => None,
         (Fault::UnrecognizedValue, Some(Value::String(unit))) if unit == "Hertz" => {
             Some("Hertz is a unit of theirs only")
         }
@@ -252,6 +264,10 @@ fn why_theirs(fault: Fault, json: &Value, pointer: &str) -> Option<&'static str>
         }
         _ => None,
     }
+}
+
+fn is_minus_zero(error: &serde_json::Error) -> bool {
+    error.to_string().contains("floating point `-0.0`, expected i64")
 }
 
 fn is_no_decimal(number: f64) -> bool {

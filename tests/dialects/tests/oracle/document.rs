@@ -10,6 +10,9 @@ use crate::random::Random;
 /// Names of properties that a schema allows and does not know begin so.
 pub(crate) const EXTRA: &str = "x-";
 
+/// How deep lists and objects are nested where a schema leaves it open.
+const OUTERMOST: usize = 3;
+
 /// A document that the schema `root` allows.
 pub(crate) fn document(root: &Value, random: &mut Random) -> String {
     let (loose, density) = (random.one_in(2), random.below(5));
@@ -50,7 +53,7 @@ impl<'a> Writer<'a> {
             Some("integer") => self.integer(schema),
             Some("number") => self.number(schema),
             Some("boolean") => self.boolean(),
-            None => self.any(3),
+            None => self.any(OUTERMOST),
             Some(other) => panic!("a type that the writer does not know: {other}"),
         }
     }
@@ -247,11 +250,11 @@ impl<'a> Writer<'a> {
         self.out.push_str(self.random.pick(&["true", "false"]));
     }
 
-    /// JSON of any kind but `null`, which stands for an absent property.
+    /// JSON of any kind; on the outermost level no `null`, which is taken for an absent property.
     fn any(&mut self, depth: usize) {
         match self.random.below(if depth == 0 { 4 } else { 6 }) {
-            0 => self.boolean(),
-            1 => self.out.push_str(self.random.pick(&["0", "-1", "12.5", "1e3", "9007199254740993"])),
+            0 => self.out.push_str("null"),
+            1 => self.out.push_str(self.random.pick(&["true", "0", "-1", "12.5", "1e3", "9007199254740993"])),
             2 | 3 => {
                 let text = self.text(Some(10));
                 self.string(&text);

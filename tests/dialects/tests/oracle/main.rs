@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use check::{Generated, Judges, Plain};
+use check::{Generated, Judges, Plain, Source};
 use random::Random;
 use schemas::Schema;
 
@@ -23,8 +23,7 @@ use schemas::Schema;
 struct Dialect {
     cases: Vec<Case>,
     folder: PathBuf,
-    /// Whether there are properties of any type.
-    open: bool,
+    source: Source,
 }
 
 /// A message and its schema's file.
@@ -71,7 +70,7 @@ impl Dialect {
         let (mut tally, mut failures) = (BTreeMap::<&str, usize>::new(), Vec::new());
         for (index, case) in (0u64..).zip(&self.cases) {
             let schema = Schema::read(&self.folder, case.file);
-            let judges = Judges { schema, plain: case.plain, open: self.open, tally: RefCell::default() };
+            let judges = Judges { schema, plain: case.plain, source: self.source, tally: RefCell::default() };
             for round in 0..rounds {
                 let mut random = Random::new(seed ^ index << 32 ^ round << 40);
                 let outcome = catch_unwind(AssertUnwindSafe(|| check(case, &judges, &mut random)));
@@ -101,16 +100,24 @@ fn number(name: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{name} is no number: {value}")))
 }
 
-/// `text` with one byte changed, removed, put in or doubled. Bytes that are no UTF-8 any more are replaced.
+/// `text` with one byte changed, removed, put in or doubled, or with what stands between two commas doubled, which may be
+/// a property. Bytes that are no UTF-8 any more are replaced.
 fn broken(text: &str, random: &mut Random) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let at = random.below(bytes.len());
     let byte = random.pick(b"{}[]\",:\\-+.eE0123456789ntfu/ \n\0");
-    match random.below(5) {
+    match random.below(6) {
         0 => bytes[at] ^= 1 << random.below(8),
         1 => bytes[at] = byte,
         2 => drop(bytes.remove(at)),
         3 => bytes.insert(at, byte),
+        4 => {
+            let mut commas = (0..bytes.len()).filter(|at| matches!(bytes[*at], b',' | b'}')).skip(random.below(8));
+            if let (Some(start), Some(end)) = (commas.next(), commas.next()) {
+                let stretch = bytes[start..end].to_vec();
+                bytes.splice(start..start, stretch);
+            }
+        }
         _ => bytes.insert(at, bytes[at]),
     }
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
@@ -138,7 +145,11 @@ fn ours16() -> Dialect {
     }
     let cases: Vec<Case> = include!(concat!(env!("OUT_DIR"), "/ours16_cases.rs"));
     assert_eq!(cases.len(), 78);
-    Dialect { cases, folder: concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/ocpp1.6").into(), open: false }
+    Dialect {
+        cases,
+        folder: concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/ocpp1.6").into(),
+        source: Source::Ours,
+    }
 }
 
 #[test]
@@ -158,7 +169,11 @@ mod published {
 
     /// Our OCPP 1.6, judged by theirs.
     fn v16() -> Dialect {
-        Dialect { folder: concat!(env!("ONWIRE_OCPP_SCHEMAS"), "/v16/schemas").into(), ..ours16() }
+        Dialect {
+            folder: concat!(env!("ONWIRE_OCPP_SCHEMAS"), "/v16/schemas").into(),
+            source: Source::Theirs,
+            ..ours16()
+        }
     }
 
     fn v201() -> Dialect {
@@ -171,7 +186,7 @@ mod published {
         }
         let cases: Vec<Case> = include!(concat!(env!("OUT_DIR"), "/v201_cases.rs"));
         assert_eq!(cases.len(), 128);
-        Dialect { cases, folder: concat!(env!("ONWIRE_OCPP_SCHEMAS"), "/v201/schemas").into(), open: true }
+        Dialect { cases, folder: concat!(env!("ONWIRE_OCPP_SCHEMAS"), "/v201/schemas").into(), source: Source::Open }
     }
 
     #[test]

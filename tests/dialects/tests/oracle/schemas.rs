@@ -92,7 +92,7 @@ fn is_date_time(text: &str) -> bool {
     let Some((start, rest)) = text.split_at_checked(19) else { return false };
     let shape: String =
         start.chars().map(|character| if character.is_ascii_digit() { '0' } else { character }).collect();
-    if shape.to_ascii_uppercase() != "0000-00-00T00:00:00" {
+    if !shape.eq_ignore_ascii_case("0000-00-00T00:00:00") {
         return false;
     }
     let number = |at: usize, length: usize| start[at..at + length].parse::<u32>().unwrap();

@@ -7,20 +7,27 @@ mod text;
 
 use alloc::vec::Vec;
 
+use super::Message;
 use super::fault::{Fault, Found, Reject};
 use super::quirk::{Quirk, Quirks};
 use super::scan::until_quote;
 use crate::types::Unrecognized;
 
-pub use object::{Extra, Fields, Object};
+pub use object::{Extra, Fields, Object, Record};
 
 /// How deep a value may be nested.
 const MAX_DEPTH: u32 = 64;
 
 /// An enumeration that the generator made.
 pub trait Enumeration: Sized {
+    /// The values on the wire, and then their other spellings.
+    const VALUES: &'static [&'static str];
+    /// The variant of the value at `index`.
+    fn nth(index: usize) -> Self;
     /// The variant of a value on the wire.
-    fn from_wire(value: &[u8]) -> Option<Self>;
+    fn from_wire(value: &[u8]) -> Option<Self> {
+        position(Self::VALUES, value).map(Self::nth)
+    }
     /// The variant whose value `text` begins with, and the length of its value, if the value ends there with a quote.
     ///
     /// Speed alone: what it leaves is left to [`from_wire`](Self::from_wire).
@@ -31,6 +38,10 @@ pub trait Enumeration: Sized {
     }
     /// The variant that keeps a value outside the enumeration.
     fn unrecognized(value: Unrecognized) -> Self;
+}
+
+fn position(names: &[&str], wanted: &[u8]) -> Option<usize> {
+    names.iter().position(|name| name.as_bytes() == wanted)
 }
 
 /// Reads JSON text from front to back.
@@ -142,46 +153,70 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    /// A list of `min..=max` items.
+    /// A list of `min..=max` items, each read over a blank one.
     ///
     /// # Errors
     /// [`Fault::WrongType`], [`Fault::TooFewItems`], [`Fault::TooManyItems`], and those of the items.
     pub fn list<T>(
         &mut self,
+        items: &mut Vec<T>,
         min: usize,
         max: usize,
-        mut item: impl FnMut(&mut Self) -> Result<T, Reject>,
-    ) -> Result<Vec<T>, Reject> {
+        blank: impl Fn() -> T,
+        item: impl Fn(&mut Self, &mut T) -> Result<(), Reject>,
+    ) -> Result<(), Reject> {
+        let start = self.begin_list()?;
+        while self.next_item(start, items.len(), max)? {
+            let item_start = self.at;
+            let mut value = blank();
+            item(self, &mut value)?;
+            if items.is_empty() {
+                // One allocation for most lists, and none larger than what the text may still hold.
+                let alike = (self.text.len() - self.at) / (self.at - item_start).max(1);
+                items.reserve_exact(1 + alike.min(15));
+            }
+            items.push(value);
+        }
+        self.end_list(start, items.len(), min)
+    }
+
+    // What is done once for each list is not compiled once for each type of item.
+
+    fn begin_list(&mut self) -> Result<usize, Reject> {
         self.peek();
         let start = self.at;
         if !self.take(b'[') {
             return Err(self.wrong_type("a list"));
         }
-        let mut items = Vec::new();
-        if !self.take(b']') {
-            loop {
-                if items.len() >= max {
-                    return Err(self.reject(start, Fault::TooManyItems { max }));
-                }
-                let item_start = self.at;
-                let value = item(self)?;
-                if items.is_empty() {
-                    // One allocation for most lists, and none larger than what the text may still hold.
-                    let alike = (self.text.len() - self.at) / (self.at - item_start).max(1);
-                    items.reserve_exact(1 + alike.min(15));
-                }
-                items.push(value);
-                if self.take(b']') {
-                    break;
-                }
-                if !self.take(b',') {
-                    return Err(self.syntax("expected `,` or `]`"));
-                }
-            }
+        Ok(start)
+    }
+
+    /// Whether another item comes after the `count` that were read.
+    fn next_item(&mut self, start: usize, count: usize, max: usize) -> Result<bool, Reject> {
+        if self.take(b']') {
+            return Ok(false);
         }
-        if items.len() < min {
+        if count > 0 && !self.take(b',') {
+            return Err(self.syntax("expected `,` or `]`"));
+        }
+        if count >= max {
+            return Err(self.reject(start, Fault::TooManyItems { max }));
+        }
+        Ok(true)
+    }
+
+    fn end_list(&mut self, start: usize, count: usize, min: usize) -> Result<(), Reject> {
+        if count < min {
             self.quirk(Quirk::TooFewItems, start, Fault::TooFewItems { min })?;
         }
-        Ok(items)
+        Ok(())
+    }
+
+    /// A value of a generated type.
+    ///
+    /// # Errors
+    /// Those of the value.
+    pub fn message<T: Message>(&mut self, place: &mut T) -> Result<(), Reject> {
+        place.read(self)
     }
 }

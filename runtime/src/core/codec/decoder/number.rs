@@ -46,13 +46,9 @@ impl Decoder<'_> {
             return Ok(value);
         }
         let (offset, number) = self.number("an integer")?;
-        let written = self.text.get(offset..self.at).unwrap_or("").trim_matches('"');
-        // 19 digits are too many for a decimal, and may be few enough for an integer.
-        if let Ok(value) = written.parse() {
-            return Ok(value);
-        }
         let Some(number) = number else { return Err(self.reject(offset, Fault::OutOfRange)) };
-        if written.contains(['.', 'e', 'E']) {
+        let written = self.text.get(offset..self.at).unwrap_or("");
+        if written.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
             let whole = number.is_multiple_of(Decimal::from(1));
             if !whole {
                 return Err(self.reject(offset, Fault::WrongType { expected: "an integer" }));

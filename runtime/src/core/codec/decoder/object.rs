@@ -2,24 +2,20 @@
 
 use alloc::borrow::Cow;
 
-use super::{Decoder, MAX_DEPTH};
+use super::{Decoder, MAX_DEPTH, position};
 use crate::codec::fault::{Fault, Reject};
 use crate::codec::quirk::Quirk;
 use crate::types::AdditionalProperties;
 
 /// The properties of an object type, in the schema's order.
 #[derive(Debug)]
-pub struct Fields<const N: usize> {
-    names: [&'static str; N],
-    masks: Masks,
-}
-
-/// What holds for the properties of one object type.
-#[derive(Debug, Clone, Copy)]
-struct Masks {
+pub struct Fields {
+    names: &'static [&'static str],
     /// One bit for each required property.
     required: u64,
     /// One bit for each optional property that is no text, where `""` can only mean "absent".
+    ///
+    /// An optional property of any type has a bit in both masks: `null` is a value of it, and it may be absent.
     blank: u64,
     extra: Extra,
 }
@@ -35,19 +31,51 @@ pub enum Extra {
     Kept,
 }
 
-impl<const N: usize> Fields<N> {
+impl Fields {
     /// At most 64 names, as the masks have one bit for each.
-    pub const fn new(names: [&'static str; N], required: u64, blank: u64, extra: Extra) -> Self {
+    pub const fn new<const N: usize>(
+        names: &'static [&'static str; N],
+        required: u64,
+        blank: u64,
+        extra: Extra,
+    ) -> Self {
         const { assert!(N <= 64, "an object type has at most 64 properties") };
-        Self { names, masks: Masks { required, blank, extra } }
+        Self { names, required, blank, extra }
+    }
+
+    /// One bit for each property that must be there and is not.
+    fn missing(&self, seen: u64) -> u64 {
+        self.required & !self.blank & !seen
+    }
+}
+
+/// An object type that the generator made. As it is, one without properties.
+pub trait Record {
+    /// Reads the properties that come in the schema's order, as far as [`Decoder::in_order`] finds them.
+    ///
+    /// # Errors
+    /// Those of the values.
+    #[inline]
+    fn in_order(&mut self, _decoder: &mut Decoder<'_>, _object: &mut Object) -> Result<(), Reject>
+    where
+        Self: Sized,
+    {
+        Ok(())
+    }
+
+    /// Reads the value of the property that [`Decoder::next_field`] has come to.
+    ///
+    /// # Errors
+    /// Those of the value.
+    fn field(&mut self, _decoder: &mut Decoder<'_>, _object: &Object, _index: usize) -> Result<(), Reject> {
+        Ok(())
     }
 }
 
 /// An object that is being read.
 #[derive(Debug)]
 pub struct Object {
-    names: &'static [&'static str],
-    masks: Masks,
+    fields: &'static Fields,
     start: usize,
     /// One bit for each property that was met.
     seen: u64,
@@ -58,12 +86,43 @@ pub struct Object {
 }
 
 impl<'a> Decoder<'a> {
+    /// Reads an object over a blank one.
+    ///
+    /// # Errors
+    /// [`Fault::WrongType`], and those of its properties.
+    #[inline]
+    pub fn object<R: Record>(&mut self, fields: &'static Fields, record: &mut R) -> Result<(), Reject> {
+        // Where flash is dearer than time, one loop is enough for all types.
+        if cfg!(not(target_pointer_width = "64")) {
+            return self.object_in_any_order(fields, record);
+        }
+        let mut object = self.begin_object(fields)?;
+        loop {
+            record.in_order(self, &mut object)?;
+            if self.at_end(&object) {
+                return Ok(());
+            }
+            match self.next_field(&mut object)? {
+                Some(index) => record.field(self, &object, index)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn object_in_any_order(&mut self, fields: &'static Fields, record: &mut dyn Record) -> Result<(), Reject> {
+        let mut object = self.begin_object(fields)?;
+        while let Some(index) = self.next_field(&mut object)? {
+            record.field(self, &object, index)?;
+        }
+        Ok(())
+    }
+
     /// Enters an object.
     ///
     /// # Errors
     /// [`Fault::WrongType`].
     #[inline]
-    pub fn object<const N: usize>(&mut self, fields: &'static Fields<N>) -> Result<Object, Reject> {
+    pub fn begin_object(&mut self, fields: &'static Fields) -> Result<Object, Reject> {
         if self.peek() != Some(b'{') {
             return Err(self.wrong_type("an object"));
         }
@@ -72,7 +131,7 @@ impl<'a> Decoder<'a> {
             return Err(self.reject(start, Fault::TooDeep));
         }
         self.depth += 1;
-        Ok(Object { names: &fields.names, masks: fields.masks, start, seen: 0, separator: b'{', key: start })
+        Ok(Object { fields, start, seen: 0, separator: b'{', key: start })
     }
 
     /// Whether the property of that index comes next, as peers write it that keep to the schema's order and use no white
@@ -80,13 +139,10 @@ impl<'a> Decoder<'a> {
     /// `""` means that it is absent.
     ///
     /// This is speed alone: [`next_field`](Self::next_field) reads whatever this leaves. Where flash is dearer, on a
-    /// machine of less than 64 bits, the answer is always no, and the compiler drops the code behind it.
+    /// machine of less than 64 bits, nobody asks.
     // Inlined, so that the key is compared as a few words of known length.
     #[inline(always)]
     pub fn in_order(&mut self, object: &mut Object, index: u32, key: &'static str, blank: bool) -> bool {
-        if cfg!(not(target_pointer_width = "64")) {
-            return false;
-        }
         let Some((separator, rest)) = self.text.as_bytes().get(self.at..).and_then(<[u8]>::split_first) else {
             return false;
         };
@@ -109,11 +165,8 @@ impl<'a> Decoder<'a> {
 
     /// Whether the object ends here with everything that it must have; if so, the decoder leaves it.
     #[inline(always)]
-    pub fn at_end(&mut self, object: &Object) -> bool {
-        let ends = cfg!(target_pointer_width = "64")
-            && self.byte() == Some(b'}')
-            && object.separator == b','
-            && object.masks.required & !object.seen == 0;
+    fn at_end(&mut self, object: &Object) -> bool {
+        let ends = self.byte() == Some(b'}') && object.separator == b',' && object.fields.missing(object.seen) == 0;
         if ends {
             self.at += 1;
             self.depth -= 1;
@@ -145,10 +198,10 @@ impl<'a> Decoder<'a> {
             }
             object.key = self.at;
             let Some(index) = self.known_key(object)? else {
-                match object.masks.extra {
+                match object.fields.extra {
                     Extra::Forbidden => self.quirk(Quirk::UnknownProperty, object.key, Fault::UnknownProperty)?,
                     Extra::Skipped => {}
-                    Extra::Kept => return Ok(Some(object.names.len())),
+                    Extra::Kept => return Ok(Some(object.fields.names.len())),
                 }
                 self.skip()?;
                 continue;
@@ -158,7 +211,7 @@ impl<'a> Decoder<'a> {
                 return Err(self.reject(object.key, Fault::Duplicate));
             }
             object.seen |= bit;
-            if object.masks.required & bit == 0 && self.is_absent(object.masks.blank & bit != 0)? {
+            if object.fields.required & bit == 0 && self.is_absent(object.fields.blank & bit != 0)? {
                 continue;
             }
             return Ok(Some(index));
@@ -183,15 +236,16 @@ impl<'a> Decoder<'a> {
     #[inline]
     fn known_key(&mut self, object: &Object) -> Result<Option<usize>, Reject> {
         // The common case: no escape, no white space.
-        if let Some((end, key)) = self.up_to_quote()
+        if cfg!(target_pointer_width = "64")
+            && let Some((end, key)) = self.up_to_quote()
             && self.text.as_bytes().get(end) == Some(&b':')
-            && let Some(index) = object.names.iter().position(|name| name.as_bytes() == key)
+            && let Some(index) = position(object.fields.names, key)
         {
             self.at = end + 1;
             return Ok(Some(index));
         }
         let key = self.key()?;
-        Ok(object.names.iter().position(|name| *name == key))
+        Ok(position(object.fields.names, key.as_bytes()))
     }
 
     /// Takes what some peers write for an optional property that is absent.
@@ -214,24 +268,12 @@ impl<'a> Decoder<'a> {
 
     fn end_object(&mut self, object: &Object) -> Result<(), Reject> {
         self.depth -= 1;
-        let missing = object.masks.required & !object.seen;
+        let missing = object.fields.missing(object.seen);
         if missing == 0 {
             return Ok(());
         }
-        let property = object.names.get(missing.trailing_zeros() as usize).copied().unwrap_or("");
+        let property = object.fields.names.get(missing.trailing_zeros() as usize).copied().unwrap_or("");
         Err(self.reject(object.start, Fault::Missing { property }))
-    }
-
-    /// Unwraps a required property; the end of the object has made sure that it is there.
-    ///
-    /// # Errors
-    /// [`Fault::Missing`].
-    #[inline]
-    pub fn require<T>(&mut self, value: Option<T>) -> Result<T, Reject> {
-        match value {
-            Some(value) => Ok(value),
-            None => Err(self.syntax("an incomplete object")),
-        }
     }
 
     /// A key and its colon.

@@ -3,11 +3,14 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-use super::{Decoder, Enumeration};
+use compact_str::CompactString;
+
+use super::{Decoder, Enumeration, position};
 use crate::codec::fault::{Fault, Reject};
 use crate::codec::quirk::Quirk;
 use crate::codec::scan::{plain_prefix, until_quote};
 use crate::core::date_time::Form;
+use crate::core::text::over_long;
 use crate::types::{CiString, DateTime, Text, Unrecognized};
 
 impl<'a> Decoder<'a> {
@@ -16,24 +19,8 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// [`Fault::WrongType`], [`Fault::TooLong`].
     #[inline]
-    pub fn text<const N: usize>(&mut self) -> Result<Text<N>, Reject> {
-        if let Some((end, plain)) = self.plain()
-            && plain.len() <= N
-        {
-            self.at = end;
-            return Ok(Text::from(plain));
-        }
-        self.other_text()
-    }
-
-    /// What is no plain text of at most `N` bytes.
-    fn other_text<const N: usize>(&mut self) -> Result<Text<N>, Reject> {
-        let (offset, text) = self.text_value()?;
-        let text = Text::from(text.as_ref());
-        if text.over_long().is_some() {
-            self.quirk(Quirk::OverlongText, offset, Fault::TooLong { max: N })?;
-        }
-        Ok(text)
+    pub fn text<const N: usize>(&mut self, place: &mut Text<N>) -> Result<(), Reject> {
+        self.bounded(place.as_compact(), N)
     }
 
     /// Case-insensitive text of at most `N` characters.
@@ -41,24 +28,34 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// [`Fault::WrongType`], [`Fault::TooLong`].
     #[inline]
-    pub fn ci_string<const N: usize>(&mut self) -> Result<CiString<N>, Reject> {
-        if let Some((end, plain)) = self.plain()
-            && plain.len() <= N
-        {
-            self.at = end;
-            return Ok(CiString::from(plain));
-        }
-        self.other_ci_string()
+    pub fn ci_string<const N: usize>(&mut self, place: &mut CiString<N>) -> Result<(), Reject> {
+        self.bounded(place.as_compact(), N)
     }
 
-    /// What is no plain text of at most `N` bytes.
-    fn other_ci_string<const N: usize>(&mut self) -> Result<CiString<N>, Reject> {
-        let (offset, text) = self.text_value()?;
-        let text = CiString::from(text.as_ref());
-        if text.over_long().is_some() {
-            self.quirk(Quirk::OverlongText, offset, Fault::TooLong { max: N })?;
+    #[inline]
+    fn bounded(&mut self, place: &mut CompactString, max: usize) -> Result<(), Reject> {
+        // Where flash is dearer than time, one way to read text is enough.
+        if cfg!(target_pointer_width = "64")
+            && let Some((end, plain)) = self.plain()
+            && plain.len() <= max
+        {
+            self.at = end;
+            *place = CompactString::new(plain);
+            return Ok(());
         }
-        Ok(text)
+        self.other_text(place, max)
+    }
+
+    /// What is no plain text of at most `max` bytes.
+    #[cold]
+    #[inline(never)]
+    fn other_text(&mut self, place: &mut CompactString, max: usize) -> Result<(), Reject> {
+        let (offset, text) = self.text_value()?;
+        if over_long(&text, max).is_some() {
+            self.quirk(Quirk::OverlongText, offset, Fault::TooLong { max })?;
+        }
+        *place = CompactString::new(text);
+        Ok(())
     }
 
     fn text_value(&mut self) -> Result<(usize, Cow<'a, str>), Reject> {
@@ -186,7 +183,6 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// [`Fault::WrongType`], [`Fault::UnrecognizedValue`].
-    #[inline]
     pub fn enumeration<T: Enumeration>(&mut self) -> Result<T, Reject> {
         // Where flash is dearer, one way to find a value is enough.
         if cfg!(target_pointer_width = "64")
@@ -196,19 +192,20 @@ impl<'a> Decoder<'a> {
             self.at += length + 2;
             return Ok(known);
         }
-        self.other_enumeration()
+        self.text_of(T::VALUES).map(variant)
     }
 
-    /// What is no known value right here.
+    /// One of `values`, or what stands there instead.
     #[cold]
-    fn other_enumeration<T: Enumeration>(&mut self) -> Result<T, Reject> {
+    #[inline(never)]
+    fn text_of(&mut self, values: &[&str]) -> Result<Result<usize, Unrecognized>, Reject> {
         self.peek();
         let offset = self.at;
         if self.byte() != Some(b'"') {
             return Err(self.wrong_type("a string"));
         }
         let value = self.quoted()?;
-        self.enumerated(&value, offset)
+        self.one_of(values, &value, offset)
     }
 
     /// The value of an enumeration whose values are numbers.
@@ -216,23 +213,25 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// [`Fault::WrongType`], [`Fault::UnrecognizedValue`].
     pub fn numbered<T: Enumeration>(&mut self) -> Result<T, Reject> {
+        self.number_of(T::VALUES).map(variant)
+    }
+
+    fn number_of(&mut self, values: &[&str]) -> Result<Result<usize, Unrecognized>, Reject> {
         let (offset, number) = self.number("an integer")?;
         let mut buffer = itoa::Buffer::new();
         let value = match number {
             Some(number) if number.scale() == 0 => buffer.format(number.mantissa()),
             _ => return Err(self.reject(offset, Fault::WrongType { expected: "an integer" })),
         };
-        self.enumerated(value, offset)
+        self.one_of(values, value, offset)
     }
 
-    fn enumerated<T: Enumeration>(&mut self, value: &str, offset: usize) -> Result<T, Reject> {
-        match T::from_wire(value.as_bytes()) {
-            Some(known) => Ok(known),
-            None => {
-                self.quirk(Quirk::UnrecognizedValue, offset, Fault::UnrecognizedValue)?;
-                Ok(T::unrecognized(Unrecognized::new(value)))
-            }
+    fn one_of(&mut self, values: &[&str], value: &str, offset: usize) -> Result<Result<usize, Unrecognized>, Reject> {
+        if let Some(index) = position(values, value.as_bytes()) {
+            return Ok(Ok(index));
         }
+        self.quirk(Quirk::UnrecognizedValue, offset, Fault::UnrecognizedValue)?;
+        Ok(Err(Unrecognized::new(value)))
     }
 
     /// A time-stamp.
@@ -267,5 +266,12 @@ impl<'a> Decoder<'a> {
             Ok(millis) => Ok(DateTime::from_unix_millis(millis)),
             Err(_) => Err(self.reject(offset, Fault::NotADateTime)),
         }
+    }
+}
+
+fn variant<T: Enumeration>(found: Result<usize, Unrecognized>) -> T {
+    match found {
+        Ok(index) => T::nth(index),
+        Err(value) => T::unrecognized(value),
     }
 }

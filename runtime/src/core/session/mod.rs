@@ -1,0 +1,421 @@
+//! The session: one connection's protocol state, as a value without I/O.
+//!
+//! Text and time go in ([`Session::receive`], [`Session::handle_timeout`]), frames come out
+//! ([`Session::poll_transmit`]). It owns the correlation of calls and answers, the rule of one outstanding CALL in each
+//! direction (CALLs of both sides may cross, OCPP-J 1.6 §4.1.1), time-outs, CALLs that are sent again, and the bounds of its
+//! queues.
+
+mod answers;
+mod config;
+mod received;
+mod timer;
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use self::answers::Answers;
+pub use self::config::Config;
+pub use self::received::Received;
+pub(crate) use self::timer::Timer;
+use crate::codec::{self, Message};
+use crate::core::action::{Action, Request, Unanswered};
+use crate::core::dialect::Dialect;
+use crate::core::error::{CallError, CallFailure, ErrorCode};
+use crate::core::frame::{BadFrame, CallFrame, Defect, Fingerprint, Frame, error_frame};
+use crate::core::time::Instant;
+
+/// A call of ours, from [`Session::call`] to its outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallToken(u32);
+
+/// What became of a call of ours: the payload of the answer, not decoded yet.
+pub type Outcome = Result<String, CallFailure>;
+
+const TOO_MANY_ANSWERS: &str = "too many answers wait to be sent";
+
+#[derive(Debug)]
+struct Waiting {
+    token: CallToken,
+    frame: String,
+}
+
+#[derive(Debug)]
+struct Outstanding {
+    token: CallToken,
+    deadline: Instant,
+    /// Nobody waits for the outcome any more.
+    abandoned: bool,
+}
+
+/// What a handler has taken and is not done with.
+#[derive(Debug)]
+struct InProgress {
+    call: Fingerprint,
+    /// The id's JSON token, if an answer is expected.
+    id: Option<Box<str>>,
+    timer: Timer,
+}
+
+/// One side of one connection.
+#[derive(Debug)]
+pub struct Session {
+    dialect: &'static Dialect,
+    config: Config,
+    next_id: u32,
+    answers: Answers,
+    /// Own calls that wait for their turn.
+    waiting: VecDeque<Waiting>,
+    /// Own messages that are never answered; they need not wait for a turn.
+    sends: VecDeque<String>,
+    outstanding: Option<Outstanding>,
+    /// CALLs that no handler has taken yet.
+    inbox: VecDeque<CallFrame>,
+    in_progress: Vec<InProgress>,
+    outcomes: Vec<(CallToken, Outcome)>,
+    /// No further CALLs are taken, of either side.
+    closing: bool,
+    ended: Option<CallFailure>,
+}
+
+impl Session {
+    /// A session at the start of a connection.
+    pub fn new(dialect: &'static Dialect, config: Config) -> Self {
+        Self {
+            dialect,
+            next_id: config.first_id,
+            config,
+            answers: Answers::default(),
+            waiting: VecDeque::new(),
+            sends: VecDeque::new(),
+            outstanding: None,
+            inbox: VecDeque::new(),
+            in_progress: Vec::new(),
+            outcomes: Vec::new(),
+            closing: false,
+            ended: None,
+        }
+    }
+
+    /// The protocol.
+    pub fn dialect(&self) -> &'static Dialect {
+        self.dialect
+    }
+
+    /// What the session was configured with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    // ---- the peer's side
+
+    /// Takes one message of the transport.
+    pub fn receive(&mut self, text: &str, now: Instant) -> Received {
+        if self.ended.is_some() {
+            return Received::Ignored("the connection has ended");
+        }
+        let part = |range| text.get(range).unwrap_or("");
+        match (self.dialect.framing.split)(text) {
+            Ok(Frame::Call { id, action, payload }) => {
+                if let Some(repeated) = self.repeated(Fingerprint::of(text), now) {
+                    return repeated;
+                }
+                if self.closing {
+                    return Received::Ignored("the connection is being closed");
+                }
+                if self.inbox.len() >= self.config.inbox {
+                    let error = CallError::new(ErrorCode::GenericError, "too many CALLs are outstanding");
+                    return self.refuse(part(id), error);
+                }
+                self.inbox.push_back(CallFrame::new(text, id, action, payload));
+                Received::Call
+            }
+            Ok(Frame::Send { id, action, payload }) => {
+                if self.inbox.len() >= self.config.inbox {
+                    return Received::Ignored("too many messages wait for a handler");
+                }
+                self.inbox.push_back(CallFrame::never_answered(text, id, action, payload));
+                Received::Call
+            }
+            Ok(Frame::CallResult { id, payload }) => self.answered(part(id), Ok(String::from(part(payload)))),
+            Ok(Frame::CallError { id, error }) => self.answered(part(id), Err(CallFailure::Refused(error))),
+            Ok(Frame::ResultError { id, error }) => Received::AnswerRefused { id: part(id).into(), error },
+            Err(bad) => self.bad_frame(text, bad),
+        }
+    }
+
+    /// What a CALL is that was received before; `None` if it was not.
+    fn repeated(&mut self, call: Fingerprint, now: Instant) -> Option<Received> {
+        let waits = self.inbox.iter().any(|waiting| waiting.fingerprint() == call);
+        if waits || self.in_progress.iter().any(|taken| taken.call == call) || self.answers.is_queued(call) {
+            return Some(Received::Repeated);
+        }
+        let frame = String::from(self.answers.recent(call, now)?);
+        if !self.has_room_for_answers() {
+            return Some(Received::Ignored(TOO_MANY_ANSWERS));
+        }
+        self.answers.push_refusal(frame);
+        Some(Received::AnsweredAgain)
+    }
+
+    /// Tells the sender what is wrong, as far as the protocol wants it told.
+    fn bad_frame(&mut self, text: &str, bad: BadFrame) -> Received {
+        let framing = self.dialect.framing;
+        let code = match bad.defect {
+            Defect::Call => Some(ErrorCode::FormationViolation),
+            Defect::UnknownType => framing.refuses_unknown_types.then_some(ErrorCode::MessageTypeNotSupported),
+            Defect::Unreadable => framing.unreadable_id.map(|_| ErrorCode::RpcFrameworkError),
+            Defect::NotACall => None,
+        };
+        let id = bad.id.and_then(|id| text.get(id)).or(framing.unreadable_id);
+        match code.zip(id) {
+            Some((code, id)) => self.refuse(id, CallError::new(code, bad.reason)),
+            None => Received::Ignored(bad.reason),
+        }
+    }
+
+    fn has_room_for_answers(&self) -> bool {
+        self.answers.len() < self.config.inbox
+    }
+
+    fn refuse(&mut self, id_token: &str, error: CallError) -> Received {
+        // Whoever drives the session should not have read on; a flood is not worth memory.
+        if !self.has_room_for_answers() {
+            return Received::Ignored(TOO_MANY_ANSWERS);
+        }
+        let frame = error_frame(self.dialect, id_token, &error);
+        self.answers.push_refusal(frame);
+        Received::Refused(error)
+    }
+
+    fn answered(&mut self, id_token: &str, outcome: Outcome) -> Received {
+        let id = id_token.trim_matches('"');
+        match self.outstanding.take() {
+            Some(call) if itoa::Buffer::new().format(call.token.0) == id => {
+                let token = call.token;
+                self.settle(call, outcome);
+                Received::Answer(token)
+            }
+            other => {
+                self.outstanding = other;
+                Received::Late
+            }
+        }
+    }
+
+    fn settle(&mut self, call: Outstanding, outcome: Outcome) {
+        if !call.abandoned {
+            self.outcomes.push((call.token, outcome));
+        }
+    }
+
+    /// Whether the transport may be read: not while the inbox is full, unless an answer is waited for, and not while the
+    /// peer does not take its answers.
+    pub fn wants_input(&self) -> bool {
+        let room = (self.inbox.len() < self.config.inbox && !self.closing) || self.outstanding.is_some();
+        room && self.has_room_for_answers()
+    }
+
+    /// Whether CALLs wait for a handler.
+    pub(crate) fn has_calls(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
+    /// The oldest CALL that no handler has taken yet. It has to be answered with [`Session::answer`], within
+    /// [`Config::handler_timeout`] from the next [`Session::handle_timeout`], which is due at once.
+    ///
+    /// There is none while the peer does not take its answers, or [`Config::inbox`] CALLs are in progress.
+    pub fn next_call(&mut self) -> Option<CallFrame> {
+        if !self.has_room_for_answers() || self.in_progress.len() >= self.config.inbox {
+            return None;
+        }
+        let call = self.inbox.pop_front()?;
+        let id = call.wants_answer().then(|| call.id_token().into());
+        // A connection takes one at a time.
+        self.in_progress.reserve_exact(1);
+        self.in_progress.push(InProgress { call: call.fingerprint(), id, timer: Timer::default() });
+        Some(call)
+    }
+
+    /// Queues the answer to a CALL; `false` if the connection has ended or the session gave up on the CALL. Of a message
+    /// that is never answered it only says that it was handled.
+    pub fn answer(&mut self, call: &CallFrame, frame: String) -> bool {
+        let Some(index) = self.position(call) else { return false };
+        let taken = self.in_progress.swap_remove(index);
+        if self.ended.is_some() {
+            return false;
+        }
+        if taken.id.is_some() {
+            self.answers.push(taken.call, frame);
+        }
+        true
+    }
+
+    fn position(&self, call: &CallFrame) -> Option<usize> {
+        self.in_progress.iter().position(|taken| taken.call == call.fingerprint())
+    }
+
+    /// Whether a handler may still answer this CALL: it was taken, not answered, and not given up.
+    pub fn is_in_progress(&self, call: &CallFrame) -> bool {
+        self.position(call).is_some()
+    }
+
+    /// Whether nobody looked at the clock since this CALL was taken.
+    pub(crate) fn has_just_begun(&self, call: &CallFrame) -> bool {
+        self.position(call)
+            .and_then(|index| self.in_progress.get(index))
+            .is_some_and(|taken| !taken.timer.has_started())
+    }
+
+    // ---- our side
+
+    /// Queues a call.
+    ///
+    /// # Errors
+    /// [`CallFailure::Unsendable`], [`CallFailure::QueueFull`], [`CallFailure::NotSent`].
+    pub fn call<R: Request>(&mut self, request: &R) -> Result<CallToken, CallFailure> {
+        if self.ended.is_some() {
+            return Err(CallFailure::NotSent);
+        }
+        if self.closing {
+            return Err(CallFailure::ShuttingDown);
+        }
+        if self.waiting.len() >= self.config.call_queue {
+            return Err(CallFailure::QueueFull);
+        }
+        let open = self.dialect.framing.open_call;
+        let (id, frame) = self.frame(open, <R::Action as Action>::NAME, request)?;
+        let token = CallToken(id);
+        self.waiting.push_back(Waiting { token, frame });
+        Ok(token)
+    }
+
+    /// Queues a message that is never answered. It need not wait for the outstanding call.
+    ///
+    /// # Errors
+    /// [`CallFailure::Unsendable`], [`CallFailure::QueueFull`], [`CallFailure::NotSent`], and
+    /// [`CallFailure::Unsupported`] if the protocol has no such messages.
+    pub fn send<R: Unanswered>(&mut self, request: &R) -> Result<(), CallFailure> {
+        if self.ended.is_some() {
+            return Err(CallFailure::NotSent);
+        }
+        let open = self.dialect.framing.open_send.ok_or(CallFailure::Unsupported)?;
+        if self.sends.len() >= self.config.send_queue {
+            return Err(CallFailure::QueueFull);
+        }
+        let (_, frame) = self.frame(open, R::NAME, request)?;
+        self.sends.push_back(frame);
+        Ok(())
+    }
+
+    fn frame<T: Message>(
+        &mut self,
+        open: fn(&mut String, &str, &str),
+        action: &str,
+        request: &T,
+    ) -> Result<(u32, String), CallFailure> {
+        let id = self.next_id;
+        let mut frame = String::new();
+        open(&mut frame, itoa::Buffer::new().format(id), action);
+        codec::encode(request, &mut frame).map_err(CallFailure::Unsendable)?;
+        (self.dialect.framing.close_call)(&mut frame, action);
+        self.next_id = id.wrapping_add(1);
+        Ok((id, frame))
+    }
+
+    /// Takes what became of a call.
+    pub fn take_outcome(&mut self, token: CallToken) -> Option<Outcome> {
+        let index = self.outcomes.iter().position(|(of, _)| *of == token)?;
+        Some(self.outcomes.swap_remove(index).1)
+    }
+
+    /// Nobody waits for this call any more. If it is outstanding, it stays so until its answer or its time-out comes,
+    /// because the peer is still at it; if it was not sent yet, it never is.
+    pub fn abandon(&mut self, token: CallToken) {
+        self.waiting.retain(|call| call.token != token);
+        if let Some(call) = self.outstanding.as_mut().filter(|call| call.token == token) {
+            call.abandoned = true;
+        }
+        self.take_outcome(token);
+    }
+
+    // ---- the transport's side
+
+    /// The next frame to be sent: answers first, then a call if none is outstanding, then what is never answered. A
+    /// call's time-out starts here.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<String> {
+        if let Some(answer) = self.answers.pop(now, &self.config) {
+            return Some(answer);
+        }
+        if self.outstanding.is_none()
+            && let Some(Waiting { token, frame }) = self.waiting.pop_front()
+        {
+            self.outstanding = Some(Outstanding { token, deadline: now + self.config.call_timeout, abandoned: false });
+            return Some(frame);
+        }
+        self.sends.pop_front()
+    }
+
+    /// When [`Session::handle_timeout`] wants to be called. It comes nearer when a call is sent and when a CALL is taken.
+    pub fn poll_deadline(&self) -> Option<Instant> {
+        let handlers = self.in_progress.iter().map(|taken| taken.timer.deadline());
+        handlers.chain(self.outstanding.as_ref().map(|call| call.deadline)).min()
+    }
+
+    /// Ends the outstanding call if its time is up, and returns it; answers CALLs whose handlers took too long.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<CallToken> {
+        let limit = self.config.handler_timeout;
+        let (dialect, answers, ended) = (self.dialect, &mut self.answers, self.ended.is_some());
+        self.in_progress.retain_mut(|taken| {
+            let is_over = taken.timer.is_over(now, limit);
+            if is_over
+                && !ended
+                && let Some(id) = &taken.id
+            {
+                let error = CallError::new(ErrorCode::InternalError, "the handler took too long");
+                answers.push(taken.call, error_frame(dialect, id, &error));
+            }
+            !is_over
+        });
+        let call = self.outstanding.take_if(|call| call.deadline <= now)?;
+        let token = call.token;
+        self.settle(call, Err(CallFailure::Timeout));
+        Some(token)
+    }
+
+    /// Takes no further CALLs, of either side, so that the connection can end without loss once
+    /// [`is_done`](Self::is_done).
+    pub fn close(&mut self) {
+        self.closing = true;
+    }
+
+    /// Whether [`close`](Self::close) was called, and everything that was under way then is done.
+    pub fn is_done(&self) -> bool {
+        let peers_calls = self.inbox.is_empty() && self.in_progress.is_empty() && self.answers.len() == 0;
+        self.closing && peers_calls && self.outstanding.is_none() && self.waiting.is_empty() && self.sends.is_empty()
+    }
+
+    /// The connection has ended: the outstanding call fails with `failure`, those that wait with
+    /// [`CallFailure::NotSent`]; CALLs that no handler took are dropped.
+    pub fn end(&mut self, failure: CallFailure) {
+        if self.ended.is_some() {
+            return;
+        }
+        if let Some(call) = self.outstanding.take() {
+            self.settle(call, Err(failure.clone()));
+        }
+        for call in self.waiting.drain(..) {
+            self.outcomes.push((call.token, Err(CallFailure::NotSent)));
+        }
+        self.inbox.clear();
+        self.sends.clear();
+        self.answers.clear();
+        self.ended = Some(failure);
+    }
+
+    /// Why the connection ended, if it did.
+    pub fn ended(&self) -> Option<&CallFailure> {
+        self.ended.as_ref()
+    }
+}

@@ -1,0 +1,47 @@
+//! What the pump drives: a WebSocket, whoever implements it.
+
+use std::task::{Context, Poll};
+
+use async_tungstenite::tungstenite::Message;
+
+use super::Disconnected;
+
+/// A message that was read.
+#[derive(Debug)]
+pub(super) enum Incoming<'a> {
+    /// Text.
+    Text(&'a str),
+    /// Binary data, which no protocol here uses.
+    Binary,
+    /// A ping or a pong: a sign of life.
+    Control,
+}
+
+/// Takes a message, and says whether another one is wanted.
+pub(super) type Take<'a> = dyn FnMut(Incoming<'_>) -> bool + 'a;
+
+/// One WebSocket.
+pub(super) trait Socket {
+    /// Reads what has come and hands each message to `take` until it has enough; the rest waits for the next time. Answers
+    /// to pings and to a Close are queued.
+    ///
+    /// # Errors
+    /// Ready with an error when the peer closed the connection or the transport failed.
+    fn poll_read(&mut self, context: &mut Context<'_>, take: &mut Take<'_>) -> Poll<Result<(), Disconnected>>;
+
+    /// Queues a message; to be called only when [`poll_flush`](Self::poll_flush) was ready, so that at most one message
+    /// waits for a peer that does not read.
+    ///
+    /// # Errors
+    /// The transport failed.
+    fn queue(&mut self, message: Message) -> Result<(), Disconnected>;
+
+    /// Ready when everything queued has been handed to the system.
+    ///
+    /// # Errors
+    /// The transport failed.
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Disconnected>>;
+
+    /// Ends the transport's side of writing.
+    fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<()>;
+}

@@ -1,0 +1,28 @@
+//! Two sides of a connection against each other in simulated time, on a link that delays, goes half-open and ends at any
+//! step, with CALLs that are sent twice and handlers that are slow, hang, panic or call back.
+//!
+//! Every run is decided by its seed. A failure prints it; `ONWIRE_SEED=17 cargo test -p onwire --test session_simulation`
+//! runs that one alone.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that panics has failed"
+)]
+
+mod chance;
+mod connections;
+mod executor;
+mod sessions;
+
+#[test]
+fn two_sessions_keep_the_rules() {
+    chance::for_each_seed(8_000, sessions::run);
+}
+
+#[test]
+fn two_connections_keep_the_rules() {
+    chance::for_each_seed(2_500, connections::run);
+}
