@@ -38,9 +38,10 @@
 //! ```
 //!
 //! # Features
-//! `std`, `serde` and `ocpp16` are on by default; `client` and `server` are not. Without `std` the crate needs `alloc`
-//! only, and no atomics. `arbitrary`, for fuzzing and property tests, makes random values of the [`types`], hostile ones
-//! among them; `.derive("::arbitrary::Arbitrary")` of `onwire-codegen` does so for generated types.
+//! `std`, `serde` and `ocpp16` are on by default; `client`, `server`, and TLS for them (`rustls`, `openssl`) are not.
+//! Without `std` the crate needs `alloc` only, and no atomics. `arbitrary`, for fuzzing and property tests, makes random
+//! values of the [`types`], hostile ones among them; `.derive("::arbitrary::Arbitrary")` of `onwire-codegen` does so for
+//! generated types.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -58,8 +59,9 @@ pub use self::core::call::{After, CallId, Cx, FromCall, IntoReply, On, RawPayloa
 pub use self::core::connection::Connection;
 pub use self::core::dialect::Dialect;
 pub use self::core::error::{CallError, CallFailure, ErrorCode};
-pub use self::core::peer::{Call, Peer};
+pub use self::core::peer::{Call, CallText, Peer};
 pub use self::core::router::{Router, SendRouter};
+pub use self::core::table::{ActionEntry, PayloadType};
 pub use self::core::time::Instant;
 pub use self::core::{codec, frame, session};
 #[doc = include_str!("core/handlers.md")]

@@ -1,5 +1,7 @@
 //! TLS: rustls against rustls, OpenSSL against both, with certificates that are made here.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

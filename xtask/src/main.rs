@@ -4,7 +4,9 @@
 //! the same checks before pushing. This file holds the command line only; each task lives in a module of its own.
 
 mod bench;
+mod c;
 mod flash;
+mod load;
 mod msrv;
 mod no_std;
 mod package;
@@ -41,6 +43,9 @@ enum Task {
     Bench(BenchArgs),
     /// Weigh the codec of OCPP 1.6 in firmware images, against the goal for a device's flash
     Flash(FlashArgs),
+    /// Put load on OCPP servers, ours and others or one of your own (docs/LOAD.md); `load --help` says how
+    #[command(disable_help_flag = true)]
+    Load(LoadArgs),
 }
 
 #[derive(Args)]
@@ -74,6 +79,13 @@ struct FlashArgs {
     /// How many of the largest symbols to list
     #[arg(long, value_name = "NUMBER", default_value_t = 25)]
     symbols: usize,
+}
+
+#[derive(Args)]
+struct LoadArgs {
+    /// Passed on to the tool
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
 }
 
 fn main() -> ExitCode {
@@ -112,6 +124,10 @@ fn dispatch(task: Task) -> Result<ExitCode> {
         }
         Task::Flash(args) => {
             flash::run(&Workspace::find()?, args.totals, args.symbols)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Load(args) => {
+            load::run(&Workspace::find()?, &args.args)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -1,4 +1,5 @@
-//! The `no-std` stage: the core builds for microcontrollers, shown by the package `onwire-no-std-check`.
+//! The `no-std` stage: the core builds for microcontrollers, shown by the package `onwire-no-std-check` and by the static
+//! library for C.
 //!
 //! Host builds cannot show this: a dependency that needs the standard library compiles there in any case. The
 //! targets are one Arm with atomics and one RISC-V without.
@@ -24,7 +25,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let target_dir = workspace.target_dir("no-std")?;
     for target in TARGETS {
         let mut command = cargo_build(workspace, target)?;
-        command.args(["--release", "--locked", "-p", "onwire-no-std-check"]);
+        command.args(["--release", "--locked", "-p", "onwire-no-std-check", "-p", "onwire-c", "--no-default-features"]);
         run(command.env("CARGO_TARGET_DIR", &target_dir))?;
     }
     Ok(())

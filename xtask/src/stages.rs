@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::system::{ensure_system, run};
 use crate::workspace::Workspace;
-use crate::{msrv, no_std, package, peers};
+use crate::{c, msrv, no_std, package, peers};
 
 /// See [`net_features`].
 const NET_FEATURES: &str = "onwire/client,onwire/server,onwire/rustls,onwire/openssl,onwire-codegen/cli";
@@ -48,6 +48,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "msrv", about: "the published crates compile with the rust-version they declare", run: msrv::check },
     Stage { name: "package", about: "the published crates build from what would be uploaded", run: package::check },
     Stage { name: "no-std", about: "the core builds for microcontrollers", run: no_std::check },
+    Stage { name: "c", about: "a program in C runs sessions over the static library", run: c::check },
     Stage { name: "interop", about: "onwire talks to independent implementations", run: interop },
 ];
 

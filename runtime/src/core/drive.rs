@@ -23,8 +23,8 @@ impl Connection {
 }
 
 impl Peer {
-    /// Ends the connection without loss: what is under way is completed, and nothing new begun, from either side. A WebSocket
-    /// is closed with the code 1012, "come back later".
+    /// Ends the connection without loss: what is under way is completed, and nothing new begun, from either side. A server
+    /// closes the WebSocket with the code 1012, "come back later", a client with 1001.
     pub fn close(&self) {
         let waker = self.state.with(|state| {
             state.session.close();

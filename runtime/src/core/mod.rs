@@ -24,6 +24,7 @@ pub(crate) mod router;
 pub mod session;
 pub(crate) mod shared;
 mod span;
+pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod unrecognized;

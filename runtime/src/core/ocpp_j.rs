@@ -76,7 +76,7 @@ fn spell(code: &ErrorCode) -> &str {
 }
 
 /// Reads a code in every spelling that any version knows.
-fn read_code(code: &str) -> ErrorCode {
+pub fn read_code(code: &str) -> ErrorCode {
     match code {
         "NotImplemented" => ErrorCode::NotImplemented,
         "NotSupported" => ErrorCode::NotSupported,

@@ -10,13 +10,14 @@ use core::marker::PhantomData;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use crate::codec::{self, Quirks};
+use crate::codec::{self, DecodeError, Quirks};
 use crate::core::action::{Request, Unanswered};
 use crate::core::dialect::Dialect;
 use crate::core::error::CallFailure;
 use crate::core::frame::{CallFrame, Reply};
-use crate::core::session::{CallToken, Session, Timer};
+use crate::core::session::{CallToken, Outcome, Session, Timer};
 use crate::core::shared::Shared;
+use crate::core::table::{ActionEntry, PayloadType};
 use crate::core::time::Instant;
 
 /// What a connection's handles share.
@@ -152,8 +153,33 @@ impl Peer {
     /// # Errors
     /// [`CallFailure`] tells apart what the caller must know: whether the peer may have acted on the request.
     pub fn call<R: Request>(&self, request: R) -> Call<R> {
+        Call { pending: self.begin(|session| session.call(&request)), response: PhantomData }
+    }
+
+    /// [`Peer::call`] with JSON text as the request, for callers that know the action only when they run. The future gives
+    /// the response as JSON text that the action's type has judged as liberally as the connection allows.
+    ///
+    /// ```no_run
+    /// # async fn reset(peer: &onwire::Peer) -> Result<(), onwire::CallFailure> {
+    /// use onwire::ActionEntry;
+    /// use onwire::ocpp::v16::ACTIONS;
+    ///
+    /// if let Some(action) = ActionEntry::find(ACTIONS, "Reset") {
+    ///     println!("{}", peer.call_text(action, r#"{"type":"Soft"}"#).await?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Peer::call`], and [`CallFailure::Unsupported`] if the action is never answered.
+    pub fn call_text(&self, action: &ActionEntry, request: &str) -> CallText {
+        CallText { pending: self.begin(|session| session.call_text(action, request)), response: action.response }
+    }
+
+    fn begin(&self, call: impl FnOnce(&mut Session) -> Result<CallToken, CallFailure>) -> Pending {
         let started = self.state.with(|state| {
-            let token = state.session.call(&request)?;
+            let token = call(&mut state.session)?;
             state.callers.push((token, None));
             Ok((token, state.transport.take()))
         });
@@ -166,7 +192,7 @@ impl Peer {
             }
             Err(failure) => CallState::Failed(Box::new(failure)),
         };
-        Call { peer: self.clone(), state, response: PhantomData }
+        Pending { peer: self.clone(), state }
     }
 
     /// Sends a message that is never answered, so that there is nothing to wait for. It need not wait for the outstanding
@@ -234,9 +260,21 @@ impl fmt::Debug for Peer {
 /// A call under way: a future of the response.
 #[must_use = "a call is sent in any case, but its failure goes unseen unless the future is awaited"]
 pub struct Call<R: Request> {
+    pending: Pending,
+    response: PhantomData<fn() -> R::Response>,
+}
+
+/// A call under way whose response is JSON text.
+#[must_use = "a call is sent in any case, but its failure goes unseen unless the future is awaited"]
+pub struct CallText {
+    pending: Pending,
+    response: Option<PayloadType>,
+}
+
+/// What all calls under way have alike: its code exists once.
+struct Pending {
     peer: Peer,
     state: CallState,
-    response: PhantomData<fn() -> R::Response>,
 }
 
 enum CallState {
@@ -245,10 +283,8 @@ enum CallState {
     Done,
 }
 
-impl<R: Request> Future for Call<R> {
-    type Output = Result<R::Response, CallFailure>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+impl Pending {
+    fn poll(&mut self, context: &Context<'_>) -> Poll<Outcome> {
         let token = match core::mem::replace(&mut self.state, CallState::Done) {
             CallState::Failed(failure) => return Poll::Ready(Err(*failure)),
             CallState::Done => return Poll::Pending,
@@ -271,19 +307,19 @@ impl<R: Request> Future for Call<R> {
                 self.state = CallState::Pending(token);
                 Poll::Pending
             }
-            Some(Err(failure)) => Poll::Ready(Err(failure)),
-            Some(Ok(payload)) => {
-                let decoded = codec::decode_payload(&payload, self.peer.allowed_quirks());
-                Poll::Ready(decoded.map_err(CallFailure::InvalidResponse).map(|(response, quirks)| {
-                    self.peer.note_quirks(quirks);
-                    response
-                }))
-            }
+            Some(outcome) => Poll::Ready(outcome),
         }
+    }
+
+    /// What the caller gets of a response that was judged.
+    fn judged<T>(&self, response: Result<(T, Quirks), DecodeError>) -> Result<T, CallFailure> {
+        let (response, quirks) = response.map_err(CallFailure::InvalidResponse)?;
+        self.peer.note_quirks(quirks);
+        Ok(response)
     }
 }
 
-impl<R: Request> Drop for Call<R> {
+impl Drop for Pending {
     fn drop(&mut self) {
         if let CallState::Pending(token) = self.state {
             self.peer.state.with(|state| {
@@ -294,8 +330,37 @@ impl<R: Request> Drop for Call<R> {
     }
 }
 
+impl<R: Request> Future for Call<R> {
+    type Output = Result<R::Response, CallFailure>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.pending.poll(context).map(|outcome| {
+            let response = codec::decode_payload(&outcome?, self.pending.peer.allowed_quirks());
+            self.pending.judged(response)
+        })
+    }
+}
+
+impl Future for CallText {
+    type Output = Result<String, CallFailure>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.pending.poll(context).map(|outcome| {
+            let kind = self.response.ok_or(CallFailure::Unsupported)?;
+            let response = kind.received(&outcome?, self.pending.peer.allowed_quirks());
+            self.pending.judged(response)
+        })
+    }
+}
+
 impl<R: Request> fmt::Debug for Call<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("Call").field("peer", &self.pending.peer).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CallText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallText").field("peer", &self.pending.peer).finish_non_exhaustive()
     }
 }

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use async_tungstenite::tungstenite::protocol::frame::Frame;
-use async_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use async_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use async_tungstenite::tungstenite::{Error, Message};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -158,6 +158,8 @@ impl Write for Pipe<'_> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Accepted<S> {
+    const LEAVING: CloseCode = CloseCode::Restart;
+
     fn poll_read(&mut self, context: &mut Context<'_>, take: &mut Take<'_>) -> Poll<Result<(), Disconnected>> {
         if self.partial.as_ref().is_some_and(|partial| partial.is_held) {
             return Poll::Ready(self.resume(take));

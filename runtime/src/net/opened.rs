@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::Message;
+use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use futures_util::io::{AsyncRead, AsyncWrite};
 use futures_util::{Sink, Stream};
 
@@ -25,6 +26,8 @@ impl<S> Opened<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Opened<S> {
+    const LEAVING: CloseCode = CloseCode::Away;
+
     fn poll_read(&mut self, context: &mut Context<'_>, take: &mut Take<'_>) -> Poll<Result<(), Disconnected>> {
         let Some(message) = ready!(Pin::new(&mut self.stream).poll_next(context)) else {
             return Poll::Ready(Err(Disconnected::Closed(1006)));

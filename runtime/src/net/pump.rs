@@ -264,7 +264,7 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
     /// Says goodbye, or completes the peer's goodbye.
     async fn farewell(&mut self, ended: &Disconnected) {
         let close = match ended {
-            Disconnected::Local(CallFailure::ShuttingDown) => Some(CloseCode::Restart),
+            Disconnected::Local(CallFailure::ShuttingDown) => Some(S::LEAVING),
             Disconnected::Local(_) => Some(CloseCode::Normal),
             Disconnected::Transport(error) => close_code(error),
             Disconnected::Closed(_) | Disconnected::Stalled | Disconnected::Silent => None,

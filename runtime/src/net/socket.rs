@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 
 use async_tungstenite::tungstenite::Message;
+use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::Disconnected;
 
@@ -41,6 +42,9 @@ pub(super) trait Socket {
     /// # Errors
     /// The transport failed.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Disconnected>>;
+
+    /// What the peer is told when this side ends without need: a server's "come back later", a client's "I go".
+    const LEAVING: CloseCode;
 
     /// Ends the transport's side of writing.
     fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<()>;

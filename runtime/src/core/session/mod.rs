@@ -6,6 +6,7 @@
 //! queues.
 
 mod answers;
+mod by_text;
 mod config;
 mod received;
 mod timer;
@@ -19,7 +20,7 @@ use self::answers::Answers;
 pub use self::config::Config;
 pub use self::received::Received;
 pub(crate) use self::timer::Timer;
-use crate::codec::{self, Message};
+use crate::codec::{self, EncodeError};
 use crate::core::action::{Action, Request, Unanswered};
 use crate::core::dialect::Dialect;
 use crate::core::error::{CallError, CallFailure, ErrorCode};
@@ -275,6 +276,15 @@ impl Session {
     /// # Errors
     /// [`CallFailure::Unsendable`], [`CallFailure::QueueFull`], [`CallFailure::NotSent`].
     pub fn call<R: Request>(&mut self, request: &R) -> Result<CallToken, CallFailure> {
+        self.may_call()?;
+        let open = self.dialect.framing.open_call;
+        let (id, frame) = self.frame(open, <R::Action as Action>::NAME, |out| codec::encode(request, out))?;
+        let token = CallToken(id);
+        self.waiting.push_back(Waiting { token, frame });
+        Ok(token)
+    }
+
+    fn may_call(&self) -> Result<(), CallFailure> {
         if self.ended.is_some() {
             return Err(CallFailure::NotSent);
         }
@@ -284,11 +294,7 @@ impl Session {
         if self.waiting.len() >= self.config.call_queue {
             return Err(CallFailure::QueueFull);
         }
-        let open = self.dialect.framing.open_call;
-        let (id, frame) = self.frame(open, <R::Action as Action>::NAME, request)?;
-        let token = CallToken(id);
-        self.waiting.push_back(Waiting { token, frame });
-        Ok(token)
+        Ok(())
     }
 
     /// Queues a message that is never answered. It need not wait for the outstanding call.
@@ -297,6 +303,14 @@ impl Session {
     /// [`CallFailure::Unsendable`], [`CallFailure::QueueFull`], [`CallFailure::NotSent`], and
     /// [`CallFailure::Unsupported`] if the protocol has no such messages.
     pub fn send<R: Unanswered>(&mut self, request: &R) -> Result<(), CallFailure> {
+        let open = self.may_send()?;
+        let (_, frame) = self.frame(open, R::NAME, |out| codec::encode(request, out))?;
+        self.sends.push_back(frame);
+        Ok(())
+    }
+
+    /// How such a message begins.
+    fn may_send(&self) -> Result<fn(&mut String, &str, &str), CallFailure> {
         if self.ended.is_some() {
             return Err(CallFailure::NotSent);
         }
@@ -304,21 +318,19 @@ impl Session {
         if self.sends.len() >= self.config.send_queue {
             return Err(CallFailure::QueueFull);
         }
-        let (_, frame) = self.frame(open, R::NAME, request)?;
-        self.sends.push_back(frame);
-        Ok(())
+        Ok(open)
     }
 
-    fn frame<T: Message>(
+    fn frame(
         &mut self,
         open: fn(&mut String, &str, &str),
         action: &str,
-        request: &T,
+        write: impl FnOnce(&mut String) -> Result<(), EncodeError>,
     ) -> Result<(u32, String), CallFailure> {
         let id = self.next_id;
         let mut frame = String::new();
         open(&mut frame, itoa::Buffer::new().format(id), action);
-        codec::encode(request, &mut frame).map_err(CallFailure::Unsendable)?;
+        write(&mut frame).map_err(CallFailure::Unsendable)?;
         (self.dialect.framing.close_call)(&mut frame, action);
         self.next_id = id.wrapping_add(1);
         Ok((id, frame))

@@ -19,9 +19,13 @@ const WAITING_CALLS: usize = 32;
 /// A client that is being described; [`Client::builder`] begins one.
 ///
 /// ```no_run
+/// # use onwire::ocpp::v16::*;
 /// # struct Charger;
 /// # #[onwire::handlers(ocpp::v16, role = ChargePoint)]
-/// # impl Charger {}
+/// # impl Charger {
+/// #     #[on(ClearCache)]
+/// #     fn clear_cache(&self) -> ClearCacheResponse { ClearCacheResponse::new(ClearCacheStatus::Rejected) }
+/// # }
 /// # async fn run() -> Result<(), onwire::net::ConnectError> {
 /// use onwire::net::Client;
 ///

@@ -7,6 +7,7 @@ use async_tungstenite::tokio::{TokioAdapter, client_async_with_config};
 use async_tungstenite::tungstenite;
 use async_tungstenite::tungstenite::client::IntoClientRequest;
 use async_tungstenite::tungstenite::handshake::client::Request;
+use async_tungstenite::tungstenite::protocol::WebSocketConfig;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
 use tokio::net::TcpStream;
@@ -14,7 +15,7 @@ use tokio::net::TcpStream;
 use super::ConnectError;
 use super::settings::Settings;
 use super::stream::Stream;
-use crate::net::web_socket_config;
+use crate::net::MAX_MESSAGE;
 
 /// An opened connection.
 pub(super) type WebSocket = WebSocketStream<TokioAdapter<Stream>>;
@@ -74,6 +75,16 @@ async fn over_tls(settings: &Settings, stream: TcpStream) -> Result<Stream, Conn
 #[cfg(not(feature = "rustls"))]
 async fn over_tls(settings: &Settings, stream: TcpStream) -> Result<Stream, ConnectError> {
     if settings.address.is_tls() { Err(ConnectError::NoTls) } else { Ok(stream) }
+}
+
+/// Small buffers: tungstenite's own defaults cost 133 KiB for each connection.
+fn web_socket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(4096)
+        .write_buffer_size(0)
+        .max_write_buffer_size(2 * MAX_MESSAGE)
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE))
 }
 
 /// A number of seconds; see [`ConnectError::Status`].

@@ -39,7 +39,10 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 ///
 /// # struct Charger;
 /// # #[onwire::handlers(ocpp::v16, role = ChargePoint)]
-/// # impl Charger {}
+/// # impl Charger {
+/// #     #[on(ClearCache)]
+/// #     fn clear_cache(&self) -> ClearCacheResponse { ClearCacheResponse::new(ClearCacheStatus::Rejected) }
+/// # }
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let back_off = BackOff::new(Duration::from_secs(5), Duration::from_secs(600));
 /// let client = Client::builder("ws://127.0.0.1:8080/ocpp/CP1").back_off(back_off).reconnecting(Charger)?;

@@ -1,0 +1,70 @@
+//! Calls and answers whose payload is JSON text, for whoever knows an action only when it runs.
+
+use alloc::string::String;
+
+use super::{CallToken, Session, Waiting};
+use crate::codec::EncodeError;
+use crate::core::error::{CallError, CallFailure};
+use crate::core::frame::{CallFrame, Reply, error_frame};
+use crate::core::table::ActionEntry;
+
+impl Session {
+    /// Queues a call with JSON text as its request. What leaves is what the generated type has read and written again.
+    ///
+    /// # Errors
+    /// Those of [`Session::call`], and [`CallFailure::Unsupported`] if the action is never answered.
+    pub fn call_text(&mut self, action: &ActionEntry, request: &str) -> Result<CallToken, CallFailure> {
+        if action.response.is_none() {
+            return Err(CallFailure::Unsupported);
+        }
+        self.may_call()?;
+        let open = self.dialect.framing.open_call;
+        let (id, frame) = self.frame(open, action.name, |out| action.request.write_sendable(request, out))?;
+        let token = CallToken(id);
+        self.waiting.push_back(Waiting { token, frame });
+        Ok(token)
+    }
+
+    /// Queues a message that is never answered, with JSON text as its payload.
+    ///
+    /// # Errors
+    /// Those of [`Session::send`], and [`CallFailure::Unsupported`] if the action is answered.
+    pub fn send_text(&mut self, action: &ActionEntry, request: &str) -> Result<(), CallFailure> {
+        if action.response.is_some() {
+            return Err(CallFailure::Unsupported);
+        }
+        let open = self.may_send()?;
+        let (_, frame) = self.frame(open, action.name, |out| action.request.write_sendable(request, out))?;
+        self.sends.push_back(frame);
+        Ok(())
+    }
+
+    /// [`Session::answer`] with JSON text as the response; of a message that is never answered it only says that it was
+    /// handled.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if the text is no such response; the CALL can still be answered then.
+    pub fn answer_text(&mut self, call: &CallFrame, action: &ActionEntry, response: &str) -> Result<bool, EncodeError> {
+        let reply = match action.response.filter(|_| call.wants_answer()) {
+            Some(kind) => {
+                Reply::write(self.dialect, call.id_token(), |out| kind.write_sendable(response, out))?.into_frame()
+            }
+            None if call.wants_answer() => {
+                // A peer that waits for the answer to what is never answered gets an empty one.
+                let nothing = Reply::write(self.dialect, call.id_token(), |out| {
+                    out.push_str("{}");
+                    Ok::<(), EncodeError>(())
+                });
+                nothing?.into_frame()
+            }
+            None => String::new(),
+        };
+        Ok(self.answer(call, reply))
+    }
+
+    /// [`Session::answer`] with a refusal; of a message that is never answered it only says that it was handled.
+    pub fn answer_error(&mut self, call: &CallFrame, error: &CallError) -> bool {
+        let frame = if call.wants_answer() { error_frame(self.dialect, call.id_token(), error) } else { String::new() };
+        self.answer(call, frame)
+    }
+}

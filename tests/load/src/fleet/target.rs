@@ -1,0 +1,104 @@
+//! Where the charge points connect to, and from which addresses.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+
+use anyhow::{Context, Result, bail};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::sockopt::{set_socket_linger, set_tcp_nodelay};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
+use std::time::Duration;
+
+/// Linux gives out some 28,000 ports for each source address, the last of them slowly.
+const CONNECTIONS_PER_SOURCE: usize = 20_000;
+
+/// A server, and what charge points tell it when they connect.
+#[derive(Clone)]
+pub(crate) struct Target {
+    address: SocketAddr,
+    authority: String,
+    path: String,
+    identity: String,
+    headers: Vec<String>,
+    /// Empty: the system chooses.
+    sources: Vec<IpAddr>,
+}
+
+impl Target {
+    /// `url` is all that comes before an identity, with or without the slash between.
+    pub(crate) fn new(url: &str, identity: &str, headers: &[String], sources: &[IpAddr]) -> Result<Self> {
+        let Some(rest) = url.strip_prefix("ws://") else { bail!("{url}: not a ws:// address; TLS is not supported") };
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let host = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
+        let address = host.to_socket_addrs().with_context(|| format!("looking up {authority}"))?.next();
+        let address = address.with_context(|| format!("{authority} has no address"))?;
+        let separator = if path.is_empty() || path.ends_with('/') { "" } else { "/" };
+        let mut sources = sources.to_vec();
+        if sources.is_empty() && address.ip() == Ipv4Addr::LOCALHOST {
+            sources.extend((2..=255).map(|last| IpAddr::from([127, 0, 0, last])));
+        }
+        Ok(Self {
+            address,
+            authority: authority.to_owned(),
+            path: format!("/{path}{separator}"),
+            identity: identity.to_owned(),
+            headers: headers.to_vec(),
+            sources,
+        })
+    }
+
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Begins to connect charge point `index`; the socket can be written once it is.
+    pub(super) fn connect(&self, index: usize) -> Result<OwnedFd> {
+        let family = if self.address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(family, SocketType::STREAM, flags, None).context("making a socket")?;
+        set_tcp_nodelay(&socket, true)?;
+        // An end that is dropped leaves no port behind in TIME_WAIT, of which there would be too many.
+        set_socket_linger(&socket, Some(Duration::ZERO))?;
+        let source = (index / CONNECTIONS_PER_SOURCE).checked_rem(self.sources.len());
+        if let Some(source) = source.and_then(|source| self.sources.get(source)) {
+            bind(&socket, &SocketAddr::new(*source, 0)).with_context(|| format!("no port of {source} is left"))?;
+        }
+        match connect(&socket, &self.address) {
+            Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+            Err(error) => Err(error).context("connecting"),
+        }
+    }
+
+    /// The request of charge point `index`. A random key is to protect from caches; there are none here.
+    pub(super) fn handshake(&self, index: usize) -> Vec<u8> {
+        let Self { authority, path, identity, .. } = self;
+        let number = index + 1;
+        let mut request = format!(
+            "GET {path}{identity}{number} HTTP/1.1\r\nHost: {authority}\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: b253aXJlLWxvYWQtdGVzdA==\r\n\
+             Sec-WebSocket-Protocol: ocpp1.6\r\n"
+        );
+        for header in &self.headers {
+            request.push_str(header);
+            request.push_str("\r\n");
+        }
+        request.push_str("\r\n");
+        request.into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Target;
+
+    #[test]
+    fn identities_are_put_behind_the_url() {
+        for url in ["ws://127.0.0.1:80/ocpp/", "ws://127.0.0.1:80/ocpp", "ws://127.0.0.1/ocpp"] {
+            let target = Target::new(url, "CP", &["A: b".into()], &[]).unwrap();
+            let request = String::from_utf8(target.handshake(4)).unwrap();
+            assert!(request.starts_with("GET /ocpp/CP5 HTTP/1.1\r\nHost: 127.0.0.1"), "{request}");
+            assert!(request.ends_with("\r\nA: b\r\n\r\n"), "{request}");
+        }
+        assert!(Target::new("wss://127.0.0.1/", "CP", &[], &[]).is_err());
+    }
+}

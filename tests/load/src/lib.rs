@@ -1,0 +1,6 @@
+//! What the generator and the servers that it is let loose on have in common.
+
+/// The documents of the benchmarks, so that both measure the same messages.
+#[path = "../../benches/src/documents.rs"]
+pub mod documents;
+pub mod serving;

@@ -1,0 +1,36 @@
+//! Puts load on OCPP-J servers: on those of this package, to compare them, or on one that runs already.
+//!
+//! - [`arguments`] is the command line.
+//! - [`fleet`] is the generator: very many charge points in one thread.
+//! - [`servers`] starts the servers; [`machine`] says what the system has and what a process takes of it.
+//! - [`parts`] compares the servers, a part for each question; [`own`] asks a server that runs already.
+//! - [`table`] prints.
+
+mod arguments;
+mod fleet;
+mod machine;
+mod own;
+mod parts;
+mod servers;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::Arguments;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match &arguments.url {
+        Some(url) => own::run(url, &arguments),
+        None => parts::run(&arguments),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("onwire-load: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

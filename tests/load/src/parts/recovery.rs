@@ -1,0 +1,108 @@
+//! The server is killed under its charge points and started again on the same address: the time until all are back.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use super::{Comparison, bare};
+use crate::fleet::Reconnector;
+use crate::servers::{Kind, Server};
+use crate::table::{Table, number, ratio, seconds};
+
+/// When a server is given up that does not get its charge points back.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+struct Figures {
+    milestones: Milestones,
+    attempts: f64,
+    cpu: Duration,
+}
+
+/// How long it took until so many were back.
+pub(crate) struct Milestones {
+    start: Instant,
+    all: usize,
+    pub(crate) half: Option<Duration>,
+    pub(crate) nearly: Option<Duration>,
+    pub(crate) last: Option<Duration>,
+}
+
+impl Milestones {
+    pub(crate) fn new(all: usize) -> Self {
+        Self { start: Instant::now(), all, half: None, nearly: None, last: None }
+    }
+
+    /// Whether all are back.
+    pub(crate) fn reached(&mut self, ready: usize) -> Result<bool> {
+        let time = self.start.elapsed();
+        let milestones =
+            [(self.all / 2, &mut self.half), (self.all - self.all / 100, &mut self.nearly), (self.all, &mut self.last)];
+        for (count, milestone) in milestones {
+            if ready >= count {
+                milestone.get_or_insert(time);
+            }
+        }
+        if time > PATIENCE {
+            bail!("after {} s only {ready} of {} are back", PATIENCE.as_secs(), self.all);
+        }
+        Ok(ready >= self.all)
+    }
+
+    pub(crate) fn shown(&self) -> [String; 3] {
+        [self.half, self.nearly, self.last].map(|time| time.map_or("-".into(), seconds))
+    }
+}
+
+pub(super) fn compare(comparison: &Comparison<'_>) -> Result<()> {
+    let connections = comparison.possible(comparison.arguments.recovery_connections());
+    let back_off = comparison.arguments.back_off();
+    let measured = comparison.each("recovery", |kind| measure(comparison, kind, connections));
+    let bare = bare(&measured, |figures| figures.cpu.as_secs_f64());
+    let head =
+        ["server", "half back, s", "99 % back, s", "all back, s", "attempts/connection", "CPU µs/connection", "ratio"];
+    let mut table = Table::new(1, head);
+    for (kind, figures) in measured {
+        let [half, nearly, last] = figures.milestones.shown();
+        table.row([
+            kind.name().into(),
+            half,
+            nearly,
+            last,
+            number(figures.attempts),
+            number(figures.cpu.as_secs_f64() * 1e6 / connections as f64),
+            ratio(figures.cpu.as_secs_f64(), bare),
+        ]);
+    }
+    table.print(&format!(
+        "Recovery: {connections} connections, the server killed and started again {} s later; times are from then on. Each \
+         charge point waits a random time up to {} s before an attempt, twice that before the next, up to {} s. CPU is \
+         what the new server took until all were back; less is better.",
+        comparison.arguments.down().as_secs(),
+        back_off.base.as_secs(),
+        back_off.cap.as_secs(),
+    ));
+    Ok(())
+}
+
+fn measure(comparison: &Comparison<'_>, kind: Kind, connections: usize) -> Result<Figures> {
+    let mut trial = comparison.start(kind)?;
+    trial.fleet.open(connections)?;
+    trial.check()?;
+    let listen = trial.fleet.authority().to_owned();
+    let mut reconnector = Reconnector::new(comparison.arguments.back_off());
+    drop(trial.server);
+    let restart = Instant::now() + comparison.arguments.down();
+    trial.fleet.reconnect(&mut reconnector, |_| Ok(Instant::now() >= restart))?;
+    let mut server = Server::spawn(kind, &listen, comparison.arguments.threads, &comparison.cores)?;
+    let mut milestones = Milestones::new(connections);
+    trial.fleet.reconnect(&mut reconnector, |fleet| {
+        if server.has_ended() {
+            bail!("the server that was started again has ended");
+        }
+        milestones.reached(fleet.ready())
+    })?;
+    let cpu = server.processes().cpu()?;
+    // Before the charge points go.
+    drop(server);
+    Ok(Figures { milestones, attempts: reconnector.total_attempts as f64 / connections as f64, cpu })
+}
