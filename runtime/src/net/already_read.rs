@@ -15,8 +15,9 @@ pub(super) struct AlreadyRead<S> {
 }
 
 impl<S> AlreadyRead<S> {
-    pub(super) fn new(before: Bytes, stream: S) -> Self {
-        Self { before, stream }
+    pub(super) fn new(before: &[u8], stream: S) -> Self {
+        // Copied, because the few bytes that there are at most would keep the whole buffer that they were read into.
+        Self { before: Bytes::copy_from_slice(before), stream }
     }
 }
 
@@ -32,10 +33,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for AlreadyRead<S> {
         let length = self.before.len().min(buffer.remaining());
         buffer.put_slice(self.before.get(..length).unwrap_or(&[]));
         self.before.advance(length);
-        if self.before.is_empty() {
-            // The request's buffer is given back.
-            self.before = Bytes::new();
-        }
         Poll::Ready(Ok(()))
     }
 }

@@ -1,7 +1,9 @@
 //! A server's handlers and peers, behind any HTTP front.
 
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_tungstenite::tungstenite::Message;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
@@ -88,31 +90,45 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
     }
 
     /// Serves a stream whose upgrade has been answered, until it ends.
-    pub async fn serve_upgraded<S>(&self, stream: S, handshake: Handshake) -> Disconnected
+    pub fn serve_upgraded<S>(
+        &self,
+        stream: S,
+        handshake: Handshake,
+    ) -> impl Future<Output = Disconnected> + use<R, A, S>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let Shared { router, peers, config, clock, .. } = &*self.shared;
-        let mut socket = Accepted::new(stream, config.max_message);
-        let identity = handshake.identity();
-        let Some(dialect) = handshake.dialect() else {
-            tracing::warn!(identity, "closed: no subprotocol in common");
-            let frame = CloseFrame { code: CloseCode::Protocol, reason: "no subprotocol in common".into() };
-            if socket.queue(Message::Close(Some(frame))).is_ok() {
-                let sent = std::future::poll_fn(|context| socket.poll_flush(context));
-                let _ = tokio::time::timeout(config.keep_alive.patience, sent).await;
-            }
-            return Disconnected::Local(CallFailure::Disconnected);
-        };
-        let session = Config { first_id: random_first_id(), ..config.session.clone() };
-        let connection = Connection::new(identity, dialect, session);
-        let presence = peers.enter(connection.peer(), handshake.remote());
-        let span = tracing::info_span!("connection", identity, protocol = dialect.name);
-        let handlers = pin!(router.serve(&connection));
-        let run = pump::run(&mut socket, &connection, *clock, config.keep_alive, handlers, presence);
-        span.in_scope(|| tracing::info!("connected"));
-        let ended = run.instrument(span.clone()).await;
-        span.in_scope(|| tracing::info!(%ended, "disconnected"));
-        ended
+        let shared = Arc::clone(&self.shared);
+        let mut socket = Accepted::new(stream, shared.config.max_message);
+        let (identity, dialect, remote) = handshake.into_parts();
+        // A block and no async function, whose parameters would take room twice in a future that lives for days.
+        async move {
+            let Shared { router, peers, config, clock, .. } = &*shared;
+            let identity = &*identity;
+            let Some(dialect) = dialect else {
+                tracing::warn!(identity, "closed: no subprotocol in common");
+                Box::pin(close(&mut socket, config.keep_alive.patience)).await;
+                return Disconnected::Local(CallFailure::Disconnected);
+            };
+            let session = Config { first_id: random_first_id(), ..config.session.clone() };
+            let connection = Connection::new(identity, dialect, session);
+            let presence = peers.enter(connection.peer(), remote);
+            let span = tracing::info_span!("connection", identity, protocol = dialect.name);
+            let handlers = pin!(router.serve(&connection));
+            span.in_scope(|| tracing::info!("connected"));
+            let run = pump::run(&mut socket, &connection, *clock, config.keep_alive, handlers, presence);
+            let ended = run.instrument(span.clone()).await;
+            span.in_scope(|| tracing::info!(%ended, "disconnected"));
+            ended
+        }
+    }
+}
+
+/// Ends a connection on which nothing can be spoken (OCPP-J 1.6 §3.2).
+async fn close(socket: &mut impl Socket, patience: Duration) {
+    let frame = CloseFrame { code: CloseCode::Protocol, reason: "no subprotocol in common".into() };
+    if socket.queue(Message::Close(Some(frame))).is_ok() {
+        let sent = poll_fn(|context| socket.poll_flush(context));
+        let _ = tokio::time::timeout(patience, sent).await;
     }
 }

@@ -111,9 +111,10 @@ impl Handshake {
         Ok(Self { identity, agreed, accept, remote: None })
     }
 
-    /// Where the client is.
-    pub(super) fn remote(&self) -> Option<SocketAddr> {
-        self.remote
+    /// What a connection needs of it: identity, version, and where the client is.
+    pub(super) fn into_parts(self) -> (Box<str>, Option<&'static Dialect>, Option<SocketAddr>) {
+        let dialect = self.dialect();
+        (self.identity.into(), dialect, self.remote)
     }
 
     pub(super) fn with_remote(self, remote: Option<SocketAddr>) -> Self {

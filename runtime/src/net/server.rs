@@ -188,10 +188,7 @@ impl<A: Authenticate, T: Transport> Server<A, T> {
                 },
                 Some(done) = handshakes.join_next() => match done {
                     Ok(Some((stream, handshake))) => {
-                        let endpoint = front.endpoint.clone();
-                        connections.spawn(async move {
-                            endpoint.serve_upgraded(stream, handshake).await;
-                        });
+                        connections.spawn(front.endpoint.serve_upgraded(stream, handshake));
                     }
                     Ok(None) => {}
                     Err(error) => tracing::error!(%error, "a handshake's task failed"),
@@ -331,5 +328,5 @@ where
     TokioIo<S>: hyper::rt::Read + hyper::rt::Write,
 {
     let Parts { io, read_buf, .. } = upgraded.downcast::<TokioIo<S>>().ok()?;
-    Some(AlreadyRead::new(read_buf, io.into_inner()))
+    Some(AlreadyRead::new(&read_buf, io.into_inner()))
 }

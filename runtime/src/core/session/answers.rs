@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Config;
+use super::{Config, push};
 use crate::core::frame::Fingerprint;
 use crate::core::time::Instant;
 
@@ -44,12 +44,12 @@ impl Answers {
 
     /// Queues the answer to a CALL that was handled; it is kept once it is sent.
     pub(super) fn push(&mut self, call: Fingerprint, frame: String) {
-        self.queue.push_back(Answer { frame, call: Some(call) });
+        push(&mut self.queue, Answer { frame, call: Some(call) });
     }
 
     /// Queues an answer that is not worth keeping, because the CALL may be tried again.
     pub(super) fn push_refusal(&mut self, frame: String) {
-        self.queue.push_back(Answer { frame, call: None });
+        push(&mut self.queue, Answer { frame, call: None });
     }
 
     /// Whether the answer to this CALL waits to be sent.

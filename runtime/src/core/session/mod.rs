@@ -59,6 +59,15 @@ struct InProgress {
     timer: Timer,
 }
 
+/// Most peers have one message of a kind under way at a time, and a connection should not pay for more: a queue begins
+/// with room for one.
+fn push<T>(queue: &mut VecDeque<T>, item: T) {
+    if queue.capacity() == 0 {
+        queue.reserve_exact(1);
+    }
+    queue.push_back(item);
+}
+
 /// One side of one connection.
 #[derive(Debug)]
 pub struct Session {
@@ -129,14 +138,14 @@ impl Session {
                     let error = CallError::new(ErrorCode::GenericError, "too many CALLs are outstanding");
                     return self.refuse(part(id), error);
                 }
-                self.inbox.push_back(CallFrame::new(text, id, action, payload));
+                push(&mut self.inbox, CallFrame::new(text, id, action, payload));
                 Received::Call
             }
             Ok(Frame::Send { id, action, payload }) => {
                 if self.inbox.len() >= self.config.inbox {
                     return Received::Ignored("too many messages wait for a handler");
                 }
-                self.inbox.push_back(CallFrame::never_answered(text, id, action, payload));
+                push(&mut self.inbox, CallFrame::never_answered(text, id, action, payload));
                 Received::Call
             }
             Ok(Frame::CallResult { id, payload }) => self.answered(part(id), Ok(String::from(part(payload)))),
@@ -234,6 +243,7 @@ impl Session {
         let call = self.inbox.pop_front()?;
         let id = call.wants_answer().then(|| call.id_token().into());
         // A connection takes one at a time.
+        self.in_progress.reserve_exact(1);
         self.in_progress.reserve_exact(1);
         self.in_progress.push(InProgress { call: call.fingerprint(), id, timer: Timer::default() });
         Some(call)
