@@ -115,7 +115,18 @@ fn interop(workspace: &Workspace) -> Result<()> {
     let features = "onwire-tests/interop,onwire-dialects/interop";
     let test = ["test", "--locked", "-p", "onwire-tests", "-p", "onwire-dialects", "--features", features];
     let mut command = workspace.cargo(test);
-    command.args(["--test", "interop", "--test", "equivalence", "--test", "oracle", "--test", "versions"]);
+    command.args([
+        "--test",
+        "interop",
+        "--test",
+        "every_action",
+        "--test",
+        "equivalence",
+        "--test",
+        "oracle",
+        "--test",
+        "versions",
+    ]);
     command.env("ONWIRE_OCPP_SCHEMAS", peers::package_folder(&python, "ocpp")?);
     run(command.env("ONWIRE_PEERS_PYTHON", python).env("ONWIRE_PROGRAMS", workspace.target_dir("debug")?))
 }
