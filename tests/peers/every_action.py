@@ -1,10 +1,11 @@
 """Every action of OCPP 1.6, answered by the `ocpp` library.
 
-    every_action.py charge-point URL     connects to URL
-    every_action.py central-system       listens on a free port of 127.0.0.1
+    every_action.py charge-point URL ACTIONS    connects to URL
+    every_action.py central-system ACTIONS      listens on a free port of 127.0.0.1
 
-It proves that each request of the other side is what that library's schemas
-allow, and that the other side reads an answer with every property there is.
+It first calls ACTIONS (names with commas between them), and then answers. It
+proves that each request and answer of the other side is what that library's
+schemas allow, and that the other side reads every property there is.
 Requests and answers are made from the schemas that the library ships.
 
 Standard output has one JSON object per line:
@@ -14,20 +15,23 @@ Standard output has one JSON object per line:
                                       send (all properties, required ones only),
                                       and what it is answered with
     {"event":"listening","port":N}    as a central system
+    {"event":"called"}                ACTIONS were all answered with P
     {"event":"done"}                  closed normally; exit code 0
 
-A request that the schema refuses, or any other failure, prints
+A message that the schema refuses, an answer other than P, or any other failure, prints
 {"event":"error","detail":S} and exits with code 1. Logs go to standard error.
 """
 
 import asyncio
 import importlib.util
+import json
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 from ocpp.charge_point import camel_to_snake_case
 from ocpp.routing import on
-from ocpp.v16 import call_result
+from ocpp.v16 import call, call_result
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 
@@ -55,20 +59,42 @@ def answering(action, response):
     return on(action)(answer)
 
 
-def endpoint():
-    """An endpoint that answers every action; prints what it expects."""
-    methods = {}
+def endpoint(names):
+    """An endpoint that calls and answers; prints what it expects."""
+    methods = {"exchanges": []}
     for action, requests, response in documents():
         emit("action", name=action, requests=requests, response=response)
         methods[f"on_{action}"] = answering(action, response)
+        if action in names.split(","):
+            methods["exchanges"].append((action, requests, response))
     return type("EveryAction", (StrictPeer,), methods)
+
+
+async def play(peer):
+    """Call, then answer until the other side closes the connection."""
+    listening = asyncio.create_task(listen(peer))
+    for action, requests, response in peer.exchanges:
+        # As the library reads numbers.
+        response = json.loads(json.dumps(response), parse_float=Decimal)
+        expected = getattr(call_result, action)(**camel_to_snake_case(response))
+        for request in requests:
+            try:
+                payload = getattr(call, action)(**camel_to_snake_case(request))
+            except TypeError:
+                # The library's own type asks for more than its schema.
+                continue
+            answer = await peer.request(payload)
+            if answer != expected:
+                raise PeerError(f"{action} was answered with {answer}")
+    emit("called")
+    await listening
 
 
 async def charge_point(peer_type, url):
     timeouts = {"open_timeout": TIMEOUT, "close_timeout": TIMEOUT}
     async with connect(url, subprotocols=[SUBPROTOCOL], proxy=None, **timeouts) as connection:
         peer = peer_type(url.rsplit("/", 1)[-1], connection)
-        await listen(peer)
+        await play(peer)
 
 
 async def central_system(peer_type):
@@ -76,7 +102,7 @@ async def central_system(peer_type):
 
     async def handler(connection):
         try:
-            await listen(peer_type("CP1", connection))
+            await play(peer_type("CP1", connection))
             outcome.set_result(None)
         except Exception as error:
             outcome.set_exception(error)
@@ -94,12 +120,12 @@ async def listen(peer):
 
 async def main():
     match sys.argv[1:]:
-        case ["charge-point", url]:
-            await charge_point(endpoint(), url)
-        case ["central-system"]:
-            await central_system(endpoint())
+        case ["charge-point", url, names]:
+            await charge_point(endpoint(names), url)
+        case ["central-system", names]:
+            await central_system(endpoint(names))
         case _:
-            raise PeerError("usage: every_action.py charge-point URL | central-system")
+            raise PeerError("usage: every_action.py charge-point URL ACTIONS | central-system ACTIONS")
     emit("done")
 
 

@@ -1,31 +1,15 @@
-//! Every action of OCPP 1.6, called by name and by either role, answered by PyPI `ocpp` with its schema validation on.
+//! Every action of OCPP 1.6 in both roles against PyPI `ocpp` with its schema validation on: called by name here and
+//! answered there, called there and answered by typed handlers here.
+
+mod handlers;
 
 use onwire::net::{Client, PeerEvent, Server};
 use onwire::ocpp::v16::*;
-use onwire::types::DateTime;
 use onwire::{ActionEntry, CallFailure, Peer};
 use onwire_tests::program::Program;
 use serde_json::Value;
 
-struct Csms;
-
-#[onwire::handlers(ocpp::v16, role = CentralSystem)]
-impl Csms {
-    #[on(Heartbeat)]
-    fn heartbeat(&self) -> HeartbeatResponse {
-        HeartbeatResponse::new(DateTime::now())
-    }
-}
-
-struct Charger;
-
-#[onwire::handlers(ocpp::v16, role = ChargePoint)]
-impl Charger {
-    #[on(ClearCache)]
-    fn clear_cache(&self) -> ClearCacheResponse {
-        ClearCacheResponse::new(ClearCacheStatus::Rejected)
-    }
-}
+use handlers::{CentralSystem, ChargePoint, Everything};
 
 /// An action with the requests to be sent and the response that is due.
 type Exchange = (&'static ActionEntry, Vec<String>, Value);
@@ -47,6 +31,16 @@ async fn exchanges(program: &mut Program) -> (Vec<Exchange>, Value) {
     }
 }
 
+fn answers(exchanges: &[Exchange]) -> Everything {
+    Everything::new(exchanges.iter().map(|(entry, _, response)| (entry.name.to_owned(), response.clone())))
+}
+
+/// The actions that `role` may start, as the program is told them.
+fn started_by(role: &str) -> String {
+    let names: Vec<_> = ACTIONS.iter().filter(|entry| entry.may_start(role)).map(|entry| entry.name).collect();
+    names.join(",")
+}
+
 /// Calls everything that `role` may start, and returns how many actions that were.
 async fn call_everything(peer: &Peer, role: &str, exchanges: &[Exchange]) -> usize {
     let mut called = 0;
@@ -62,15 +56,16 @@ async fn call_everything(peer: &Peer, role: &str, exchanges: &[Exchange]) -> usi
 }
 
 #[tokio::test]
-async fn a_central_system_calls_everything_that_it_may_start() {
+async fn a_central_system_and_a_charge_point_of_others_call_all_that_they_may() {
     let server = Server::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/ocpp/CP-PY", server.local_addr().unwrap());
     let mut events = server.peers().events();
-    tokio::spawn(server.serve(Csms));
-    let mut program = Program::python("every_action.py", &["charge-point", &url]);
+    let mut program = Program::python("every_action.py", &["charge-point", &url, &started_by("ChargePoint")]);
     let (exchanges, _) = exchanges(&mut program).await;
+    tokio::spawn(server.serve(CentralSystem(answers(&exchanges))));
     let Some(Ok(PeerEvent::Connected(charge_point))) = events.next().await else { panic!("it did not connect") };
 
+    program.expect("called").await;
     let called = call_everything(&charge_point, "CentralSystem", &exchanges).await;
     let due = ACTIONS.iter().filter(|entry| entry.may_start("CentralSystem")).count();
     assert_eq!((called, exchanges.len()), (due, ACTIONS.len()));
@@ -80,13 +75,19 @@ async fn a_central_system_calls_everything_that_it_may_start() {
 }
 
 #[tokio::test]
-async fn a_charge_point_calls_everything_that_it_may_start() {
-    let mut program = Program::python("every_action.py", &["central-system"]);
+async fn a_charge_point_and_a_central_system_of_others_call_all_that_they_may() {
+    let mut program = Program::python("every_action.py", &["central-system", &started_by("CentralSystem")]);
     let (exchanges, _) = exchanges(&mut program).await;
     let port = program.expect("listening").await["port"].as_u64().unwrap();
-    let client = Client::connect(&format!("ws://127.0.0.1:{port}/ocpp/CP1"), Charger).await.unwrap();
+    let handlers = ChargePoint(answers(&exchanges));
+    let client = Client::connect(&format!("ws://127.0.0.1:{port}/ocpp/CP1"), handlers).await.unwrap();
     let central_system = client.peer();
-    let called = client.run_until(call_everything(&central_system, "ChargePoint", &exchanges)).await.unwrap();
+    let both = async {
+        program.expect("called").await;
+        call_everything(&central_system, "ChargePoint", &exchanges).await
+    };
+    // If the connection has ended, the program says why.
+    let Ok(called) = client.run_until(both).await else { panic!("{}", program.event().await) };
     assert_eq!(called, ACTIONS.iter().filter(|entry| entry.may_start("ChargePoint")).count());
     program.expect("done").await;
     program.succeeds().await;
