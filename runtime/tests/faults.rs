@@ -213,6 +213,22 @@ async fn answers_within_the_time_out_count_and_later_ones_hurt_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_waits_longer_or_shorter_than_others_says_so_itself() {
+    let scene = scene(Network::Late(Duration::from_secs(16))).await;
+    let started = tokio::time::Instant::now();
+    let heartbeat = || scene.server.call(HeartbeatRequest::new());
+    assert_eq!(heartbeat().timeout(Duration::from_secs(5)).await, Err(CallFailure::Timeout));
+    assert_eq!(started.elapsed().as_secs(), 5);
+    assert!(heartbeat().timeout(Duration::from_secs(60)).await.is_ok());
+    // Also once it is under way: the pump's timer is set for later then.
+    let call = heartbeat();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let started = tokio::time::Instant::now();
+    assert_eq!(call.timeout(Duration::from_secs(3)).await, Err(CallFailure::Timeout));
+    assert_eq!(started.elapsed().as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_link_that_swallows_everything_is_found_by_both_sides() {
     let scene = scene(Network::BlackHole).await;
     assert_eq!(scene.heartbeat().await, Ok(()));

@@ -94,6 +94,23 @@ fn a_call_times_out_from_the_moment_it_is_sent_and_a_late_answer_is_ignored() {
 }
 
 #[test]
+fn a_call_may_have_a_time_out_of_its_own_before_and_after_it_is_sent() {
+    let (mut cp, mut cs) = pair();
+    let first = cp.call(&HeartbeatRequest::new()).unwrap();
+    let second = cp.call(&HeartbeatRequest::new()).unwrap();
+    cp.set_timeout(second, Duration::from_secs(300));
+    carry(&mut cp, &mut cs, at(100));
+    assert_eq!(cp.poll_deadline(), Some(at(130)));
+    cp.set_timeout(first, Duration::from_secs(5));
+    assert_eq!(cp.poll_deadline(), Some(at(105)));
+    assert_eq!(cp.handle_timeout(at(105)), Some(first));
+    carry(&mut cp, &mut cs, at(110));
+    assert_eq!(cp.poll_deadline(), Some(at(410)), "from the moment it is sent");
+    assert_eq!(cp.handle_timeout(at(409)), None);
+    assert_eq!(cp.handle_timeout(at(410)), Some(second));
+}
+
+#[test]
 fn an_answer_with_another_id_is_no_answer() {
     let (mut cp, mut cs) = pair();
     let token = cp.call(&HeartbeatRequest::new()).unwrap();

@@ -83,9 +83,21 @@ fn the_same_id_with_another_text_is_another_call() {
     assert!(cs.answer(&first, r#"[3,"7",{"of":1}]"#.to_owned()));
     assert!(!cs.answer(&first, String::new()));
     while cs.poll_transmit(at(0)).is_some() {}
-    assert_eq!(cs.receive(HEARTBEAT, at(1)), Received::AnsweredAgain);
-    assert_eq!(cs.poll_transmit(at(1)).unwrap(), r#"[3,"7",{"of":1}]"#);
     assert_eq!(cs.receive(r#"[2,"7","Authorize",{"idTag":"A"}]"#, at(1)), Received::Call);
+}
+
+#[test]
+fn a_peer_with_one_id_for_all_its_calls_gets_no_old_answers() {
+    let mut cs = session(|_| {});
+    cs.receive(r#"[2,"7","Authorize",{"idTag":"A"}]"#, at(0));
+    handle(&mut cs, "{}", at(0));
+    for seconds in [1, 11, 21] {
+        assert_eq!(cs.receive(HEARTBEAT, at(seconds)), Received::Call);
+        handle(&mut cs, "{}", at(seconds));
+    }
+    // Sent again before it is answered, it is the same one all the same.
+    assert_eq!(cs.receive(HEARTBEAT, at(31)), Received::Call);
+    assert_eq!(cs.receive(HEARTBEAT, at(31)), Received::Repeated);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use core::future::Future;
 use core::marker::PhantomData;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
+use core::time::Duration;
 
 use crate::codec::{self, DecodeError, Quirks};
 use crate::core::action::{Request, Unanswered};
@@ -148,7 +149,8 @@ impl Peer {
     /// Calls the peer and waits for its answer.
     ///
     /// Calls are sent one at a time, in order; the time-out ([`Config::call_timeout`](crate::session::Config)) starts when
-    /// the CALL is sent. Dropping the future takes the call back if it was not sent yet.
+    /// the CALL is sent, and [`Call::timeout`] gives one call another. Dropping the future takes the call back if it was
+    /// not sent yet.
     ///
     /// # Errors
     /// [`CallFailure`] tells apart what the caller must know: whether the peer may have acted on the request.
@@ -284,6 +286,18 @@ enum CallState {
 }
 
 impl Pending {
+    fn set_timeout(&self, timeout: Duration) {
+        let CallState::Pending(token) = self.state else { return };
+        // Whoever drives the connection looks at its deadlines when it is woken, as the writer or as the timekeeper.
+        let wakers = self.peer.state.with(|state| {
+            let known = state.poll_deadline();
+            state.session.set_timeout(token, timeout);
+            let is_earlier = state.poll_deadline() < known;
+            if is_earlier { [state.deadline.take(), state.transport.take()] } else { [None, None] }
+        });
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
     fn poll(&mut self, context: &Context<'_>) -> Poll<Outcome> {
         let token = match core::mem::replace(&mut self.state, CallState::Done) {
             CallState::Failed(failure) => return Poll::Ready(Err(*failure)),
@@ -327,6 +341,33 @@ impl Drop for Pending {
                 state.callers.retain(|(of, _)| *of != token);
             });
         }
+    }
+}
+
+impl<R: Request> Call<R> {
+    /// Waits this long for the answer instead of [`Config::call_timeout`](crate::session::Config), from the moment the CALL
+    /// is sent: a charge point may need minutes for a GetDiagnostics, and an operator at a page waits for seconds.
+    ///
+    /// ```no_run
+    /// # async fn unlock(peer: &onwire::Peer) -> Result<(), onwire::CallFailure> {
+    /// use core::time::Duration;
+    /// use onwire::ocpp::v16::UnlockConnectorRequest;
+    ///
+    /// let response = peer.call(UnlockConnectorRequest::new(1)).timeout(Duration::from_secs(90)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.pending.set_timeout(timeout);
+        self
+    }
+}
+
+impl CallText {
+    /// As [`Call::timeout`].
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.pending.set_timeout(timeout);
+        self
     }
 }
 

@@ -14,18 +14,27 @@ pub(super) struct Answers {
     queue: VecDeque<Answer>,
     /// The oldest first.
     kept: Vec<Kept>,
+    /// The peer gives several CALLs one id, so that the same text again may well be a new CALL.
+    ids_are_reused: bool,
 }
 
 #[derive(Debug)]
 struct Answer {
     frame: String,
     /// The CALL that it answers, if the answer is to be kept.
-    call: Option<Fingerprint>,
+    call: Option<Answered>,
+}
+
+/// A CALL, known again by its text; by its id it is told whether ids mean anything to the peer.
+#[derive(Debug, Clone, Copy)]
+struct Answered {
+    text: Fingerprint,
+    id: Fingerprint,
 }
 
 #[derive(Debug)]
 struct Kept {
-    call: Fingerprint,
+    call: Answered,
     frame: Box<str>,
     until: Instant,
 }
@@ -43,7 +52,8 @@ impl Answers {
     }
 
     /// Queues the answer to a CALL that was handled; it is kept once it is sent.
-    pub(super) fn push(&mut self, call: Fingerprint, frame: String) {
+    pub(super) fn push(&mut self, text: Fingerprint, id_token: &str, frame: String) {
+        let call = Answered { text, id: Fingerprint::of(id_token) };
         push(&mut self.queue, Answer { frame, call: Some(call) });
     }
 
@@ -54,20 +64,26 @@ impl Answers {
 
     /// Whether the answer to this CALL waits to be sent.
     pub(super) fn is_queued(&self, call: Fingerprint) -> bool {
-        self.queue.iter().any(|answer| answer.call == Some(call))
+        self.queue.iter().any(|answer| answer.call.is_some_and(|answered| answered.text == call))
     }
 
-    /// The answer that this CALL got lately.
-    pub(super) fn recent(&mut self, call: Fingerprint, now: Instant) -> Option<&str> {
+    /// The answer that this CALL got lately. Once two different CALLs had one id there is none for the rest of the
+    /// connection: a charge point that calls everything `"1"` sends the same Heartbeat again because it is time for it.
+    pub(super) fn recent(&mut self, call: Fingerprint, id_token: &str, now: Instant) -> Option<&str> {
         self.forget(now);
-        self.kept.iter().find(|kept| kept.call == call).map(|kept| &*kept.frame)
+        let id = Fingerprint::of(id_token);
+        if self.kept.iter().any(|kept| kept.call.id == id && kept.call.text != call) {
+            self.ids_are_reused = true;
+            self.kept = Vec::new();
+        }
+        self.kept.iter().find(|kept| kept.call.text == call).map(|kept| &*kept.frame)
     }
 
     /// The next answer to be sent; its time as a recent one starts here.
     pub(super) fn pop(&mut self, now: Instant, config: &Config) -> Option<String> {
         let Answer { frame, call } = self.queue.pop_front()?;
         self.forget(now);
-        if let Some(call) = call {
+        if let Some(call) = call.filter(|_| !self.ids_are_reused) {
             let size = frame.len() + size_of::<Kept>();
             if size <= config.answer_memory {
                 let room = config.answer_memory - size;

@@ -21,7 +21,7 @@ impl Session {
         let open = self.dialect.framing.open_call;
         let (id, frame) = self.frame(open, action.name, |out| action.request.write_sendable(request, out))?;
         let token = CallToken(id);
-        self.waiting.push_back(Waiting { token, frame });
+        self.waiting.push_back(Waiting { token, frame, timeout: None });
         Ok(token)
     }
 

@@ -33,8 +33,9 @@ pub struct Config {
     /// How many bytes of recent answers are kept, so that a CALL that is sent again gets the same answer again and its
     /// handler does not run twice; 0 keeps none. The oldest go first; an answer that alone takes more is not kept.
     ///
-    /// The very same text within twice [`Config::call_timeout`] counts as sent again. So a peer with one id for all its
-    /// calls is not given an old answer, unless it repeats a whole message within that time. Default 1024.
+    /// The very same text within twice [`Config::call_timeout`] counts as sent again, until the peer gives one id to two
+    /// different CALLs: ids mean nothing to it then, and on this connection a text that comes again is a new CALL. (One
+    /// that is not answered yet is handled once in any case.) Default 1024.
     pub answer_memory: usize,
     /// What liberal decoding lets through. Default [`Quirks::ALL`].
     pub quirks: Quirks,

@@ -15,6 +15,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use self::answers::Answers;
 pub use self::config::Config;
@@ -40,14 +41,23 @@ const TOO_MANY_ANSWERS: &str = "too many answers wait to be sent";
 struct Waiting {
     token: CallToken,
     frame: String,
+    /// Instead of [`Config::call_timeout`].
+    timeout: Option<Duration>,
 }
 
 #[derive(Debug)]
 struct Outstanding {
     token: CallToken,
-    deadline: Instant,
+    sent: Instant,
+    timeout: Duration,
     /// Nobody waits for the outcome any more.
     abandoned: bool,
+}
+
+impl Outstanding {
+    fn deadline(&self) -> Instant {
+        self.sent + self.timeout
+    }
 }
 
 /// What a handler has taken and is not done with.
@@ -128,7 +138,7 @@ impl Session {
         let part = |range| text.get(range).unwrap_or("");
         match (self.dialect.framing.split)(text) {
             Ok(Frame::Call { id, action, payload }) => {
-                if let Some(repeated) = self.repeated(Fingerprint::of(text), now) {
+                if let Some(repeated) = self.repeated(Fingerprint::of(text), part(id.clone()), now) {
                     return repeated;
                 }
                 if self.closing {
@@ -156,12 +166,12 @@ impl Session {
     }
 
     /// What a CALL is that was received before; `None` if it was not.
-    fn repeated(&mut self, call: Fingerprint, now: Instant) -> Option<Received> {
+    fn repeated(&mut self, call: Fingerprint, id_token: &str, now: Instant) -> Option<Received> {
         let waits = self.inbox.iter().any(|waiting| waiting.fingerprint() == call);
         if waits || self.in_progress.iter().any(|taken| taken.call == call) || self.answers.is_queued(call) {
             return Some(Received::Repeated);
         }
-        let frame = String::from(self.answers.recent(call, now)?);
+        let frame = String::from(self.answers.recent(call, id_token, now)?);
         if !self.has_room_for_answers() {
             return Some(Received::Ignored(TOO_MANY_ANSWERS));
         }
@@ -257,8 +267,8 @@ impl Session {
         if self.ended.is_some() {
             return false;
         }
-        if taken.id.is_some() {
-            self.answers.push(taken.call, frame);
+        if let Some(id) = &taken.id {
+            self.answers.push(taken.call, id, frame);
         }
         true
     }
@@ -290,7 +300,7 @@ impl Session {
         let open = self.dialect.framing.open_call;
         let (id, frame) = self.frame(open, <R::Action as Action>::NAME, |out| codec::encode(request, out))?;
         let token = CallToken(id);
-        self.waiting.push_back(Waiting { token, frame });
+        self.waiting.push_back(Waiting { token, frame, timeout: None });
         Ok(token)
     }
 
@@ -352,6 +362,17 @@ impl Session {
         Some(self.outcomes.swap_remove(index).1)
     }
 
+    /// Gives one call a time-out of its own instead of [`Config::call_timeout`], counted from the moment it is sent too;
+    /// [`Session::poll_deadline`] may come nearer. Of no effect once the call has an outcome.
+    pub fn set_timeout(&mut self, token: CallToken, timeout: Duration) {
+        if let Some(call) = self.waiting.iter_mut().find(|call| call.token == token) {
+            call.timeout = Some(timeout);
+        }
+        if let Some(call) = self.outstanding.as_mut().filter(|call| call.token == token) {
+            call.timeout = timeout;
+        }
+    }
+
     /// Nobody waits for this call any more. If it is outstanding, it stays so until its answer or its time-out comes,
     /// because the peer is still at it; if it was not sent yet, it never is.
     pub fn abandon(&mut self, token: CallToken) {
@@ -371,9 +392,10 @@ impl Session {
             return Some(answer);
         }
         if self.outstanding.is_none()
-            && let Some(Waiting { token, frame }) = self.waiting.pop_front()
+            && let Some(Waiting { token, frame, timeout }) = self.waiting.pop_front()
         {
-            self.outstanding = Some(Outstanding { token, deadline: now + self.config.call_timeout, abandoned: false });
+            let timeout = timeout.unwrap_or(self.config.call_timeout);
+            self.outstanding = Some(Outstanding { token, sent: now, timeout, abandoned: false });
             return Some(frame);
         }
         self.sends.pop_front()
@@ -382,7 +404,7 @@ impl Session {
     /// When [`Session::handle_timeout`] wants to be called. It comes nearer when a call is sent and when a CALL is taken.
     pub fn poll_deadline(&self) -> Option<Instant> {
         let handlers = self.in_progress.iter().map(|taken| taken.timer.deadline());
-        handlers.chain(self.outstanding.as_ref().map(|call| call.deadline)).min()
+        handlers.chain(self.outstanding.as_ref().map(Outstanding::deadline)).min()
     }
 
     /// Ends the outstanding call if its time is up, and returns it; answers CALLs whose handlers took too long.
@@ -396,11 +418,11 @@ impl Session {
                 && let Some(id) = &taken.id
             {
                 let error = CallError::new(ErrorCode::InternalError, "the handler took too long");
-                answers.push(taken.call, error_frame(dialect, id, &error));
+                answers.push(taken.call, id, error_frame(dialect, id, &error));
             }
             !is_over
         });
-        let call = self.outstanding.take_if(|call| call.deadline <= now)?;
+        let call = self.outstanding.take_if(|call| call.deadline() <= now)?;
         let token = call.token;
         self.settle(call, Err(CallFailure::Timeout));
         Some(token)
