@@ -9,6 +9,7 @@ use onwire::codec::{Quirk, Quirks};
 use onwire::ocpp::j::{FRAMING_2_1, spell_2};
 use onwire::ocpp::v16::{self, *};
 use onwire::session::{Config, Session};
+use onwire::types::RawJson;
 use onwire::{ActionEntry, CallError, CallFailure, Connection, Dialect, ErrorCode, Instant, Routed};
 
 const NOW: Instant = Instant::from_millis(0);
@@ -46,6 +47,14 @@ fn text_for_the_wire_is_judged_strictly_and_text_from_it_as_liberally_as_asked_f
     let newer = r#"{"connectorId":1, "errorCode":"Newer", "status":"Available"}"#;
     assert_eq!(status.received(newer, Quirks::ALL).unwrap().0, newer);
     assert_eq!(action("Heartbeat").request.received("null", Quirks::ALL).unwrap().0, "{}");
+}
+
+#[test]
+fn a_request_that_nothing_has_judged_goes_out_as_it_is() {
+    let mut central_system = session();
+    let request = RawJson::new(r#"{"type":"Firm", "x":1e400}"#).unwrap();
+    central_system.call_unjudged(action("Reset"), &request).unwrap();
+    assert_eq!(central_system.poll_transmit(NOW).unwrap(), r#"[2,"1","Reset",{"type":"Firm", "x":1e400}]"#);
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::core::session::{CallToken, Outcome, Session, Timer};
 use crate::core::shared::Shared;
 use crate::core::table::{ActionEntry, PayloadType};
 use crate::core::time::Instant;
+use crate::types::RawJson;
 
 /// What a connection's handles share.
 #[derive(Debug)]
@@ -176,7 +177,18 @@ impl Peer {
     /// # Errors
     /// Those of [`Peer::call`], and [`CallFailure::Unsupported`] if the action is never answered.
     pub fn call_text(&self, action: &ActionEntry, request: &str) -> CallText {
-        CallText { pending: self.begin(|session| session.call_text(action, request)), response: action.response }
+        let pending = self.begin(|session| session.call_text(action, request));
+        CallText { pending, response: action.response, judges: true }
+    }
+
+    /// [`Peer::call_text`] without any judgement: the request is sent as it is, and the response comes as it came. For
+    /// operators who know that this peer wants what the schema forbids.
+    ///
+    /// # Errors
+    /// Those of [`Peer::call_text`], but [`CallFailure::Unsendable`] and [`CallFailure::InvalidResponse`].
+    pub fn call_unjudged(&self, action: &ActionEntry, request: &RawJson) -> CallText {
+        let pending = self.begin(|session| session.call_unjudged(action, request));
+        CallText { pending, response: action.response, judges: false }
     }
 
     fn begin(&self, call: impl FnOnce(&mut Session) -> Result<CallToken, CallFailure>) -> Pending {
@@ -271,6 +283,7 @@ pub struct Call<R: Request> {
 pub struct CallText {
     pending: Pending,
     response: Option<PayloadType>,
+    judges: bool,
 }
 
 /// What all calls under way have alike: its code exists once.
@@ -388,6 +401,9 @@ impl Future for CallText {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.pending.poll(context).map(|outcome| {
             let kind = self.response.ok_or(CallFailure::Unsupported)?;
+            if !self.judges {
+                return outcome;
+            }
             let response = kind.received(&outcome?, self.pending.peer.allowed_quirks());
             self.pending.judged(response)
         })

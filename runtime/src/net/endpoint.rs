@@ -15,6 +15,7 @@ use super::accepted::Accepted;
 use super::authenticate::password;
 use super::clock::Clock;
 use super::handshake::Agreement;
+use super::observe::Watch;
 use super::socket::Socket;
 use super::{
     Authenticate, Disconnected, Everybody, Handshake, Login, Origin, Peers, Refusal, ServerConfig, Versions, pump,
@@ -116,7 +117,8 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
             let span = tracing::info_span!("connection", identity, protocol = dialect.name);
             let handlers = pin!(router.serve(&connection));
             span.in_scope(|| tracing::info!("connected"));
-            let run = pump::run(&mut socket, &connection, *clock, config.keep_alive, handlers, presence);
+            let watch = config.observe.clone().map(Watch::new);
+            let run = pump::run(&mut socket, &connection, *clock, config.keep_alive, handlers, presence, watch);
             let ended = run.instrument(span.clone()).await;
             span.in_scope(|| tracing::info!(%ended, "disconnected"));
             ended

@@ -29,7 +29,7 @@ pub(super) fn sent(peer: &Peer, frame: &str) {
 }
 
 /// The frame with each secret replaced by `***`; what is no JSON is searched all the same.
-fn masked(frame: &str) -> Cow<'_, str> {
+pub(super) fn masked(frame: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(frame);
     let lower = frame.to_ascii_lowercase();
     if SECRET_KEYS.iter().any(|key| lower.contains(key)) {

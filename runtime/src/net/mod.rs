@@ -21,8 +21,11 @@ mod clock;
 #[cfg(feature = "server")]
 mod endpoint;
 #[cfg(feature = "server")]
+mod front;
+#[cfg(feature = "server")]
 mod handshake;
 mod message_log;
+mod observe;
 #[cfg(feature = "client")]
 mod opened;
 #[cfg(feature = "server")]
@@ -45,7 +48,10 @@ pub use client::{BackOff, Client, ClientBuilder, ConnectError, Link, LinkState, 
 #[cfg(feature = "server")]
 pub use endpoint::Endpoint;
 #[cfg(feature = "server")]
+pub use front::{Http, NoHttp};
+#[cfg(feature = "server")]
 pub use handshake::{Handshake, HandshakeSettings, Refusal};
+pub use observe::{Direction, MessageKind, Observe, Observed};
 #[cfg(feature = "server")]
 pub use peers::{ConnectedPeer, PeerEvent, PeerEvents, Peers};
 pub use pump::{Disconnected, KeepAlive};

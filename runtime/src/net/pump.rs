@@ -17,6 +17,7 @@ use tokio::time::Sleep;
 
 use super::clock::Clock;
 use super::message_log;
+use super::observe::{Direction, Watch};
 use super::socket::{Incoming, Socket};
 use crate::session::Received;
 use crate::{CallFailure, Connection, Instant};
@@ -88,6 +89,7 @@ pub(super) async fn run<S: Socket, W: Witness>(
     // Borrowed, as is the socket: what an async function is given by value takes room twice in its future.
     mut handlers: Pin<&mut impl Future<Output = ()>>,
     witness: W,
+    watch: Option<Box<Watch>>,
 ) -> Disconnected {
     let mut pump = Pump {
         socket,
@@ -99,6 +101,7 @@ pub(super) async fn run<S: Socket, W: Witness>(
         stuck: None,
         timer: None,
         witness: Some(witness),
+        watch,
     };
     let mut handled = false;
     let ended = poll_fn(|context| {
@@ -156,6 +159,7 @@ struct Pump<'c, S, W> {
     stuck: Option<Instant>,
     timer: Option<Timer>,
     witness: Option<W>,
+    watch: Option<Box<Watch>>,
 }
 
 /// It may ring too early, never too late: a deadline that moves away is not worth a visit to the timer wheel.
@@ -197,7 +201,11 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
         while self.socket.poll_flush(context)?.is_ready() {
             self.stuck = None;
             let Some(frame) = self.connection.poll_transmit(now) else { return Ok(()) };
-            message_log::sent(self.connection.peer(), &frame);
+            let peer = self.connection.peer();
+            message_log::sent(peer, &frame);
+            if let Some(watch) = &mut self.watch {
+                watch.see(peer, Direction::Sent, &frame, now);
+            }
             self.socket.queue(Message::text(frame))?;
         }
         self.stuck.get_or_insert(now);
@@ -206,11 +214,14 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
 
     /// Whether something was read.
     fn read(&mut self, now: Instant, context: &mut Context<'_>) -> Result<bool, Disconnected> {
-        let (connection, witness) = (self.connection, &self.witness);
+        let (connection, witness, watch) = (self.connection, &self.witness, &mut self.watch);
         let mut take = |incoming: Incoming<'_>| {
             match incoming {
                 Incoming::Text(text) => {
                     message_log::received(connection.peer(), text);
+                    if let Some(watch) = watch {
+                        watch.see(connection.peer(), Direction::Received, text, now);
+                    }
                     witness.iter().for_each(W::heard);
                     note(connection, connection.receive(text, now));
                 }

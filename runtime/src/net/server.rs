@@ -1,26 +1,18 @@
 //! The server: a listener and an HTTP front before an [`Endpoint`].
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::already_read::AlreadyRead;
-use super::{Authenticate, Endpoint, Everybody, Handshake, HandshakeSettings, KeepAlive, MAX_MESSAGE, Origin, Peers};
+use super::front::{Front, Http, NoHttp};
+use super::{Authenticate, Endpoint, Everybody, HandshakeSettings, KeepAlive, MAX_MESSAGE, Observe, Peers};
 use super::{Plain, Transport, Versions};
 use crate::session::Config;
 
@@ -44,6 +36,11 @@ pub struct ServerConfig {
     pub max_accepts_per_second: Option<u32>,
     /// How long a client may take from the TCP connection to the upgrade, with TLS and authentication. Default 15 s.
     pub handshake_timeout: Duration,
+    /// How many connections there may be for requests that are no handshakes ([`Server::http`]); one more is answered
+    /// with 503. Default 1,024.
+    pub max_http_connections: usize,
+    /// Who is shown every message, for a message log or metrics. Default nobody.
+    pub observe: Option<Arc<dyn Observe>>,
     /// At a graceful end, over which time the closing of connections is spread, so that not all peers come back in one
     /// moment. Default 5 s.
     pub shutdown_spread: Duration,
@@ -61,6 +58,8 @@ impl Default for ServerConfig {
             max_handshakes: 1024,
             max_accepts_per_second: None,
             handshake_timeout: Duration::from_secs(15),
+            max_http_connections: 1024,
+            observe: None,
             shutdown_spread: Duration::from_secs(5),
             shutdown_grace: Duration::from_secs(30),
         }
@@ -84,12 +83,18 @@ impl Default for ServerConfig {
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Server<A = Everybody, T = Plain> {
+pub struct Server<A = Everybody, T = Plain, H = NoHttp> {
     listener: TcpListener,
+    parts: Parts<A, T, H>,
+}
+
+#[derive(Debug)]
+struct Parts<A, T, H> {
     peers: Peers,
     config: ServerConfig,
     authenticate: A,
     transport: T,
+    http: H,
 }
 
 impl Server {
@@ -98,35 +103,57 @@ impl Server {
     /// # Errors
     /// Those of the system: the port is taken or not allowed.
     pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        Ok(Self {
-            listener: TcpListener::bind(address).await?,
+        let parts = Parts {
             peers: Peers::default(),
             config: ServerConfig::default(),
             authenticate: Everybody,
             transport: Plain,
-        })
+            http: NoHttp,
+        };
+        Ok(Self { listener: TcpListener::bind(address).await?, parts })
     }
 }
 
-impl<A: Authenticate, T: Transport> Server<A, T> {
+impl<A: Authenticate, T: Transport, H: Http> Server<A, T, H> {
     /// How it serves.
     #[must_use]
-    pub fn config(self, config: ServerConfig) -> Self {
-        Self { config, ..self }
+    pub fn config(mut self, config: ServerConfig) -> Self {
+        self.parts.config = config;
+        self
     }
 
     /// Who may connect.
     #[must_use]
-    pub fn authenticate<B: Authenticate>(self, authenticate: B) -> Server<B, T> {
-        let Self { listener, peers, config, transport, .. } = self;
-        Server { listener, peers, config, authenticate, transport }
+    pub fn authenticate<B: Authenticate>(self, authenticate: B) -> Server<B, T, H> {
+        let Parts { peers, config, transport, http, .. } = self.parts;
+        Server { listener: self.listener, parts: Parts { peers, config, authenticate, transport, http } }
     }
 
     /// What lies between TCP and HTTP: TLS.
     #[must_use]
-    pub fn transport<U: Transport>(self, transport: U) -> Server<A, U> {
-        let Self { listener, peers, config, authenticate, .. } = self;
-        Server { listener, peers, config, authenticate, transport }
+    pub fn transport<U: Transport>(self, transport: U) -> Server<A, U, H> {
+        let Parts { peers, config, authenticate, http, .. } = self.parts;
+        Server { listener: self.listener, parts: Parts { peers, config, authenticate, transport, http } }
+    }
+
+    /// What answers requests for paths that do not begin with [`HandshakeSettings::prefix`]: a page or a REST interface on
+    /// the same port. Without it they get 404.
+    ///
+    /// It is a service of hyper. A router of axum becomes one by `hyper_util::service::TowerToHyperService::new(router)`;
+    /// each request has the [`Origin`](super::Origin) of its connection among its extensions. How long an answer may take,
+    /// and how large a body may be, is the service's affair.
+    #[must_use]
+    pub fn http<I: Http>(self, http: I) -> Server<A, T, I> {
+        let Parts { peers, config, authenticate, transport, .. } = self.parts;
+        Server { listener: self.listener, parts: Parts { peers, config, authenticate, transport, http } }
+    }
+
+    /// The directory that peers are entered in, so that several servers (one with TLS, one without) have one in common. A
+    /// connection at one of them takes the place of an older one at another.
+    #[must_use]
+    pub fn directory(mut self, peers: Peers) -> Self {
+        self.parts.peers = peers;
+        self
     }
 
     /// The address that it listens on.
@@ -139,7 +166,7 @@ impl<A: Authenticate, T: Transport> Server<A, T> {
 
     /// Who is connected; the handle stays good while the server runs.
     pub fn peers(&self) -> Peers {
-        self.peers.clone()
+        self.parts.peers.clone()
     }
 
     /// Serves `ws://{address}/ocpp/{identity}` until the future is dropped, which ends every connection at once.
@@ -157,14 +184,14 @@ impl<A: Authenticate, T: Transport> Server<A, T> {
     /// # Errors
     /// As [`Server::serve`].
     pub async fn serve_until<R: Versions + 'static>(self, router: R, end: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { listener, peers, config, authenticate, transport } = self;
-        let (limit, spread, grace) = (config.max_handshakes, config.shutdown_spread, config.shutdown_grace);
+        let Self { listener, parts } = self;
+        let Parts { peers, config, authenticate, transport, http } = parts;
+        let (spread, grace) = (config.shutdown_spread, config.shutdown_grace);
         let mut pace = Pace::new(config.max_accepts_per_second);
-        let front = Arc::new(Front {
-            endpoint: Endpoint::with(router, authenticate, peers.clone(), config.clone()),
-            transport,
-            timeout: config.handshake_timeout,
-        });
+        let places = Arc::new(Semaphore::new(config.max_handshakes.min(Semaphore::MAX_PERMITS)));
+        let (ending, ends) = watch::channel(false);
+        let endpoint = Endpoint::with(router, authenticate, peers.clone(), config.clone());
+        let front = Arc::new(Front::new(endpoint, transport, http, &config, ends));
         // Two sets, so that what a handshake needs is given back before the connection is served.
         let mut handshakes = JoinSet::new();
         let mut connections = JoinSet::new();
@@ -172,23 +199,26 @@ impl<A: Authenticate, T: Transport> Server<A, T> {
         loop {
             let accept = async {
                 pace.wait().await;
-                listener.accept().await
+                // Nobody closes it.
+                let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+                listener.accept().await.map(|(stream, remote)| (stream, remote, place))
             };
             tokio::select! {
-                accepted = accept, if handshakes.len() < limit => match accepted {
-                    Ok((stream, remote)) => {
+                accepted = accept => match accepted {
+                    Ok((stream, remote, place)) => {
                         pace.count();
-                        handshakes.spawn(Arc::clone(&front).shake_hands(stream, remote));
+                        send_at_once(&stream);
+                        handshakes.spawn(Arc::clone(&front).serve(stream, remote, place));
                     }
                     Err(error) => {
                         // Out of file descriptors, most of the time: the next one to end makes room.
                         tracing::error!(%error, "cannot accept a connection");
-                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        pace.pause(Duration::from_millis(100));
                     }
                 },
                 Some(done) = handshakes.join_next() => match done {
                     Ok(Some((stream, handshake))) => {
-                        connections.spawn(front.endpoint.serve_upgraded(stream, handshake));
+                        connections.spawn(front.endpoint().serve_upgraded(stream, handshake));
                     }
                     Ok(None) => {}
                     Err(error) => tracing::error!(%error, "a handshake's task failed"),
@@ -201,8 +231,13 @@ impl<A: Authenticate, T: Transport> Server<A, T> {
                 () = &mut end => break,
             }
         }
-        drop((listener, handshakes));
-        let all_gone = async { while connections.join_next().await.is_some() {} };
+        drop(listener);
+        // Requests that are being answered are completed; whoever is in a handshake is let go.
+        let _ = ending.send(true);
+        let all_gone = async {
+            while handshakes.join_next().await.is_some() {}
+            while connections.join_next().await.is_some() {}
+        };
         let farewell = async {
             // A hash map's order is as good as dice.
             let all = peers.list();
@@ -214,6 +249,12 @@ impl<A: Authenticate, T: Transport> Server<A, T> {
         };
         let _ = tokio::time::timeout(spread + grace, futures_util::future::join(farewell, all_gone)).await;
         Ok(())
+    }
+}
+
+fn send_at_once(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot send small messages at once");
     }
 }
 
@@ -230,7 +271,7 @@ impl Pace {
     }
 
     async fn wait(&self) {
-        if self.interval.is_some() {
+        if self.next > tokio::time::Instant::now() {
             tokio::time::sleep_until(self.next).await;
         }
     }
@@ -241,92 +282,8 @@ impl Pace {
             self.next = self.next.max(tokio::time::Instant::now()) + interval;
         }
     }
-}
 
-/// What every handshake needs.
-struct Front<R, A, T> {
-    endpoint: Endpoint<R, A>,
-    transport: T,
-    timeout: Duration,
-}
-
-/// What a request leaves behind for its connection: the stream it will be, and the handshake that was answered.
-type Upgrade = (OnUpgrade, Handshake);
-
-impl<R: Versions, A: Authenticate, T: Transport> Front<R, A, T> {
-    /// From TCP to the upgraded stream; `None` if there is no connection to be served.
-    async fn shake_hands(self: Arc<Self>, stream: TcpStream, remote: SocketAddr) -> Option<Served<T::Stream>> {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "cannot send small messages at once");
-        }
-        let Ok(served) = tokio::time::timeout(self.timeout, self.upgraded(stream, remote)).await else {
-            tracing::debug!(%remote, "a handshake took too long");
-            return None;
-        };
-        served
+    fn pause(&mut self, duration: Duration) {
+        self.next = tokio::time::Instant::now() + duration;
     }
-
-    async fn upgraded(&self, stream: TcpStream, remote: SocketAddr) -> Option<Served<T::Stream>> {
-        let stream = match self.transport.accept(stream).await {
-            Ok(stream) => stream,
-            Err(error) => {
-                tracing::debug!(%remote, %error, "the transport's handshake failed");
-                return None;
-            }
-        };
-        let origin = Origin { remote: Some(remote), certificate: T::client_certificate(&stream) };
-        let upgrade: Mutex<Option<Upgrade>> = Mutex::default();
-        let service = service_fn(|request| {
-            let answer = self.answer(request, origin.clone(), &upgrade);
-            async { Ok::<_, Infallible>(answer.await) }
-        });
-        let http = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.timeout)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
-        if let Err(error) = http.await {
-            tracing::debug!(%remote, %error, "a request failed");
-            return None;
-        }
-        let (stream, handshake) = upgrade.into_inner().unwrap_or_else(PoisonError::into_inner)?;
-        let upgraded = stream.await.inspect_err(|error| tracing::debug!(%remote, %error, "an upgrade failed")).ok()?;
-        Some((stream_of(upgraded)?, handshake))
-    }
-
-    async fn answer(
-        &self,
-        mut request: Request<Incoming>,
-        origin: Origin,
-        upgrade: &Mutex<Option<Upgrade>>,
-    ) -> Response<Full<Bytes>> {
-        let stream = hyper::upgrade::on(&mut request);
-        let (head, _) = request.into_parts();
-        match self.endpoint.handshake(&head, origin).await {
-            Ok(handshake) => {
-                let response = handshake.response().map(|()| Full::default());
-                *upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some((stream, handshake));
-                response
-            }
-            Err(refusal) => {
-                tracing::debug!(path = head.uri.path(), %refusal, "refused a handshake");
-                let mut response = refusal.response().map(|body| Full::new(body.into()));
-                // A second request on this connection would count as the same handshake.
-                response.headers_mut().append(CONNECTION, HeaderValue::from_static("close"));
-                response
-            }
-        }
-    }
-}
-
-/// A stream to be served.
-type Served<S> = (AlreadyRead<S>, Handshake);
-
-/// The stream itself, without what hyper needed around it, and what hyper has read beyond the request.
-fn stream_of<S: Send + Unpin + 'static>(upgraded: Upgraded) -> Option<AlreadyRead<S>>
-where
-    TokioIo<S>: hyper::rt::Read + hyper::rt::Write,
-{
-    let Parts { io, read_buf, .. } = upgraded.downcast::<TokioIo<S>>().ok()?;
-    Some(AlreadyRead::new(&read_buf, io.into_inner()))
 }

@@ -7,6 +7,7 @@ use crate::codec::EncodeError;
 use crate::core::error::{CallError, CallFailure};
 use crate::core::frame::{CallFrame, Reply, error_frame};
 use crate::core::table::ActionEntry;
+use crate::types::RawJson;
 
 impl Session {
     /// Queues a call with JSON text as its request. What leaves is what the generated type has read and written again.
@@ -20,6 +21,25 @@ impl Session {
         self.may_call()?;
         let open = self.dialect.framing.open_call;
         let (id, frame) = self.frame(open, action.name, |out| action.request.write_sendable(request, out))?;
+        let token = CallToken(id);
+        self.waiting.push_back(Waiting { token, frame, timeout: None });
+        Ok(token)
+    }
+
+    /// Queues a call with a request that nothing has judged: for a peer that wants what the schema forbids.
+    ///
+    /// # Errors
+    /// Those of [`Session::call_text`], but [`CallFailure::Unsendable`].
+    pub fn call_unjudged(&mut self, action: &ActionEntry, request: &RawJson) -> Result<CallToken, CallFailure> {
+        if action.response.is_none() {
+            return Err(CallFailure::Unsupported);
+        }
+        self.may_call()?;
+        let open = self.dialect.framing.open_call;
+        let (id, frame) = self.frame(open, action.name, |out| {
+            out.push_str(request.as_str());
+            Ok(())
+        })?;
         let token = CallToken(id);
         self.waiting.push_back(Waiting { token, frame, timeout: None });
         Ok(token)

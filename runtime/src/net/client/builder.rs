@@ -1,13 +1,14 @@
 //! What a client is told before it connects.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::settings::{Settings, authorization};
 use super::url::Address;
 use super::{BackOff, Client, ConnectError, Reconnecting, WhileOffline};
 use crate::Router;
-use crate::net::KeepAlive;
+use crate::net::{KeepAlive, Observe};
 use crate::session::Config;
 
 /// How long TCP, TLS and the opening handshake may take together.
@@ -42,6 +43,7 @@ pub struct ClientBuilder {
     #[cfg(feature = "rustls")]
     tls: Option<crate::net::ClientTls>,
     connect_timeout: Duration,
+    observe: Option<Arc<dyn Observe>>,
     pub(super) back_off: BackOff,
     pub(super) while_offline: WhileOffline,
     pub(super) waiting_calls: usize,
@@ -57,6 +59,7 @@ impl ClientBuilder {
             #[cfg(feature = "rustls")]
             tls: None,
             connect_timeout: CONNECT_TIMEOUT,
+            observe: None,
             back_off: BackOff::default(),
             while_offline: WhileOffline::default(),
             waiting_calls: WAITING_CALLS,
@@ -94,6 +97,12 @@ impl ClientBuilder {
     #[must_use]
     pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
         Self { connect_timeout, ..self }
+    }
+
+    /// Who is shown every message, for a message log.
+    #[must_use]
+    pub fn observe(self, observe: Arc<dyn Observe>) -> Self {
+        Self { observe: Some(observe), ..self }
     }
 
     /// How long to wait between attempts, for [`ClientBuilder::reconnecting`].
@@ -149,6 +158,7 @@ impl ClientBuilder {
             #[cfg(feature = "rustls")]
             tls: self.tls.clone(),
             connect_timeout: self.connect_timeout,
+            observe: self.observe.clone(),
         })
     }
 }

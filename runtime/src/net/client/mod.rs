@@ -14,6 +14,7 @@ use std::future::Future;
 use std::pin::pin;
 
 use super::clock::Clock;
+use super::observe::Watch;
 use super::opened::Opened;
 use super::pump::{self, Disconnected};
 use super::{KeepAlive, random_first_id};
@@ -63,6 +64,7 @@ pub struct Client<R> {
     router: R,
     clock: Clock,
     keep_alive: KeepAlive,
+    watch: Option<Box<Watch>>,
 }
 
 impl Client<()> {
@@ -93,7 +95,8 @@ impl<R: Router> Client<R> {
     async fn open(settings: &Settings, router: R) -> Result<Self, ConnectError> {
         let stream = open::open(settings, R::DIALECT.subprotocols).await?;
         let connection = connection::<R>(settings);
-        Ok(Self { stream, connection, router, clock: Clock::start(), keep_alive: settings.keep_alive })
+        let (keep_alive, watch) = (settings.keep_alive, settings.observe.clone().map(Watch::new));
+        Ok(Self { stream, connection, router, clock: Clock::start(), keep_alive, watch })
     }
 
     /// The server. Calls wait until [`Client::run`] runs.
@@ -105,7 +108,7 @@ impl<R: Router> Client<R> {
     pub async fn run(self) -> Disconnected {
         let mut socket = Opened::new(self.stream);
         let handlers = pin!(self.connection.serve(&self.router));
-        pump::run(&mut socket, &self.connection, self.clock, self.keep_alive, handlers, ()).await
+        pump::run(&mut socket, &self.connection, self.clock, self.keep_alive, handlers, (), self.watch).await
     }
 
     /// Runs the connection until `work` is done, then closes it; or until it ends.

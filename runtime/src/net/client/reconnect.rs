@@ -16,10 +16,11 @@ use super::builder::ClientBuilder;
 use super::open::{WebSocket, open};
 use super::settings::Settings;
 use super::{BackOff, ConnectError, Link, LinkState, Setback, connection};
+use crate::net::Disconnected;
 use crate::net::clock::Clock;
+use crate::net::observe::Watch;
 use crate::net::opened::Opened;
 use crate::net::pump::{self, Witness};
-use crate::net::{Disconnected, KeepAlive};
 use crate::{Connection, Peer, Router};
 
 /// How long the end of a connection is waited for before the next one is thought of: so long it takes to know why it ended
@@ -120,7 +121,7 @@ impl<R: Router> Reconnecting<R> {
                     let peer = connection.peer().clone();
                     let (witness, lost) = oneshot::channel();
                     // Boxed, so that it can be put aside; of its own type, so that it stays `Send` if it is.
-                    let mut run = Box::pin(run_one(stream, connection, &router, settings.keep_alive, Lost(witness)));
+                    let mut run = Box::pin(run_one(stream, connection, &router, &settings, Lost(witness)));
                     tracing::info!(server = peer.identity(), "connected");
                     state.set(LinkState::Connected(peer.clone()));
                     let ended = beside(&mut ending, end_of(run.as_mut(), lost, &link, &peer)).await;
@@ -177,12 +178,13 @@ async fn run_one<R: Router>(
     stream: WebSocket,
     connection: Connection,
     router: &R,
-    keep_alive: KeepAlive,
+    settings: &Settings,
     witness: Lost,
 ) -> Disconnected {
     let mut socket = Opened::new(stream);
+    let watch = settings.observe.clone().map(Watch::new);
     let handlers = pin!(connection.serve(router));
-    pump::run(&mut socket, &connection, Clock::start(), keep_alive, handlers, witness).await
+    pump::run(&mut socket, &connection, Clock::start(), settings.keep_alive, handlers, witness, watch).await
 }
 
 /// Waits for the end of a connection, or ends it when the client is told to stop. `None` if a handler outlives it.

@@ -1,5 +1,6 @@
 //! How a client connects.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
@@ -7,7 +8,7 @@ use http::HeaderValue;
 
 use super::ConnectError;
 use super::url::Address;
-use crate::net::KeepAlive;
+use crate::net::{KeepAlive, Observe};
 use crate::session::Config;
 
 /// What [`ClientBuilder`](super::ClientBuilder) was told, checked.
@@ -21,6 +22,7 @@ pub(super) struct Settings {
     #[cfg(feature = "rustls")]
     pub(super) tls: Option<crate::net::ClientTls>,
     pub(super) connect_timeout: Duration,
+    pub(super) observe: Option<Arc<dyn Observe>>,
 }
 
 /// HTTP Basic credentials: the password is bytes, which need not be text (OCPP-J 1.6 §6.2.2).
