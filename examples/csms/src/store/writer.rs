@@ -1,0 +1,128 @@
+//! One task that writes: what waits is committed together.
+
+use futures_util::future::BoxFuture;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Connection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::StoreError;
+
+/// How many writes go into one commit.
+const TOGETHER: usize = 256;
+
+/// A write that waits.
+pub(super) trait Job: Send {
+    /// Does it, within a savepoint; whether it is to be kept.
+    fn run<'c>(&'c mut self, db: &'c mut AnyConnection) -> BoxFuture<'c, bool>;
+
+    /// Tells the caller.
+    fn done(self: Box<Self>, committed: Result<(), StoreError>);
+
+    /// Whether the writer is to end after it.
+    fn is_last(&self) -> bool {
+        false
+    }
+}
+
+struct Work<T, F> {
+    work: Option<F>,
+    result: Option<Result<T, StoreError>>,
+    caller: oneshot::Sender<Result<T, StoreError>>,
+}
+
+/// A write, and where its result comes.
+pub(super) fn job<T, F>(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>)
+where
+    T: Send + 'static,
+    F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+{
+    let (caller, done) = oneshot::channel();
+    (Box::new(Work { work: Some(work), result: None, caller }), done)
+}
+
+impl<T, F> Job for Work<T, F>
+where
+    T: Send + 'static,
+    F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+{
+    fn run<'c>(&'c mut self, db: &'c mut AnyConnection) -> BoxFuture<'c, bool> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else { return false };
+            let result = work(db).await;
+            let is_good = result.is_ok();
+            self.result = Some(result);
+            is_good
+        })
+    }
+
+    fn done(self: Box<Self>, committed: Result<(), StoreError>) {
+        let result = match (self.result, committed) {
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (None, Ok(())) => Err(StoreError::Closed),
+        };
+        // The caller may have gone; what is written is written.
+        let _ = self.caller.send(result);
+    }
+}
+
+struct Last;
+
+/// What ends the writer.
+pub(super) fn last() -> Box<dyn Job> {
+    Box::new(Last)
+}
+
+impl Job for Last {
+    fn run<'c>(&'c mut self, _: &'c mut AnyConnection) -> BoxFuture<'c, bool> {
+        Box::pin(std::future::ready(true))
+    }
+
+    fn done(self: Box<Self>, _: Result<(), StoreError>) {}
+
+    fn is_last(&self) -> bool {
+        true
+    }
+}
+
+/// Writes until the store is closed.
+pub(super) async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
+    let mut jobs = Vec::with_capacity(TOGETHER);
+    while waiting.recv_many(&mut jobs, TOGETHER).await > 0 {
+        let is_last = jobs.iter().any(|job| job.is_last());
+        let committed = commit(&pool, &mut jobs).await;
+        if let Err(error) = &committed {
+            tracing::error!(%error, writes = jobs.len(), "nothing was written");
+        }
+        for job in jobs.drain(..) {
+            job.done(committed.clone());
+        }
+        if is_last {
+            break;
+        }
+    }
+    pool.close().await;
+}
+
+async fn commit(pool: &AnyPool, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    let mut connection = pool.acquire().await?;
+    let written = write(&mut connection, jobs).await;
+    if written.is_err() {
+        // Whatever state it is in: the next write gets a fresh one.
+        let _ = connection.close().await;
+    }
+    written
+}
+
+async fn write(connection: &mut PoolConnection<Any>, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    let mut transaction = connection.begin().await?;
+    for job in jobs {
+        let mut savepoint = transaction.begin().await?;
+        if job.run(&mut savepoint).await {
+            savepoint.commit().await?;
+        } else {
+            savepoint.rollback().await?;
+        }
+    }
+    Ok(transaction.commit().await?)
+}
