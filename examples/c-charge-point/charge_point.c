@@ -303,6 +303,7 @@ static void handle(charge_point *self, const onwire_event *event, uint64_t now_m
 /* ---- for the transport */
 
 bool charge_point_open(charge_point *self, const charge_point_plan *plan) {
+    onwire_config config = onwire_default_config();
     memset(self, 0, sizeof *self);
     self->plan = *plan;
     self->heartbeat_ms = HEARTBEAT_MS;
@@ -313,7 +314,8 @@ bool charge_point_open(charge_point *self, const charge_point_plan *plan) {
         }
         snprintf(self->id_tag, sizeof self->id_tag, "\"%s\"", plan->id_tag);
     }
-    self->session = onwire_session_new(ONWIRE_OCPP_1_6, ONWIRE_CHARGE_POINT, NULL);
+    config.call_timeout_ms = plan->call_timeout_ms;
+    self->session = onwire_session_new(ONWIRE_OCPP_1_6, ONWIRE_CHARGE_POINT, &config);
     return self->session != NULL;
 }
 

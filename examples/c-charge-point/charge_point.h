@@ -16,6 +16,8 @@ typedef struct charge_point_plan {
     uint32_t samples;
     /* Between two MeterValues. */
     uint32_t sample_ms;
+    /* How long an answer is waited for. */
+    uint32_t call_timeout_ms;
     /* Whether it goes on to obey the central system; otherwise it has finished then. */
     bool stay;
 } charge_point_plan;

@@ -13,7 +13,8 @@
 
 static int usage(const char *program) {
     fprintf(stderr,
-            "usage: %s ws://host:port/ocpp/CP1 [--id-tag TAG] [--samples COUNT] [--interval SECONDS] [--stay]\n"
+            "usage: %s ws://host:port/ocpp/CP1 [--id-tag TAG] [--samples COUNT] [--interval SECONDS] [--timeout SECONDS]\n"
+            "          [--stay]\n"
             "       %s --lines\n"
             "       %s --self-test\n",
             program, program, program);
@@ -28,7 +29,8 @@ static uint32_t number(const char *text) {
 }
 
 static bool read_options(charge_point_plan *plan, int count, char **arguments) {
-    uint32_t interval_s = 1;
+    uint32_t interval_s = plan->sample_ms / 1000;
+    uint32_t timeout_s = plan->call_timeout_ms / 1000;
     int index;
     for (index = 0; index < count; index++) {
         const char *value = index + 1 < count ? arguments[index + 1] : "";
@@ -42,13 +44,16 @@ static bool read_options(charge_point_plan *plan, int count, char **arguments) {
             plan->samples = number(value);
         } else if (strcmp(arguments[index], "--interval") == 0) {
             interval_s = number(value);
+        } else if (strcmp(arguments[index], "--timeout") == 0) {
+            timeout_s = number(value);
         } else {
             return false;
         }
         index++;
     }
     plan->sample_ms = interval_s * 1000;
-    return plan->samples > 0 && interval_s > 0;
+    plan->call_timeout_ms = timeout_s * 1000;
+    return plan->samples > 0 && interval_s > 0 && timeout_s > 0;
 }
 
 static int run(const char *url, const charge_point_plan *plan) {
@@ -65,14 +70,14 @@ static int run(const char *url, const charge_point_plan *plan) {
 }
 
 int main(int count, char **arguments) {
-    charge_point_plan plan = {stdout, "TAG1", 2, 1000, false};
+    charge_point_plan plan = {stdout, "TAG1", 2, 1000, 30000, false};
     const char *first = count > 1 ? arguments[1] : "";
     if (count == 2 && strcmp(first, "--self-test") == 0) {
         return self_test();
     }
     if (count == 2 && strcmp(first, "--lines") == 0) {
         /* Standard output is the connection, and nobody is here to show a tag. */
-        charge_point_plan obedient = {stderr, NULL, 1, 60000, true};
+        charge_point_plan obedient = {stderr, NULL, 1, 60000, 30000, true};
         return run(NULL, &obedient);
     }
     if (count < 2 || first[0] == '-' || !read_options(&plan, count - 2, arguments + 2)) {

@@ -210,7 +210,7 @@ static void unanswered(void) {
 int self_test(void) {
     onwire_event event;
     onwire_config config = onwire_default_config();
-    charge_point_plan plan = {stdout, NULL, 1, 60000, true};
+    charge_point_plan plan = {stdout, NULL, 1, 60000, 30000, true};
     config.call_timeout_ms = 120000;
     config.first_id = 100;
     /* 2026-01-01T00:00:00Z */

@@ -15,6 +15,7 @@ enum {
 };
 
 static const char SUBPROTOCOL[] = "ocpp1.6";
+static const char NO_SUBPROTOCOL[] = "the central system does not speak the subprotocol";
 
 typedef struct websocket {
     struct lws_context *context;
@@ -23,8 +24,6 @@ typedef struct websocket {
     lws_sorted_usec_list_t timer;
     char received[LONGEST];
     size_t length;
-    /* The handshake has succeeded. */
-    bool established;
     /* There is no connection, or none any more. */
     bool over;
     /* The status of the peer's close frame; 0 if there was none. */
@@ -127,7 +126,7 @@ static int judge_handshake(websocket *self, struct lws *connection) {
     if (lws_hdr_copy(connection, agreed, sizeof agreed, WSI_TOKEN_PROTOCOL) > 0 && strcmp(agreed, SUBPROTOCOL) == 0) {
         return 0;
     }
-    fail(self, "the central system does not speak the subprotocol", SUBPROTOCOL);
+    fail(self, NO_SUBPROTOCOL, SUBPROTOCOL);
     return -1;
 }
 
@@ -138,6 +137,10 @@ static void refused(websocket *self, struct lws *connection, const char *reason,
         snprintf(detail, sizeof detail, "the central system answered with HTTP status %u", status);
     } else {
         snprintf(detail, sizeof detail, "%.*s", (int)length, reason == NULL ? "" : reason);
+    }
+    if (strstr(detail, "PROTOCOL") != NULL) {
+        /* libwebsockets has seen by itself that it is another one. */
+        fail(self, NO_SUBPROTOCOL, SUBPROTOCOL);
     }
     fail(self, "cannot connect", detail);
     self->over = true;
@@ -169,7 +172,6 @@ static int callback(struct lws *connection, enum lws_callback_reasons reason, vo
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: refused(self, connection, data, length); break;
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
         self->connection = connection;
-        self->established = true;
         printf("connected\n");
         work(self);
         break;
