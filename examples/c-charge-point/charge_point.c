@@ -32,8 +32,8 @@ static bool is_free(const charge_point *self) {
 /* ---- the calls of the steps */
 
 static void status(json_writer *request, int connector, const char *status, const char *time) {
-    json_write(request, "{\"connectorId\":%d,\"errorCode\":\"NoError\",\"status\":\"%s\",\"timestamp\":\"%s\"}", connector, status,
-               time);
+    json_write(request, "{\"connectorId\":%d,\"errorCode\":\"NoError\",\"status\":\"%s\",\"timestamp\":\"%s\"}", connector,
+               status, time);
 }
 
 /* Writes the request of the step; the action. */

@@ -61,7 +61,7 @@ typedef struct charge_point {
     bool failed;
 } charge_point;
 
-/* A charge point on a connection that has just been opened; false if there is no memory, or the tag is too long or not plain. */
+/* A charge point on a connection that is being opened; false if there is no memory, or the tag is too long or not plain. */
 bool charge_point_open(charge_point *self, const charge_point_plan *plan);
 
 /* Does what is due and what the events ask for. To be called after something was received, and when it is due. */

@@ -8,13 +8,13 @@
 enum {
     /* Of a received message. */
     LONGEST = 65536,
-    CONNECT_S = 10,
     /* Without any sign of life a ping is sent, and then the connection is given up. */
     PING_S = 60,
     HANG_UP_S = 75
 };
 
 static const char SUBPROTOCOL[] = "ocpp1.6";
+static const char NO_ANSWER[] = "the central system does not answer the handshake";
 static const char NO_SUBPROTOCOL[] = "the central system does not speak the subprotocol";
 
 typedef struct websocket {
@@ -37,6 +37,12 @@ static void fail(websocket *self, const char *reason, const char *detail) {
         fprintf(stderr, "%s%s%s\n", reason, detail[0] == '\0' ? "" : ": ", detail);
     }
     self->failed = true;
+}
+
+/* A timer of libwebsockets does not end its wait. */
+static void end(websocket *self) {
+    self->over = true;
+    lws_cancel_service(self->context);
 }
 
 static void when_due(lws_sorted_usec_list_t *timer);
@@ -143,12 +149,12 @@ static void refused(websocket *self, struct lws *connection, const char *reason,
         fail(self, NO_SUBPROTOCOL, SUBPROTOCOL);
     }
     fail(self, "cannot connect", detail);
-    self->over = true;
+    end(self);
 }
 
 static void closed(websocket *self) {
     char status[32];
-    self->over = true;
+    end(self);
     self->connection = NULL;
     lws_sul_cancel(&self->timer);
     if (self->charge_point->finished || self->failed) {
@@ -186,6 +192,12 @@ static int callback(struct lws *connection, enum lws_callback_reasons reason, vo
         }
         break;
     case LWS_CALLBACK_CLIENT_CLOSED: closed(self); break;
+    case LWS_CALLBACK_WSI_DESTROY:
+        /* libwebsockets 4.1 says nothing else if the handshake is not answered in time. */
+        if (!self->over) {
+            refused(self, connection, NO_ANSWER, strlen(NO_ANSWER));
+        }
+        break;
     default: break;
     }
     return 0;
@@ -242,8 +254,8 @@ int websocket_run(const char *url, charge_point *charge_point) {
     info.port = CONTEXT_PORT_NO_LISTEN;
     info.protocols = protocols;
     info.user = &self;
-    info.timeout_secs = CONNECT_S;
-    info.connect_timeout_secs = CONNECT_S;
+    info.timeout_secs = charge_point->plan.call_timeout_ms / 1000;
+    info.connect_timeout_secs = info.timeout_secs;
     info.fd_limit_per_thread = 16;
     self.context = lws_create_context(&info);
     if (self.context == NULL) {
@@ -252,6 +264,10 @@ int websocket_run(const char *url, charge_point *charge_point) {
     }
     if (connect_to(&self, address)) {
         while (!self.over && lws_service(self.context, 0) >= 0) {
+        }
+        if (!self.over) {
+            fail(&self, "libwebsockets has failed", "");
+            self.over = true;
         }
     }
     lws_context_destroy(self.context);

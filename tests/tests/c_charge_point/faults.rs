@@ -83,6 +83,24 @@ async fn the_handshake_is_refused() {
 }
 
 #[tokio::test]
+async fn the_handshake_is_not_answered() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/ocpp/CP1", listener.local_addr().unwrap());
+    let arguments = [url.as_str(), "--timeout", "1"];
+    let begin = tokio::time::Instant::now();
+    // It is held until the end of the program.
+    let (output, _silent) = tokio::join!(run(&arguments), listener.accept());
+    assert_fails(&output, "cannot connect: the central system does not answer the handshake");
+    // libwebsockets would wait for half a minute more.
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+
+    let hangs_up = async { drop(listener.accept().await.unwrap()) };
+    let (output, ()) = tokio::join!(run(&arguments), hangs_up);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with("cannot connect: ") && output.status.code() == Some(1), "{output:?}");
+}
+
+#[tokio::test]
 async fn no_subprotocol_is_agreed() {
     for offered in [None, Some("ocpp2.0.1")] {
         let output = meets(offered, &[], async |_| {}).await;
