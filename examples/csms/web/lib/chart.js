@@ -27,7 +27,7 @@ export function chart({ title, unit, series, zero = true, testid, signal }) {
     view = layout(current, width, zero);
     svg.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
     svg.setAttribute('height', HEIGHT);
-    fill(svg, view ? [grid(view, unit), current.map((line, index) => curve(line, index, view)), marker(view, current, picked)] : emptyNote(width));
+    fill(svg, view ? [grid(view, unit), current.map((line, index) => curve(line, index, view, current.length === 1)), marker(view, current, picked)] : emptyNote(width));
     fill(legend, current.length > 1 && current.map((line, index) => h('span', { class: `key series-${index}` }, line.label)));
     node.dataset.points = String(Math.max(0, ...current.map((line) => line.points.length)));
   };
@@ -157,7 +157,7 @@ function grid(view, unit) {
   );
 }
 
-function curve(line, index, view) {
+function curve(line, index, view, filled) {
   const parts = [];
   let before = null;
   for (const [time, value] of line.points) {
@@ -175,7 +175,7 @@ function curve(line, index, view) {
   return s(
     'g',
     { class: `series-${index}` },
-    line.points.length > 1 && s('path', { class: 'area', d: area }),
+    filled && line.points.length > 1 && s('path', { class: 'area', d: area }),
     s('path', { class: 'curve', d: path }),
     (few || last === first) && line.points.map(([time, value]) => s('circle', { class: 'dot', cx: view.x(time), cy: view.y(value), r: 3 })),
   );

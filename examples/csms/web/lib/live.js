@@ -1,5 +1,5 @@
-// The server's event stream. After every gap (a reconnect, or events that were lost) listeners of `refresh` run:
-// what they show must be fetched anew, because events say what changed and not how things are.
+// The server's event stream. Each time it opens, and after events were lost, listeners of `refresh` run: what they
+// show must be fetched anew, because events say what changed and not how things are.
 
 import { address } from './api.js';
 
@@ -17,7 +17,7 @@ let source = null;
 let scope = null;
 let retry = RETRY_FIRST;
 let timer = null;
-let gap = false;
+let due = false;
 let refreshTimer = null;
 let state = 'off';
 
@@ -39,10 +39,7 @@ export function listenTo(chargePoint) {
 }
 
 export function start() {
-  if (state === 'off') {
-    gap = false;
-    open();
-  }
+  if (state === 'off') open();
 }
 
 export function stop() {
@@ -57,11 +54,9 @@ function open() {
   source.onopen = () => {
     retry = RETRY_FIRST;
     setState('on');
-    if (gap) refresh();
-    gap = false;
+    refresh();
   };
   source.onerror = () => {
-    gap = true;
     setState('waiting');
     // The browser tries again by itself unless the answer was not a stream at all.
     if (source?.readyState === EventSource.CLOSED) {
@@ -86,16 +81,14 @@ function close() {
 
 function refresh() {
   if (refreshTimer !== null) {
-    gap = true;
+    due = true;
     return;
   }
+  due = false;
   emit('refresh');
   refreshTimer = setTimeout(() => {
     refreshTimer = null;
-    if (gap && state === 'on') {
-      gap = false;
-      refresh();
-    }
+    if (due) refresh();
   }, REFRESH_EVERY);
 }
 

@@ -69,15 +69,15 @@ export function messageLog({ chargePoint, signal, query = {} }) {
       if (mine !== round) return;
       if (fresh) {
         known.clear();
-        held = [];
         fill(list);
-        label();
       }
       for (const message of page.items) {
         if (known.has(message.id)) continue;
         known.add(message.id);
         list.append(entry(message, !chargePoint));
       }
+      held = held.filter((message) => !known.has(message.id) && matches(message, wanted()));
+      label();
       cursor = page.nextCursor ?? null;
       older.hidden = !cursor;
       fill(note, list.childElementCount === 0 && t('messages.empty'));
