@@ -17,7 +17,7 @@ use crate::observe::messages::Messages;
 use crate::observe::metrics::Metrics;
 use crate::ocpp::CentralSystem;
 use crate::security::gate::Gate;
-use crate::store::Store;
+use crate::store::{Store, retention};
 use crate::{api, files, web};
 
 /// Serves until `end` is ready, then completes what is under way.
@@ -49,6 +49,10 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         end.await;
         let _ = ending.send(true);
     };
+    let old = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move { retention::keep_for(&app.store, &app.config).await }
+    });
     server
         .config(settings)
         .directory(app.peers.clone())
@@ -56,6 +60,7 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         .http(TowerToHyperService::new(router(&app)))
         .serve_until(CentralSystem::new(Arc::clone(&app)), end)
         .await?;
+    old.abort();
     messages.close().await;
     app.store.close().await;
     println!("stopped");

@@ -92,6 +92,7 @@ pub fn refusal(refusal: &Refusal) -> Refused {
         Refusal::Denied(Denied::BadCredentials) => "badCredentials",
         Refusal::Denied(Denied::Forbidden) => "forbidden",
         Refusal::Denied(Denied::Unavailable(_)) => "unavailable",
+        Refusal::Denied(Denied::TooManyAttempts(_)) => "tooManyAttempts",
         Refusal::HeldBack(_) => "heldBack",
         _ => "other",
     };

@@ -9,6 +9,7 @@
 mod batch;
 pub mod meter_values;
 mod numbers;
+pub mod retention;
 mod writer;
 
 use std::path::Path;
