@@ -139,11 +139,6 @@ impl Fleet {
         self.connections.len()
     }
 
-    /// `HOST:PORT` of the server.
-    pub(crate) fn authority(&self) -> &str {
-        self.target.authority()
-    }
-
     pub(crate) fn tally(&self) -> &Tally {
         &self.tally
     }

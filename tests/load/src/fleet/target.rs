@@ -73,10 +73,6 @@ impl Target {
         self.tls.as_ref().map(Tls::begin).transpose()
     }
 
-    pub(super) fn authority(&self) -> &str {
-        &self.authority
-    }
-
     /// Begins to connect charge point `index`; the socket can be written once it is.
     pub(super) fn connect(&self, index: usize) -> Result<OwnedFd> {
         let family = if self.address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
