@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     /// Sent with each handshake, for example "Authorization: Basic .." (may be repeated)
     #[arg(long = "header", value_name = "NAME: VALUE", requires = "url")]
     pub(crate) headers: Vec<String>,
-    /// Connect from this address (may be repeated); each has room for 20,000 connections. Without any, a server on
+    /// Connect from this address (may be repeated); each has room for 14,000 connections. Without any, a server on
     /// this machine is connected to from 127.0.0.2, 127.0.0.3, ..
     #[arg(long = "source", value_name = "ADDRESS")]
     pub(crate) sources: Vec<IpAddr>,

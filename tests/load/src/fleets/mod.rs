@@ -57,7 +57,7 @@ impl Fleets {
     /// Connects further charge points, until there are `count`, the same number in each fleet as far as that goes.
     pub(crate) fn open(&mut self, count: usize) -> Result<State> {
         let fleets = self.workers.len();
-        self.order(|index| Order::Open { count: (count + fleets - 1 - index) / fleets })?;
+        self.order(|index| Order::Open { count: share(count, fleets, index) })?;
         self.wait()
     }
 
@@ -141,6 +141,11 @@ impl Drop for Worker {
     }
 }
 
+/// How many of `count` are those of the fleet with this index, so that no two shares differ by more than one.
+fn share(count: usize, fleets: usize, index: usize) -> usize {
+    count / fleets + usize::from(index < count % fleets)
+}
+
 /// Ends with the fleet, or when nobody wants its reports any more.
 fn pass_on(index: usize, output: ChildStdout, reports: &SyncSender<(usize, Result<Report>)>) {
     let lines = BufReader::new(output).lines();
@@ -149,6 +154,20 @@ fn pass_on(index: usize, output: ChildStdout, reports: &SyncSender<(usize, Resul
     for report in read.chain(end) {
         if reports.send((index, report)).is_err() {
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn shares_make_the_whole() {
+        for count in [3, 4, 100_000] {
+            let shares: Vec<usize> = (0..3).map(|index| share(count, 3, index)).collect();
+            assert_eq!(shares.iter().sum::<usize>(), count);
+            assert!(shares.iter().max().unwrap() - shares.iter().min().unwrap() <= 1, "{shares:?}");
         }
     }
 }

@@ -67,3 +67,16 @@ impl State {
         self.failure = self.failure.take().or(other.failure);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+
+    #[test]
+    fn the_first_failure_is_told_and_the_last_loss() {
+        let mut all = State { ready: 2, failure: Some("one".into()), last_loss: "a".into(), ..State::default() };
+        all.add(State { ready: 3, lost: 1, failure: Some("two".into()), last_loss: "b".into(), ..State::default() });
+        all.add(State { ready: 4, ..State::default() });
+        assert_eq!((all.ready, all.lost, all.failure.as_deref(), all.last_loss.as_str()), (9, 1, Some("one"), "b"));
+    }
+}

@@ -123,3 +123,15 @@ fn authority(url: &str) -> &str {
     let behind_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
     behind_scheme.split_once('/').map_or(behind_scheme, |(authority, _)| authority)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::authority;
+
+    #[test]
+    fn a_server_is_started_again_on_its_address() {
+        for url in ["ws://127.0.0.1:80/ocpp/", "wss://127.0.0.1:80/ocpp/", "wss://127.0.0.1:80"] {
+            assert_eq!(authority(url), "127.0.0.1:80");
+        }
+    }
+}
