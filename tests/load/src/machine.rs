@@ -31,7 +31,9 @@ pub(crate) fn raise_connections() -> usize {
 pub(crate) fn spare_memory() -> Result<u64> {
     let text = fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
     let bytes = |name| kibibytes(&text, name).with_context(|| format!("no {name} in /proc/meminfo"));
-    Ok(bytes("MemAvailable:")?.saturating_sub(bytes("MemTotal:")? / 10))
+    // Half of what can be reclaimed counts as available, sockets' inodes too, which cannot while they are open.
+    let available = bytes("MemAvailable:")?.saturating_sub(bytes("SReclaimable:")?);
+    Ok(available.saturating_sub(bytes("MemTotal:")? / 10))
 }
 
 /// What the kernel has taken for its objects, sockets among them, and for what is under way in TCP, in bytes: of the
