@@ -2,64 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
-use std::process::Stdio;
-use std::time::Duration;
+mod support;
 
-use async_tungstenite::WebSocketStream;
-use async_tungstenite::tokio::{ConnectStream, connect_async};
+use async_tungstenite::tokio::connect_async;
 use async_tungstenite::tungstenite::client::IntoClientRequest;
 use async_tungstenite::tungstenite::{Error, Message};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use support::{PATIENCE, Station, csms};
 
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The program, and where it listens; killed when the test ends.
-struct Csms {
-    _child: Child,
-    url: String,
-}
-
-impl Csms {
-    async fn start() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_csms"));
-        command
-            .args(["--listen", "127.0.0.1:0"])
-            .env("RUST_LOG", "error")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true);
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
-        let url = line.strip_prefix("charge points connect to ").unwrap().replace("{identity}", "");
-        Self { _child: child, url }
-    }
-
-    async fn connect(&self, identity: &str, subprotocol: &str) -> (WebSocketStream<ConnectStream>, String) {
-        let mut request = format!("{}{identity}", self.url).into_client_request().unwrap();
-        request.headers_mut().insert("Sec-WebSocket-Protocol", subprotocol.parse().unwrap());
-        let (socket, response) = connect_async(request).await.unwrap();
-        let echoed = response.headers()["Sec-WebSocket-Protocol"].to_str().unwrap().to_owned();
-        (socket, echoed)
-    }
-}
-
-async fn send(socket: &mut WebSocketStream<ConnectStream>, frame: &Value) {
-    socket.send(Message::text(frame.to_string())).await.unwrap();
-}
-
-async fn receive(socket: &mut WebSocketStream<ConnectStream>) -> Value {
-    let message = tokio::time::timeout(PATIENCE, socket.next()).await.expect("an answer in time");
-    serde_json::from_str(message.unwrap().unwrap().to_text().unwrap()).unwrap()
-}
-
-/// Sends a CALL and returns the payload of its CALLRESULT.
-async fn call(socket: &mut WebSocketStream<ConnectStream>, id: &str, action: &str, payload: Value) -> Value {
-    send(socket, &json!([2, id, action, payload])).await;
-    let answer = receive(socket).await;
+/// Sends a CALL with that id and returns the payload of its CALLRESULT.
+async fn call(station: &mut Station, id: &str, action: &str, payload: Value) -> Value {
+    station.send(&json!([2, id, action, payload])).await;
+    let answer = station.receive().await;
     assert_eq!((&answer[0], &answer[1]), (&json!(3), &json!(id)), "{answer}");
     answer[2].clone()
 }
@@ -67,8 +22,8 @@ async fn call(socket: &mut WebSocketStream<ConnectStream>, id: &str, action: &st
 /// A cellular module's library: its own name of the subprotocol, its IMEI as identity, time-stamps without a zone.
 #[tokio::test]
 async fn a_cellular_module_charges() {
-    let csms = Csms::start().await;
-    let (mut socket, echoed) = csms.connect("864431061234567", "ocpp1.6.0").await;
+    let (csms, _data) = csms(&[]).await;
+    let (mut socket, echoed) = csms.station_with("864431061234567", "ocpp1.6.0").await;
     assert_eq!(echoed, "ocpp1.6.0", "what was offered is echoed");
     let socket = &mut socket;
     let boot = json!({"chargePointModel": "EC800M", "chargePointVendor": "Quectel"});
@@ -91,8 +46,8 @@ async fn a_cellular_module_charges() {
 /// Frames of the kind a 7 kW pile was seen to send.
 #[tokio::test]
 async fn a_pile_s_deviations_are_answered_with_callresults() {
-    let csms = Csms::start().await;
-    let (mut socket, _) = csms.connect("pile%207kW", "ocpp1.6").await;
+    let (csms, _data) = csms(&[]).await;
+    let (mut socket, _) = csms.station_with("pile%207kW", "ocpp1.6").await;
     let socket = &mut socket;
     let boot = json!({"chargePointVendor": "P", "chargePointModel": "ac_7kw", "firmwareVersion": "1", "iccid": "",
         "imsi": "", "customData": {"moduleVersion": "1", "networkType": "1"}});
@@ -102,10 +57,10 @@ async fn a_pile_s_deviations_are_answered_with_callresults() {
     let at = "2025-08-14T01:23:49Z";
     let status = json!({"connectorId": 1, "status": "Preparing", "errorCode": "NoError", "info": "", "timestamp": at});
     let start = json!({"connectorId": 1, "idTag": "a1", "meterStart": 0, "timestamp": at});
-    send(socket, &json!([2, "b", "StatusNotification", status])).await;
-    send(socket, &json!([2, "c", "StartTransaction", start])).await;
-    assert_eq!(receive(socket).await, json!([3, "b", {}]));
-    let started = receive(socket).await;
+    socket.send(&json!([2, "b", "StatusNotification", status])).await;
+    socket.send(&json!([2, "c", "StartTransaction", start])).await;
+    assert_eq!(socket.receive().await, json!([3, "b", {}]));
+    let started = socket.receive().await;
     assert_eq!((&started[0], &started[1]), (&json!(3), &json!("c")));
 
     let values = json!({"connectorId": 1, "transactionId": started[2]["transactionId"],
@@ -116,15 +71,15 @@ async fn a_pile_s_deviations_are_answered_with_callresults() {
     assert_eq!(call(socket, "e", "StopTransaction", stop).await["idTagInfo"]["status"], "Accepted");
 
     // A numeric id comes back as a number, and null stands for an empty payload.
-    send(socket, &json!([2, 5_692_377, "Heartbeat", null])).await;
-    let heartbeat = receive(socket).await;
+    socket.send(&json!([2, 5_692_377, "Heartbeat", null])).await;
+    let heartbeat = socket.receive().await;
     assert_eq!((&heartbeat[0], &heartbeat[1]), (&json!(3), &json!(5_692_377)));
 }
 
 #[tokio::test]
 async fn what_cannot_be_answered_is_refused_with_the_code_of_1_6() {
-    let csms = Csms::start().await;
-    let (mut socket, _) = csms.connect("CP1", "ocpp1.6").await;
+    let (csms, _data) = csms(&[]).await;
+    let (mut socket, _) = csms.station_with("CP1", "ocpp1.6").await;
     for (payload, action, code) in [
         (json!({}), "Authorize", "OccurenceConstraintViolation"),
         (json!({"idTag": true}), "Authorize", "TypeConstraintViolation"),
@@ -132,8 +87,8 @@ async fn what_cannot_be_answered_is_refused_with_the_code_of_1_6() {
         (json!({}), "FirmwareStatusNotification", "NotSupported"),
         (json!({}), "MakeCoffee", "NotImplemented"),
     ] {
-        send(&mut socket, &json!([2, "x", action, payload])).await;
-        let answer = receive(&mut socket).await;
+        socket.send(&json!([2, "x", action, payload])).await;
+        let answer = socket.receive().await;
         assert_eq!((&answer[0], &answer[1], &answer[2]), (&json!(4), &json!("x"), &json!(code)), "{answer}");
     }
 }
@@ -141,7 +96,7 @@ async fn what_cannot_be_answered_is_refused_with_the_code_of_1_6() {
 /// OCPP-J 1.6 §3.2: the handshake is completed without a subprotocol, and the connection closed at once.
 #[tokio::test]
 async fn without_a_common_subprotocol_the_connection_is_closed_at_once() {
-    let csms = Csms::start().await;
+    let (csms, _data) = csms(&[]).await;
     let mut request = format!("{}CP1", csms.url).into_client_request().unwrap();
     request.headers_mut().insert("Sec-WebSocket-Protocol", "ocpp0.1".parse().unwrap());
     // A client of our kind insists on the header, which shows that it was not sent.
@@ -154,11 +109,10 @@ async fn without_a_common_subprotocol_the_connection_is_closed_at_once() {
 
 #[tokio::test]
 async fn a_newer_connection_of_the_same_identity_takes_the_older_one_s_place() {
-    let csms = Csms::start().await;
-    let (mut older, _) = csms.connect("CP1", "ocpp1.6").await;
+    let (csms, _data) = csms(&[]).await;
+    let (mut older, _) = csms.station_with("CP1", "ocpp1.6").await;
     call(&mut older, "1", "Heartbeat", json!({})).await;
-    let (mut newer, _) = csms.connect("CP1", "ocpp1.6").await;
-    let closed = tokio::time::timeout(PATIENCE, older.next()).await.unwrap();
-    assert!(matches!(closed, Some(Ok(Message::Close(_)))), "{closed:?}");
+    let (mut newer, _) = csms.station_with("CP1", "ocpp1.6").await;
+    older.ends().await;
     call(&mut newer, "1", "Heartbeat", json!({})).await;
 }

@@ -83,7 +83,8 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
         let identity = handshake.identity();
         let password = password(&head.headers, identity)?;
         let remote = origin.remote;
-        let login = Login { identity: identity.to_owned(), password, dialect: handshake.dialect(), origin };
+        let (dialect, headers) = (handshake.dialect(), head.headers.clone());
+        let login = Login { identity: identity.to_owned(), password, dialect, origin, headers };
         authenticate.authenticate(login).await?;
         // Only somebody who may connect is told about the others of that name.
         peers.admit(identity).map_err(Refusal::HeldBack)?;

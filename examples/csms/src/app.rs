@@ -1,0 +1,68 @@
+//! What all parts share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use onwire::net::Peers;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::observe::events::Events;
+use crate::observe::metrics::Metrics;
+use crate::store::Store;
+
+/// The parts of a running central system; handlers and requests hold it as `Arc<App>`.
+#[derive(Debug)]
+pub struct App {
+    /// What it was started with.
+    pub config: Config,
+    /// The database.
+    pub store: Store,
+    /// The connected charge points.
+    pub peers: Peers,
+    /// What happens, live.
+    pub events: Events,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// What an operator may change while it runs.
+    pub policy: Policy,
+    /// Turns `true` when the server ends: answers that have no end of their own must end then.
+    pub ends: watch::Receiver<bool>,
+}
+
+/// A handle of it.
+pub type SharedApp = Arc<App>;
+
+/// Whom the server lets in that it does not know.
+#[derive(Debug)]
+pub struct Policy {
+    unknown_charge_points: AtomicBool,
+    unknown_id_tags: AtomicBool,
+}
+
+impl Policy {
+    /// Both alike.
+    pub fn new(open: bool) -> Self {
+        Self { unknown_charge_points: AtomicBool::new(open), unknown_id_tags: AtomicBool::new(open) }
+    }
+
+    /// Whether charge points that nobody has entered may connect.
+    pub fn accepts_unknown_charge_points(&self) -> bool {
+        self.unknown_charge_points.load(Ordering::Relaxed)
+    }
+
+    /// Whether id tags that nobody has entered may charge.
+    pub fn accepts_unknown_id_tags(&self) -> bool {
+        self.unknown_id_tags.load(Ordering::Relaxed)
+    }
+
+    /// Changes the one or the other, for as long as the server runs; [`Store`] keeps it beyond that.
+    pub fn set(&self, unknown_charge_points: Option<bool>, unknown_id_tags: Option<bool>) {
+        if let Some(accepts) = unknown_charge_points {
+            self.unknown_charge_points.store(accepts, Ordering::Relaxed);
+        }
+        if let Some(accepts) = unknown_id_tags {
+            self.unknown_id_tags.store(accepts, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Seeing inside: the program's log, the message log, metrics, live events.
+
+pub mod events;
+pub mod log;
+pub mod messages;
+pub mod metrics;

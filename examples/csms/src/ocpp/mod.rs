@@ -1,0 +1,5 @@
+//! What charge points are answered, and what is sent to them.
+
+mod handlers;
+
+pub use handlers::CentralSystem;

@@ -1,0 +1,192 @@
+//! One task that writes: what waits is committed together.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Connection};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::StoreError;
+
+/// How many writes go into one commit.
+const TOGETHER: usize = 256;
+
+/// How many writes wait at most; then callers wait for room.
+const WAITING: usize = 1024;
+
+/// A handle of the task.
+#[derive(Debug, Clone)]
+pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
+
+impl Writer {
+    /// Starts the task; it owns the pool.
+    pub(super) fn start(pool: AnyPool, numbers: Arc<Numbers>) -> (Self, JoinHandle<()>) {
+        let (jobs, waiting) = mpsc::channel(WAITING);
+        (Self(jobs), tokio::spawn(run(pool, waiting, numbers)))
+    }
+
+    /// See [`Store::write`](super::Store::write).
+    pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        let (job, done) = job(work);
+        self.0.send(job).await.map_err(|_| StoreError::Closed)?;
+        done.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// How many writes wait to be begun.
+    pub(super) fn waiting(&self) -> usize {
+        WAITING.saturating_sub(self.0.capacity())
+    }
+
+    /// Ends the task, once it has done what waits.
+    pub(super) async fn end(&self) {
+        let _ = self.0.send(Box::new(Last)).await;
+    }
+}
+
+/// What the task has done so far.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    /// Commits that succeeded.
+    pub commits: AtomicU64,
+    /// Commits that failed.
+    pub failed_commits: AtomicU64,
+    /// Writes within commits that succeeded, those of them that failed by themselves included.
+    pub writes: AtomicU64,
+}
+
+impl Numbers {
+    fn count(&self, writes: usize, committed: bool) {
+        if committed {
+            self.commits.fetch_add(1, Ordering::Relaxed);
+            self.writes.fetch_add(u64::try_from(writes).unwrap_or(0), Ordering::Relaxed);
+        } else {
+            self.failed_commits.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A write that waits.
+trait Job: Send {
+    /// Does it, within a savepoint; whether it is to be kept.
+    fn run<'c>(&'c mut self, db: &'c mut AnyConnection) -> BoxFuture<'c, bool>;
+
+    /// Tells the caller.
+    fn done(self: Box<Self>, committed: Result<(), StoreError>);
+
+    /// Whether the writer is to end after it.
+    fn is_last(&self) -> bool {
+        false
+    }
+}
+
+struct Work<T, F> {
+    work: Option<F>,
+    result: Option<Result<T, StoreError>>,
+    caller: oneshot::Sender<Result<T, StoreError>>,
+}
+
+/// A write, and where its result comes.
+fn job<T, F>(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>)
+where
+    T: Send + 'static,
+    F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+{
+    let (caller, done) = oneshot::channel();
+    (Box::new(Work { work: Some(work), result: None, caller }), done)
+}
+
+impl<T, F> Job for Work<T, F>
+where
+    T: Send + 'static,
+    F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+{
+    fn run<'c>(&'c mut self, db: &'c mut AnyConnection) -> BoxFuture<'c, bool> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else { return false };
+            // Also `work` itself, which may do something before it makes its future. Whatever state it leaves behind is its
+            // own: the database's part is rolled back.
+            let result = AssertUnwindSafe(async { work(db).await }).catch_unwind().await;
+            let result = result.unwrap_or(Err(StoreError::Panicked));
+            let is_good = result.is_ok();
+            self.result = Some(result);
+            is_good
+        })
+    }
+
+    fn done(self: Box<Self>, committed: Result<(), StoreError>) {
+        let result = match (self.result, committed) {
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (None, Ok(())) => Err(StoreError::Closed),
+        };
+        // The caller may have gone; what is written is written.
+        let _ = self.caller.send(result);
+    }
+}
+
+/// What ends the task.
+struct Last;
+
+impl Job for Last {
+    fn run<'c>(&'c mut self, _: &'c mut AnyConnection) -> BoxFuture<'c, bool> {
+        Box::pin(std::future::ready(true))
+    }
+
+    fn done(self: Box<Self>, _: Result<(), StoreError>) {}
+
+    fn is_last(&self) -> bool {
+        true
+    }
+}
+
+/// Writes until the store is closed.
+async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>, numbers: Arc<Numbers>) {
+    let mut jobs = Vec::with_capacity(TOGETHER);
+    while waiting.recv_many(&mut jobs, TOGETHER).await > 0 {
+        let is_last = jobs.iter().any(|job| job.is_last());
+        let committed = commit(&pool, &mut jobs).await;
+        if let Err(error) = &committed {
+            tracing::error!(%error, writes = jobs.len(), "nothing was written");
+        }
+        numbers.count(jobs.len(), committed.is_ok());
+        for job in jobs.drain(..) {
+            job.done(committed.clone());
+        }
+        if is_last {
+            break;
+        }
+    }
+    pool.close().await;
+}
+
+async fn commit(pool: &AnyPool, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    let mut connection = pool.acquire().await?;
+    let written = write(&mut connection, jobs).await;
+    if written.is_err() {
+        // Whatever state it is in: the next write gets a fresh one.
+        let _ = connection.close().await;
+    }
+    written
+}
+
+async fn write(connection: &mut PoolConnection<Any>, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    let mut transaction = connection.begin().await?;
+    for job in jobs {
+        let mut savepoint = transaction.begin().await?;
+        if job.run(&mut savepoint).await {
+            savepoint.commit().await?;
+        } else {
+            savepoint.rollback().await?;
+        }
+    }
+    Ok(transaction.commit().await?)
+}
