@@ -6,6 +6,15 @@
 //!
 //! SQL here is what both databases understand: `$1` for parameters, BIGINT and TEXT, `ON CONFLICT`, `RETURNING`.
 
+pub mod charge_points;
+pub mod configuration;
+pub mod connectors;
+pub mod id_tags;
+pub mod reservations;
+pub mod samples;
+pub mod security_events;
+pub mod text;
+pub mod transactions;
 mod writer;
 
 use std::path::Path;
