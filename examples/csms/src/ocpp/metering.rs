@@ -6,10 +6,9 @@ use onwire::types::Decimal;
 use serde_json::json;
 
 use crate::app::SharedApp;
-use crate::store::samples::MeterValue as Row;
 use crate::store::text::{storable, storable_option};
 use crate::store::transactions::{self, Register};
-use crate::store::{StoreError, samples};
+use crate::store::{MeterValue as Row, StoreError};
 use crate::time;
 
 /// Keeps MeterValues: the energy register of a transaction is durable when this returns, the samples soon after.
@@ -37,12 +36,7 @@ pub async fn keep(app: &SharedApp, peer: &Peer, req: MeterValuesRequest) -> Resu
         let values: Vec<_> = rows.iter().map(as_json).collect();
         json!({"chargePoint": identity, "connector": connector, "transactionId": transaction, "values": values})
     });
-    push(app, rows).await
-}
-
-/// Hands samples over to be written.
-async fn push(app: &SharedApp, rows: Vec<Row>) -> Result<(), StoreError> {
-    app.store.write(|db| Box::pin(samples::insert(db, rows))).await
+    app.store.meter_values().push(rows).await
 }
 
 fn as_json(row: &Row) -> serde_json::Value {

@@ -2,6 +2,7 @@
 
 use onwire::Peer;
 use onwire::ocpp::v16::*;
+use onwire::types::DateTime;
 use serde_json::json;
 
 use crate::app::SharedApp;
@@ -19,7 +20,7 @@ use crate::time;
 pub async fn keep(app: &SharedApp, peer: &Peer, req: StatusNotificationRequest) -> Result<(), StoreError> {
     let now = time::now();
     let identity = peer.identity();
-    let at = req.timestamp.map_or(now, |timestamp| timestamp.unix_millis());
+    let at = req.timestamp.map_or(now, DateTime::unix_millis);
     let status = ConnectorStatus {
         charge_point: identity.to_owned(),
         connector: req.connector_id,

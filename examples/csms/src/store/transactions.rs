@@ -4,8 +4,7 @@ use serde::Serialize;
 use sqlx::AnyConnection;
 
 use super::id_tags::{self, Verdict};
-use super::samples::{self, MeterValue};
-use super::{StoreError, folded, next_number, reservations};
+use super::{MeterValue, StoreError, folded, next_number, reservations, samples};
 use crate::time;
 
 /// How long after a transaction's stop its start is taken for a repetition. Without a clock that outlives a power cut,
@@ -350,7 +349,7 @@ pub async fn stop(db: &mut AnyConnection, mut stop: Stop) -> Result<Stopped, Sto
     }
     let samples = std::mem::take(&mut stop.samples);
     let of_it = |row| MeterValue { connector: transaction.connector, transaction_id: Some(transaction.id), ..row };
-    samples::insert(db, samples.into_iter().map(of_it).collect()).await?;
+    samples::insert(db, &samples.into_iter().map(of_it).collect::<Vec<_>>()).await?;
     let sql = "UPDATE transactions SET stopped_at = $2, stop_meter = $3, stop_reason = $4, stop_id_tag = $5,
             stop_received_at = $6, estimated = 0, last_meter = $3, last_meter_at = $2
         WHERE id = $1";
@@ -385,7 +384,7 @@ async fn keep_unknown(db: &mut AnyConnection, stop: Stop) -> Result<bool, StoreE
     // -1 stands for many transactions.
     let transaction_id = (stop.transaction > 0).then_some(stop.transaction);
     let of_it = |row| MeterValue { transaction_id, ..row };
-    samples::insert(db, stop.samples.into_iter().map(of_it).collect()).await?;
+    samples::insert(db, &stop.samples.into_iter().map(of_it).collect::<Vec<_>>()).await?;
     Ok(true)
 }
 
