@@ -5,6 +5,7 @@ use onwire::types::DateTime;
 use onwire::{CallError, ErrorCode, Peer};
 use tracing::info;
 
+use super::certificates;
 use crate::app::SharedApp;
 use crate::store::{StoreError, next_number};
 
@@ -65,6 +66,16 @@ impl CentralSystem {
     #[on(StopTransaction)]
     fn stop_transaction(&self) -> StopTransactionResponse {
         StopTransactionResponse::new()
+    }
+
+    #[on(SignCertificate)]
+    fn sign_certificate(&self, peer: &Peer, req: SignCertificateRequest) -> SignCertificateResponse {
+        certificates::judge(&self.app, peer, &req)
+    }
+
+    #[after(SignCertificate)]
+    async fn certificate_to_be_signed(&self, peer: &Peer, req: SignCertificateRequest) {
+        certificates::sign(&self.app, peer, &req).await;
     }
 
     #[on(DataTransfer)]

@@ -35,6 +35,8 @@ pub struct Csms {
     pub url: String,
     /// `http://HOST:PORT`
     pub http: String,
+    /// The same two with TLS, if it was told to `--tls-listen`.
+    pub tls: Option<(String, String)>,
 }
 
 impl Csms {
@@ -49,18 +51,25 @@ impl Csms {
         command.env("RUST_LOG", level).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (mut url, mut http) = (None, None);
-        while let (None, _) | (_, None) = (&url, &http) {
+        let (mut urls, mut pages) = (Vec::new(), Vec::new());
+        let addresses = if flags.contains(&"--tls-listen") { 2 } else { 1 };
+        while pages.len() < addresses {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
             let line = line.expect("the program has ended; standard error says why");
             if let Some(found) = line.strip_prefix("charge points connect to ") {
-                url = Some(found.replace("{identity}", ""));
+                urls.push(found.replace("{identity}", ""));
             }
             if let Some(found) = line.strip_prefix("the page is at ") {
-                http = Some(found.trim_end_matches("/web/").to_owned());
+                pages.push(found.trim_end_matches("/web/").to_owned());
             }
         }
-        Self { child, lines, url: url.unwrap(), http: http.unwrap() }
+        let tls = if addresses == 2 { urls.pop().zip(pages.pop()) } else { None };
+        Self { child, lines, url: urls.pop().unwrap(), http: pages.pop().unwrap(), tls }
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     /// The next line of its standard output; `None` at the end.
