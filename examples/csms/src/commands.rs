@@ -126,7 +126,7 @@ pub async fn run(command: Command, config: &Config) -> Result<()> {
 /// Without leading zero bytes, as the database has it.
 fn authority_serial(digits: &str) -> String {
     let digits = digits.trim_start_matches('0');
-    if digits.len() % 2 == 0 { digits.to_owned() } else { format!("0{digits}") }
+    if digits.len().is_multiple_of(2) { digits.to_owned() } else { format!("0{digits}") }
 }
 
 async fn with_store(config: &Config, work: impl AsyncFnOnce(&Store) -> Result<()>) -> Result<()> {

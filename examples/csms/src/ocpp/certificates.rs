@@ -12,8 +12,13 @@ use crate::security::{audit, issued};
 
 /// SignCertificate: whether the request can be signed. It is, by [`sign`], when the charge point has been told so.
 pub(super) fn judge(app: &App, peer: &Peer, request: &SignCertificateRequest) -> SignCertificateResponse {
+    let limits = &app.security.limits.signings;
     let refused = match (&app.security.authority, read(app, peer, request)) {
-        (Some(_), Ok(_)) => return SignCertificateResponse::new(GenericStatusEnumType::Accepted),
+        (Some(_), Ok(_)) if limits.check(peer.identity()).is_ok() => {
+            limits.failed(peer.identity());
+            return SignCertificateResponse::new(GenericStatusEnumType::Accepted);
+        }
+        (Some(_), Ok(_)) => "it asks too often".to_owned(),
         (None, _) => "there is no authority here (--ca)".to_owned(),
         (_, Err(error)) => format!("{error:#}"),
     };

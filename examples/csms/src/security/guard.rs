@@ -51,8 +51,10 @@ async fn judge(app: &SharedApp, client: anyhow::Result<Client>, request: &mut Re
             return Err(refused("a web page of another site may not do this"));
         }
         let empty = request.body().is_end_stream();
-        if *request.method() == Method::POST && !request.headers().contains_key(ORIGIN) && !empty {
-            content_type(request.headers())?;
+        let is_unsaid = *request.method() == Method::POST && !request.headers().contains_key(ORIGIN) && !empty;
+        if is_unsaid && is_form(request.headers()) {
+            let detail = "the body needs a content type that says what it is, as a rule Content-Type: application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalidPayload", detail));
         }
     }
     request.extensions_mut().insert(client);
@@ -64,16 +66,10 @@ fn refused(detail: &str) -> Problem {
 }
 
 /// What a form can send without asking is refused if nothing says where it is from.
-fn content_type(headers: &HeaderMap) -> Result<(), Problem> {
+fn is_form(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match kind.as_str() {
-        "" | "text/plain" | "multipart/form-data" | "application/x-www-form-urlencoded" => {
-            let detail = "the body needs a content type that says what it is, as a rule Content-Type: application/json";
-            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalidPayload", detail))
-        }
-        _ => Ok(()),
-    }
+    matches!(kind.as_str(), "" | "text/plain" | "multipart/form-data" | "application/x-www-form-urlencoded")
 }
 
 /// Whether a browser sends it for a page that is not of this server, as far as the browser says.

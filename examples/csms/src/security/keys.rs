@@ -82,6 +82,8 @@ pub(super) fn readings(password: &[u8], form: KeyForm) -> Vec<Vec<u8>> {
     let bytes = HEXLOWER_PERMISSIVE.decode(password).ok().filter(|bytes| bytes.len() >= SHORTEST);
     match (form, bytes) {
         (KeyForm::Text, Some(bytes)) => vec![bytes],
+        // A key that was set as plain text is its own text; bytes that are none are the other form.
+        (KeyForm::Text, None) if !password.iter().all(|byte| (b' '..=b'~').contains(byte)) => Vec::new(),
         (KeyForm::Either, Some(bytes)) => vec![password.to_vec(), bytes],
         (KeyForm::Bytes, _) | (_, None) => vec![password.to_vec()],
     }
@@ -230,8 +232,13 @@ mod tests {
         assert_eq!(readings(&digits, KeyForm::Bytes), [digits.clone()]);
         assert_eq!(readings(&digits, KeyForm::Text), [vec![0xff; 16]]);
         assert_eq!(readings(&digits, KeyForm::Either), [digits, vec![0xff; 16]]);
-        for form in [KeyForm::Bytes, KeyForm::Text, KeyForm::Either] {
+        for form in [KeyForm::Bytes, KeyForm::Either] {
             assert_eq!(readings(&[0xff; 16], form), [vec![0xff; 16]]);
+        }
+        assert!(readings(&[0xff; 16], KeyForm::Text).is_empty());
+        let plain = b"sixteen letters!";
+        for form in [KeyForm::Bytes, KeyForm::Text, KeyForm::Either] {
+            assert_eq!(readings(plain, form), [plain.to_vec()]);
         }
     }
 

@@ -79,6 +79,8 @@ pub struct Limits {
     pub login_addresses: Limiter,
     /// Log-ins, by user.
     pub login_users: Limiter,
+    /// Certificates that are signed, by identity: each is kept.
+    pub signings: Limiter,
 }
 
 impl Default for Limits {
@@ -88,6 +90,7 @@ impl Default for Limits {
             handshake_addresses: Limiter::new(200, Duration::from_secs(1)),
             login_addresses: Limiter::new(20, Duration::from_secs(10)),
             login_users: Limiter::new(10, Duration::from_secs(30)),
+            signings: Limiter::new(10, Duration::from_secs(600)),
         }
     }
 }

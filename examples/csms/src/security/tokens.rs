@@ -13,6 +13,9 @@ const PREFIX: &str = "csms_";
 /// A use is written down once in so many milliseconds.
 const USE: i64 = 60_000;
 
+/// Id, name, role, and when it was made, expires and was used.
+type Row = (String, String, String, i64, Option<i64>, Option<i64>);
+
 /// A token, without what opens.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -83,9 +86,8 @@ pub async fn find(store: &Store, token: &str) -> Result<Option<(String, Role)>, 
 pub async fn list(store: &Store) -> Result<Vec<Token>, StoreError> {
     let sql = "SELECT id, name, role, created_at, expires_at, last_used_at FROM api_tokens
         ORDER BY created_at, id LIMIT 10000";
-    let rows: Vec<(String, String, String, i64, Option<i64>, Option<i64>)> =
-        sqlx::query_as(sql).fetch_all(store.readers()).await?;
-    let token = |(id, name, role, created_at, expires_at, used_at): (_, _, String, _, Option<i64>, Option<i64>)| {
+    let rows: Vec<Row> = sqlx::query_as(sql).fetch_all(store.readers()).await?;
+    let token = |(id, name, role, created_at, expires_at, used_at): Row| {
         Ok(Token {
             id,
             name,

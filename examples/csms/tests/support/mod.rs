@@ -43,7 +43,10 @@ impl Csms {
     /// On loopback, open, with its data in that folder, and with more flags.
     pub async fn start_in(data: &Path, flags: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_csms"));
-        command.args(["--listen", "127.0.0.1:0"]).arg("--data").arg(data).args(flags);
+        if !flags.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        command.arg("--data").arg(data).args(flags);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CSMS_")) {
             command.env_remove(name);
         }
@@ -52,7 +55,7 @@ impl Csms {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (mut urls, mut pages) = (Vec::new(), Vec::new());
-        let addresses = if flags.contains(&"--tls-listen") { 2 } else { 1 };
+        let addresses = [!flags.contains(&"none"), flags.contains(&"--tls-listen")].iter().filter(|is| **is).count();
         while pages.len() < addresses {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
             let line = line.expect("the program has ended; standard error says why");

@@ -55,9 +55,8 @@ struct LoggedIn {
 
 type Body<T> = Result<Json<T>, JsonRejection>;
 
-fn body<T>(body: Body<T>) -> Result<T, Problem> {
-    let Json(value) = body.map_err(|error| Problem::new(error.status(), "invalidPayload", error.body_text()))?;
-    Ok(value)
+fn unreadable(error: JsonRejection) -> Problem {
+    Problem::new(error.status(), "invalidPayload", error.body_text())
 }
 
 /// Logs in: a cookie for browsers.
@@ -74,7 +73,7 @@ async fn log_in(
     client: Option<Extension<Client>>,
     credentials: Body<Credentials>,
 ) -> Result<Response, Problem> {
-    let Credentials { name, password } = body(credentials)?;
+    let Json(Credentials { name, password }) = credentials.map_err(unreadable)?;
     let client = client.map(|Extension(client)| client).unwrap_or_default();
     let (from, limits) = (subscriber(client.address), &app.security.limits);
     let allowed = limits.login_addresses.check(from).and_then(|()| limits.login_users.check(&name));
@@ -159,7 +158,7 @@ async fn add_user(
     Admin(actor): Admin,
     new: Body<NewUser>,
 ) -> Result<(StatusCode, Json<User>), Problem> {
-    let NewUser { name, password, role } = body(new)?;
+    let Json(NewUser { name, password, role }) = new.map_err(unreadable)?;
     let hash = hash(&app, password).await?;
     let added = users::add(&app.store, &name, hash, role).await;
     done(&app, &actor, "AddUser", &name, json!({"role": role}), &added).await?;
@@ -192,7 +191,7 @@ async fn change_user(
     Path(name): Path<String>,
     change: Body<UserChange>,
 ) -> Result<StatusCode, Problem> {
-    let UserChange { password, role } = body(change)?;
+    let Json(UserChange { password, role }) = change.map_err(unreadable)?;
     let detail = json!({"role": role, "password": password.is_some()});
     let hash = match password {
         Some(password) => Some(hash(&app, password).await?),
@@ -269,14 +268,17 @@ async fn add_token(
     Admin(actor): Admin,
     new: Body<NewToken>,
 ) -> Result<(StatusCode, Json<MadeToken>), Problem> {
-    let NewToken { name, role, expires_at } = body(new)?;
+    let Json(NewToken { name, role, expires_at }) = new.map_err(unreadable)?;
     if name.is_empty() || name.chars().count() > 64 || name.contains(char::is_control) {
         return Err(invalid("/name", UserError::Name.to_string()));
     }
-    let expires_at: Option<DateTime> = expires_at
-        .map(|text| DateTime::parse(&text).ok_or_else(|| invalid("/expiresAt", "it is no RFC 3339 time".to_owned())))
-        .transpose()?;
-    let expires_at = expires_at.map(|time| time.unix_millis());
+    let expires_at = match expires_at {
+        Some(text) => {
+            let time = DateTime::parse(&text);
+            Some(time.ok_or_else(|| invalid("/expiresAt", "it is no RFC 3339 time".to_owned()))?.unix_millis())
+        }
+        None => None,
+    };
     let (id, token) = tokens::add(&app.store, &name, role, expires_at).await.map_err(internal)?;
     let detail = json!({"id": id, "role": role, "expiresAt": expires_at.map(crate::time::text)});
     audit::record(&app, &actor, "AddToken", &name, &detail, "done").await?;
