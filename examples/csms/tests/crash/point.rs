@@ -60,14 +60,16 @@ pub(crate) struct Point {
     pub(crate) identity: String,
     /// All its transactions; what the last one lacks is said next.
     pub(crate) charged: Vec<Charged>,
-    /// The longest time that a start or stop took.
+    /// The longest time that an answer took, or was waited for in vain.
     pub(crate) slowest: Duration,
+    /// CALLERRORs that answered it.
+    pub(crate) refused: u64,
     next_id: u64,
 }
 
 impl Point {
     pub(crate) fn new(number: usize) -> Self {
-        Self { identity: format!("CP{number}"), charged: Vec::new(), slowest: Duration::ZERO, next_id: 0 }
+        Self { identity: format!("CP{number}"), charged: Vec::new(), slowest: Duration::ZERO, refused: 0, next_id: 0 }
     }
 
     pub(crate) fn id_tag(&self) -> String {
@@ -77,8 +79,17 @@ impl Point {
     /// Charges until the server is gone, and calls `answered` for each answer.
     pub(crate) async fn charge(&mut self, url: &str, answered: impl Fn()) {
         let Ok(mut line) = Line::connect(url, &self.identity).await else { return };
-        while self.step(&mut line).await.is_ok() {
-            answered();
+        loop {
+            let began = Instant::now();
+            let step = self.step(&mut line).await;
+            self.slowest = self.slowest.max(began.elapsed());
+            match step {
+                Ok(is_result) => {
+                    self.refused += u64::from(!is_result);
+                    answered();
+                }
+                Err(Gone) => return,
+            }
         }
     }
 
@@ -90,8 +101,8 @@ impl Point {
         }
     }
 
-    /// One message of its transactions, and its answer.
-    async fn step(&mut self, line: &mut Line) -> Result<(), Gone> {
+    /// One message of its transactions; whether it was answered with a CALLRESULT.
+    async fn step(&mut self, line: &mut Line) -> Result<bool, Gone> {
         self.next_id += 1;
         if self.charged.last().is_none_or(|charged| charged.stop_answered) {
             let number = i64::try_from(self.charged.len()).unwrap();
@@ -100,31 +111,24 @@ impl Point {
         let (id_tag, message) = (self.id_tag(), self.next_id);
         let charged = self.charged.last_mut().unwrap();
         let time = |millis| DateTime::from_unix_millis(millis).to_string();
-        let began = Instant::now();
         let Some(id) = charged.id else {
             let start = json!({"connectorId": 1, "idTag": id_tag, "meterStart": charged.start_meter(),
                 "timestamp": time(charged.started_at())});
-            if let Some(answer) = line.call(message, "StartTransaction", start).await? {
-                charged.id = Some(answer["transactionId"].as_i64().unwrap());
-                self.slowest = self.slowest.max(began.elapsed());
-            }
-            return Ok(());
+            let answer = line.call(message, "StartTransaction", start).await?;
+            charged.id = answer.map(|answer| answer["transactionId"].as_i64().unwrap());
+            return Ok(charged.id.is_some());
         };
         if charged.values_answered.is_none() {
             let value = json!([{"timestamp": time(charged.measured_at()), "sampledValue": [{"value": "7.5"}]}]);
             let values = json!({"connectorId": 1, "transactionId": id, "meterValue": value});
-            if line.call(message, "MeterValues", values).await?.is_some() {
-                charged.values_answered = Some(Instant::now());
-            }
-            return Ok(());
+            let answer = line.call(message, "MeterValues", values).await?;
+            charged.values_answered = answer.map(|_| Instant::now());
+            return Ok(charged.values_answered.is_some());
         }
         let stop = json!({"transactionId": id, "idTag": id_tag, "meterStop": charged.stop_meter(),
             "timestamp": time(charged.stopped_at()), "reason": "Local"});
-        if line.call(message, "StopTransaction", stop).await?.is_some() {
-            charged.stop_answered = true;
-            self.slowest = self.slowest.max(began.elapsed());
-        }
-        Ok(())
+        charged.stop_answered = line.call(message, "StopTransaction", stop).await?.is_some();
+        Ok(charged.stop_answered)
     }
 }
 

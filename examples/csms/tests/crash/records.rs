@@ -1,6 +1,7 @@
 //! What the database holds, beside what charge points were answered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -22,8 +23,19 @@ struct Transaction {
     estimated: i64,
 }
 
+/// Fails if the database lacks what was answered.
+pub(crate) async fn all_there(data: &Path, field: &Field, when: &str) {
+    let missing = missing(data, field).await;
+    let some: Vec<_> = missing.iter().take(3).collect();
+    assert!(missing.is_empty(), "{} missing {when}: {some:#?}", missing.len());
+}
+
 /// Answered transactions that the database does not have as they were answered, each in words.
 pub(crate) async fn missing(data: &Path, field: &Field) -> Vec<String> {
+    if !field.points.iter().any(|point| point.charged.iter().any(|charged| charged.id.is_some())) {
+        // Perhaps not even the tables are there.
+        return Vec::new();
+    }
     let mut db = look_into(data).await;
     let rows = transactions(&mut db).await;
     db.close().await.unwrap();
@@ -71,19 +83,19 @@ pub(crate) async fn none_doubled(data: &Path, field: &Field) {
     assert_eq!(unknown, 0, "stops of transactions that were not there");
 }
 
-/// How old, when the server ended, the oldest answered meter value is that is lost.
-pub(crate) async fn lost_values(data: &Path, field: &Field, end: Instant) -> Option<Duration> {
+/// Of the meter values that a server answered in its time, how old the oldest was at its end that is lost.
+pub(crate) async fn lost_values(data: &Path, field: &Field, time: Range<Instant>) -> Option<Duration> {
     let mut db = look_into(data).await;
     let sql = "SELECT charge_point, measured_at FROM meter_values";
     let there: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(&mut db).await.unwrap();
     db.close().await.unwrap();
-    let there: std::collections::HashSet<_> = there.into_iter().collect();
+    let there: HashSet<_> = there.into_iter().collect();
     let answered = field.points.iter().flat_map(|point| {
         let values = point.charged.iter().filter_map(|charged| Some((charged.values_answered?, charged.measured_at())));
         values.map(|(when, at)| (when, (point.identity.clone(), at)))
     });
-    let lost = answered.filter(|(_, value)| !there.contains(value));
-    lost.map(|(when, _)| end.saturating_duration_since(when)).max()
+    let lost = answered.filter(|(when, value)| *when >= time.start && !there.contains(value));
+    lost.map(|(when, _)| time.end.saturating_duration_since(when)).max()
 }
 
 async fn transactions(db: &mut AnyConnection) -> Vec<Transaction> {
