@@ -15,7 +15,8 @@ use crate::observe::events::Events;
 use crate::observe::http as metrics;
 use crate::observe::messages::Messages;
 use crate::observe::metrics::Metrics;
-use crate::ocpp::CentralSystem;
+use crate::ocpp::admission::{Admission, Admitted};
+use crate::ocpp::{CentralSystem, presence};
 use crate::security::gate::Gate;
 use crate::store::{Store, retention};
 use crate::{api, files, web};
@@ -45,6 +46,10 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     settings.observe = Some(Arc::clone(&messages) as _);
     println!("charge points connect to ws://{address}/ocpp/{{identity}}");
     println!("the page is at http://{address}/web/");
+    let admitted = Admitted::default();
+    let following = tokio::spawn(presence::follow(Arc::clone(&app), admitted.clone(), app.peers.events()));
+    let handlers = CentralSystem::new(Arc::clone(&app), admitted.clone());
+    let handlers = Admission::new(handlers, Arc::clone(&app), admitted);
     let end = async {
         end.await;
         let _ = ending.send(true);
@@ -58,8 +63,9 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         .directory(app.peers.clone())
         .authenticate(Gate::new(Arc::clone(&app)))
         .http(TowerToHyperService::new(router(&app)))
-        .serve_until(CentralSystem::new(Arc::clone(&app)), end)
+        .serve_until(handlers, end)
         .await?;
+    following.await?;
     old.abort();
     messages.close().await;
     app.store.close().await;

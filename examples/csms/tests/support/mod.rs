@@ -120,8 +120,7 @@ impl Csms {
     /// A charge point that was accepted.
     pub async fn booted(&self, identity: &str) -> Station {
         let mut station = self.station(identity).await;
-        let boot = json!({"chargePointVendor": "onwire", "chargePointModel": "test"});
-        assert_eq!(station.call("BootNotification", boot).await["status"], "Accepted");
+        station.boot().await;
         station
     }
 
@@ -199,6 +198,14 @@ impl Station {
 
     pub async fn close(mut self) -> Result<(), Error> {
         self.socket.close(None).await
+    }
+
+    /// Boots, is accepted, and answers what the server asks then: no configuration, and an empty local list.
+    pub async fn boot(&mut self) {
+        let boot = json!({"chargePointVendor": "onwire", "chargePointModel": "test"});
+        assert_eq!(self.call("BootNotification", boot).await["status"], "Accepted");
+        self.obey("GetConfiguration", json!({})).await;
+        self.obey("GetLocalListVersion", json!({"listVersion": 0})).await;
     }
 
     /// Sends a CALL and returns its answer: `Ok` with the payload, or `Err` with the whole CALLERROR.
