@@ -164,19 +164,20 @@ fn router(app: &SharedApp) -> Router {
     metrics::counted(router, app).with_state(Arc::clone(app))
 }
 
-/// Ready when the process is asked to end: ctrl-c, or SIGTERM where there is such.
-pub async fn signals() {
+/// Ready when the process is asked to end: ctrl-c, or SIGTERM where there is such. It listens from the call on, so that who
+/// sees the server start may ask for its end.
+pub fn signals() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => tokio::select! {
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    async move {
+        #[cfg(unix)]
+        if let Ok(mut terminate) = terminate {
+            tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
                 _ = terminate.recv() => {}
-            },
-            Err(_) => drop(tokio::signal::ctrl_c().await),
+            }
+            return;
         }
+        drop(tokio::signal::ctrl_c().await);
     }
-    #[cfg(not(unix))]
-    drop(tokio::signal::ctrl_c().await);
 }
