@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser};
 use serde::Deserialize;
 
+use crate::files::FileSettings;
+
 /// A central system for OCPP 1.6-J charge points.
 ///
 /// Settings come from flags, then from the environment, then from the TOML file that --config names (its keys are the
@@ -68,6 +70,34 @@ settings! {
     /// Days that the message log is kept; 0 keeps it for ever [default: 14]
     #[arg(long, env = "CSMS_MESSAGE_LOG_DAYS", value_name = "DAYS")]
     message_log_days: u32,
+    /// Base of the URLs that charge points get for files, as they reach it (through a proxy, too) [default: http:// and
+    /// the address listened on]
+    #[arg(long, env = "CSMS_PUBLIC_URL", value_name = "URL")]
+    public_url: String,
+    /// Address to listen on for FTP, for charge points that speak nothing else; port 0 takes a free one [default: no FTP]
+    #[arg(long, env = "CSMS_FTP_LISTEN", value_name = "HOST:PORT")]
+    ftp_listen: String,
+    /// Host of FTP as charge points reach it [default: that of --ftp-listen, or of --public-url]
+    #[arg(long, env = "CSMS_FTP_PUBLIC_HOST", value_name = "HOST")]
+    ftp_public_host: String,
+    /// Ports for FTP's passive data connections [default: 49152-65535]
+    #[arg(long, env = "CSMS_FTP_PASSIVE_PORTS", value_name = "FIRST-LAST")]
+    ftp_passive_ports: String,
+    /// The largest file that a charge point may upload, in MiB [default: 100]
+    #[arg(long, env = "CSMS_UPLOAD_LIMIT", value_name = "MIB")]
+    upload_limit: u32,
+    /// The largest firmware, in MiB [default: 256]
+    #[arg(long, env = "CSMS_FIRMWARE_LIMIT", value_name = "MIB")]
+    firmware_limit: u32,
+    /// Hours that a charge point has for a download or upload [default: 24]
+    #[arg(long, env = "CSMS_FILE_REQUEST_HOURS", value_name = "HOURS")]
+    file_request_hours: u32,
+    /// Private key that signs firmware, PKCS #8 in PEM: EC P-256, or RSA of 2048 bits or more
+    #[arg(long, env = "CSMS_FIRMWARE_SIGNING_KEY", value_name = "FILE")]
+    firmware_signing_key: PathBuf,
+    /// Its certificate, in PEM; at most 5500 characters
+    #[arg(long, env = "CSMS_FIRMWARE_SIGNING_CERTIFICATE", value_name = "FILE")]
+    firmware_signing_certificate: PathBuf,
     /// How the log is written: text or json [default: text]
     #[arg(long, env = "CSMS_LOG_FORMAT", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -105,6 +135,8 @@ pub struct Config {
     pub meter_value_days: u32,
     /// 0: for ever.
     pub message_log_days: u32,
+    /// Uploads and downloads of charge points.
+    pub files: FileSettings,
     /// How log lines look.
     pub log_format: LogFormat,
 }
@@ -127,6 +159,7 @@ fn read(path: &Path) -> Result<Settings> {
 
 impl Settings {
     fn into_config(self) -> Result<Config> {
+        let files = FileSettings::new(&self)?;
         let listen = self.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
         let listen: SocketAddr = resolve(&listen)?;
         let data = self.data.unwrap_or_else(|| PathBuf::from("data"));
@@ -141,12 +174,13 @@ impl Settings {
             heartbeat_interval: self.heartbeat_interval.unwrap_or(300),
             meter_value_days: self.meter_value_days.unwrap_or(400),
             message_log_days: self.message_log_days.unwrap_or(14),
+            files,
             log_format: self.log_format.unwrap_or_default(),
         })
     }
 }
 
-fn resolve(address: &str) -> Result<SocketAddr> {
+pub(crate) fn resolve(address: &str) -> Result<SocketAddr> {
     use std::net::ToSocketAddrs;
     let mut found = address.to_socket_addrs().with_context(|| format!("{address:?} is no HOST:PORT"))?;
     found.next().with_context(|| format!("{address:?} has no address"))

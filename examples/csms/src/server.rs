@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::app::{App, Policy, SharedApp};
 use crate::config::Config;
+use crate::files::Files;
 use crate::observe::events::Events;
 use crate::observe::messages::Messages;
 use crate::observe::metrics::{self, Metrics};
@@ -27,8 +28,12 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
     let store = Store::open(&config.database).await?;
     let (ending, ends) = watch::channel(false);
+    let server = Server::bind(config.listen).await;
+    let server = server.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = server.local_addr()?;
     let app = Arc::new(App {
         policy: Policy::new(config.open),
+        files: Files::open(&config, address, &store).await?,
         store,
         peers: Peers::default(),
         events: Events::default(),
@@ -36,9 +41,7 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         ends,
         config,
     });
-    let server = Server::bind(app.config.listen).await;
-    let server = server.with_context(|| format!("cannot listen on {}", app.config.listen))?;
-    let address = server.local_addr()?;
+    files::ftp::start(&app).await?;
     let mut settings = ServerConfig::default();
     settings.observe = Some(Arc::new(Messages::default()));
     println!("charge points connect to ws://{address}/ocpp/{{identity}}");
