@@ -41,11 +41,11 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         ends,
         config,
     });
-    files::ftp::start(&app).await?;
     let mut settings = ServerConfig::default();
     settings.observe = Some(Arc::new(Messages::default()));
     println!("charge points connect to ws://{address}/ocpp/{{identity}}");
     println!("the page is at http://{address}/web/");
+    files::ftp::start(&app).await?;
     let end = async {
         end.await;
         let _ = ending.send(true);

@@ -42,6 +42,8 @@ pub struct File {
     pub sha256: Option<String>,
     /// What becomes of it.
     pub state: State,
+    /// Whether there is content; also of an upload that the charge point reports as failed.
+    pub complete: bool,
     /// What the charge point says of its upload, or `expired`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -118,6 +120,7 @@ impl Entry {
             size: self.size,
             sha256: self.sha256,
             state,
+            complete: self.complete == 1,
             reason,
             created_at: text(self.created_at),
             completed_at: self.completed_at.map(text),

@@ -144,9 +144,9 @@ async fn select(
         "SELECT r.id, r.charge_point, r.purpose, f.id, f.kind, f.name, f.size
         FROM file_requests r JOIN files f ON f.id = r.file LEFT JOIN charge_points c ON c.id = r.charge_point
         WHERE {column} = $1 AND r.transport = $2 AND r.expires_at > $3 AND (r.purpose = 'upload' OR f.complete = 1)
-        AND NOT (r.purpose = 'upload' AND f.complete = 1 AND (
-            (f.kind = 'diagnostics' AND c.diagnostics_status = 'Uploaded' AND c.diagnostics_status_at >= f.completed_at)
-            OR (f.kind = 'log' AND c.log_status = 'Uploaded' AND c.log_status_at >= f.completed_at)))"
+        AND NOT (r.purpose = 'upload' AND f.complete = 1 AND 'Uploaded' = COALESCE(
+            CASE f.kind WHEN 'log' THEN c.log_status ELSE c.diagnostics_status END, '') AND f.completed_at <= COALESCE(
+            CASE f.kind WHEN 'log' THEN c.log_status_at ELSE c.diagnostics_status_at END, 0))"
     );
     let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(value.to_owned()).bind(transport.as_str()).bind(now());
     let row: Option<Row> = query.fetch_optional(store.readers()).await?;

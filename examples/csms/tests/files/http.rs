@@ -304,7 +304,7 @@ async fn an_interrupted_upload_leaves_nothing_and_the_next_one_takes_its_place()
 }
 
 /// Waits until the file is in that state.
-pub async fn until(csms: &Csms, ordered: &Value, state: &str) {
+pub(crate) async fn until(csms: &Csms, ordered: &Value, state: &str) {
     let reached = async { while csms.file(ordered).await["state"] != state {} };
     tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("never {state}"));
 }

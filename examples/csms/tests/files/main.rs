@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ftp;
 mod http;
 
 use std::path::Path;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::problem::Problem;
 use crate::app::SharedApp;
-use crate::files::catalogue::{self, File, Filter};
+use crate::files::catalogue::{self, Entry, File, Filter};
 use crate::files::http::{content, length};
 use crate::files::location::is_plain;
 use crate::files::order::{self, GetDiagnosticsOrder, GetLogOrder, Ordered, UpdateFirmwareOrder};
@@ -88,7 +88,7 @@ async fn download(
     Path(id): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let entry = catalogue::find(&app.store, &id).await?.filter(|entry| entry.is_complete()).ok_or_else(no_file)?;
+    let entry = catalogue::find(&app.store, &id).await?.filter(Entry::is_complete).ok_or_else(no_file)?;
     let mut response = content(&app.files.shelf.path(&entry.id), request).await;
     let headers = response.headers_mut();
     headers.insert(CONTENT_DISPOSITION, attachment(&entry.name, &entry.id));
