@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::system::{ensure_system, run};
 use crate::workspace::Workspace;
-use crate::{c, msrv, no_std, package, peers};
+use crate::{browser, c, msrv, no_std, package, peers};
 
 /// See [`net_features`].
 const NET_FEATURES: &str = "onwire/client,onwire/server,onwire/rustls,onwire/openssl,onwire-codegen/cli";
@@ -54,6 +54,7 @@ const STAGES: &[Stage] = &[
         run: c::check,
     },
     Stage { name: "interop", about: "onwire talks to independent implementations", run: interop },
+    Stage { name: "browser", about: "the web page of csms does what it should in Chromium", run: browser::check },
 ];
 
 /// The names, for the command line.

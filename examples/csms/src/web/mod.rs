@@ -65,8 +65,7 @@ mod tests {
 
     #[test]
     fn every_file_of_the_page_has_a_media_type() {
-        let unknown: Vec<_> =
-            Files::iter().filter(|path| media_type(path) == "application/octet-stream").collect();
+        let unknown: Vec<_> = Files::iter().filter(|path| media_type(path) == "application/octet-stream").collect();
         assert!(Files::iter().count() > 20);
         assert!(unknown.is_empty(), "{unknown:?}");
     }

@@ -260,7 +260,7 @@ async function configuration({ browser }) {
 async function smartCharging({ browser, chargePoint }) {
   await browser.go('charging-profiles');
   await browser.click('add-profile');
-  await browser.fillIn('profile-form', { name: 'night', chargingProfileKind: 'Recurring', recurrencyKind: 'Daily', startSchedule: '2026-01-01T00:00:00' });
+  await browser.fillIn('profile-form', { name: 'night', chargingProfileKind: 'Recurring', recurrencyKind: 'Daily', startSchedule: '2026-01-01T00:00' });
   await browser.click('add-period');
   await browser.shot('profile-form-en', { full: false });
   await browser.submit('profile-form');
