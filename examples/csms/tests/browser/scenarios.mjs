@@ -34,6 +34,8 @@ export const SCENARIOS = [
   ['a tag is made, blocked and deleted', idTags],
   ['a reservation is made and cancelled', reservation],
   ['the local list is sent', localList],
+  ['availability and extended triggers are sent', everydayCommands],
+  ['diagnostics are asked for', diagnostics],
   ['the log shows whole messages and can be filtered and paused', messages],
   ['hostile texts stay texts', hostile],
   ['an offline charge point is told', offline],
@@ -41,6 +43,8 @@ export const SCENARIOS = [
   ['every view fits a phone, in Chinese', phone],
   ['the dark looks', dark],
   ['one switch closes the server', closeServer],
+  ['with the first administrator everybody logs in', logIn],
+  ['a viewer looks and does nothing', viewer],
 ];
 
 async function strictPolicy({ base }) {
@@ -131,6 +135,10 @@ function answers() {
         chargingSchedulePeriod: [{ startPeriod: 0, limit: 16 }, { startPeriod: duration / 4, limit: 6 }, { startPeriod: duration / 2, limit: 32 }],
       },
     }),
+    ChangeAvailability: { status: 'Scheduled' },
+    ExtendedTriggerMessage: { status: 'NotImplemented' },
+    ClearCache: { status: 'Accepted' },
+    GetDiagnostics: { fileName: 'diagnostics.log' },
     ReserveNow: { status: 'Accepted' },
     CancelReservation: { status: 'Accepted' },
     GetLocalListVersion: () => ({ listVersion }),
@@ -316,6 +324,30 @@ async function localList({ browser, chargePoint }) {
   await browser.hasText('list-version', String(listVersion));
 }
 
+async function everydayCommands({ browser, chargePoint }) {
+  await browser.go(`${HERE}/overview`);
+  await browser.fillIn('availability', { connectorId: 2, type: 'Inoperative' });
+  await browser.submit('availability');
+  assert.deepEqual(await chargePoint.asked('ChangeAvailability'), { connectorId: 2, type: 'Inoperative' });
+  await browser.outcome('availability-outcome', 'good', 'Scheduled');
+  await browser.fillIn('trigger', { message: 'ExtendedTriggerMessage SignChargePointCertificate' });
+  await browser.submit('trigger');
+  assert.deepEqual(await chargePoint.asked('ExtendedTriggerMessage'), { requestedMessage: 'SignChargePointCertificate' });
+  await browser.outcome('trigger-outcome', 'bad', 'Not implemented');
+  await browser.click('clear-cache');
+  await browser.outcome('outcome-ClearCache', 'good', 'Accepted');
+}
+
+async function diagnostics({ browser, chargePoint }) {
+  await browser.go(`${HERE}/firmware`);
+  await browser.submit('get-diagnostics');
+  const { location } = await chargePoint.asked('GetDiagnostics');
+  assert.match(location, /^http/);
+  await browser.outcome('get-diagnostics-outcome', 'good');
+  await browser.hasText('files', 'Awaited');
+  await browser.shot('firmware-en');
+}
+
 async function messages({ browser, chargePoint }) {
   await browser.go(`${HERE}/messages`);
   const log = browser.page.locator('#log');
@@ -428,4 +460,46 @@ async function closeServer({ base, browser, WebSocket }) {
   assert.equal(server.unknownChargePoints, false);
   assert.equal(server.unknownIdTags, false);
   await assert.rejects(ChargePoint.connect(WebSocket, base, 'CP-UNKNOWN', {}), /HTTP (401|403|404)/);
+}
+
+const ADMIN = { name: 'ada', password: 'correct horse battery' };
+const VIEWER = { name: 'vera', password: 'staple the battery' };
+
+async function logIn({ browser }) {
+  await browser.go('users');
+  await browser.fillIn('user-form', { ...ADMIN, role: 'admin' });
+  await browser.submit('user-form');
+  await browser.at('login').waitFor();
+  await browser.shot('login-en', { full: false });
+  await browser.fillIn('login', { ...ADMIN, password: 'wrong horse' });
+  await browser.submit('login');
+  await browser.outcome('login-outcome', 'bad', 'The user name or the password is wrong.');
+  await browser.fillIn('login', ADMIN);
+  await browser.submit('login');
+  await browser.hasText('user', ADMIN.name);
+  // A request that changes something has to carry the session's token.
+  await browser.go('users');
+  await browser.fillIn('user-form', { ...VIEWER, role: 'viewer' });
+  await browser.submit('user-form');
+  await browser.outcome('user-form-outcome', 'good', VIEWER.name);
+  await browser.fillIn('token-form', { name: 'billing', role: 'viewer' });
+  await browser.submit('token-form');
+  await browser.at('token-shown').locator('output').waitFor();
+  await browser.shot('users-en');
+}
+
+async function viewer({ browser, transaction }) {
+  await browser.click('log-out');
+  await browser.fillIn('login', VIEWER);
+  await browser.submit('login');
+  await browser.hasText('user', VIEWER.name);
+  await browser.go(`${HERE}/overview`);
+  await browser.hasText('connector-1', 'Available');
+  for (const forbidden of ['start-1', 'unlock-1', 'reset-Soft', 'delete-charge-point', 'menu-users']) {
+    assert.equal(await browser.at(forbidden).count(), 0, `a viewer is offered ${forbidden}`);
+  }
+  await browser.go(`transactions/${transaction}`);
+  await drawnPoints(browser, 'energy-chart', POWERS.length);
+  await browser.page.reload();
+  await browser.hasText('user', VIEWER.name);
 }
