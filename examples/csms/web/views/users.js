@@ -46,6 +46,7 @@ function users(signal) {
     ],
     async onsubmit(body, place) {
       await api.post('/users', body);
+      add.node.reset();
       place.done(t('users.added', { name: body.name }));
       list.reload();
     },
@@ -101,6 +102,7 @@ function tokens(signal) {
     ],
     async onsubmit(body) {
       const { token } = await api.post('/tokens', body);
+      add.node.reset();
       fill(shown, h('p', {}, t('tokens.once')), h('output', { class: 'secret mono' }, token));
       list.reload();
     },
