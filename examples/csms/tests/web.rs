@@ -23,7 +23,8 @@ async fn the_page_is_in_the_program_and_may_load_nothing_else() -> Result<(), Fa
     assert_eq!(page.status(), StatusCode::OK);
     assert_eq!(page.headers().get(CONTENT_TYPE).ok_or("no type")?, "text/html; charset=utf-8");
     let policy = page.headers().get(CONTENT_SECURITY_POLICY).ok_or("no policy")?.to_str()?;
-    assert!(policy.contains("default-src 'self'") && !policy.contains("unsafe"), "{policy}");
+    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"), "{policy}");
+    assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
     let text = page.text().await?;
     assert!(!text.contains("://") && !text.contains("style="), "{text}");
 

@@ -1,72 +1,83 @@
 //! The page, at `/web`: its files are in the binary.
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use http::header::{REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use data_encoding::HEXLOWER;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use http::{HeaderMap, StatusCode};
-use rust_embed::RustEmbed;
+use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::app::SharedApp;
 
-/// Nothing from elsewhere and nothing inline, so that a text that a charge point sent can do nothing even if it became markup.
-const POLICY: &str =
-    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// Nothing but the page's own files, and nothing written into it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+    font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const INDEX: &str = "index.html";
 
 #[derive(RustEmbed)]
 #[folder = "web"]
+#[allow_missing = true]
 struct Files;
 
-/// `/web`, and the way there from `/`.
+/// `/web`, and the way there.
 pub fn router() -> Router<SharedApp> {
     Router::new()
-        .route("/", get(to_page))
-        .route("/web", get(to_page))
-        .route("/web/", get(async |headers: HeaderMap| file("index.html", &headers)))
-        .route("/web/{*path}", get(async |Path(path): Path<String>, headers: HeaderMap| file(&path, &headers)))
+        .route("/", get(|| async { Redirect::temporary("/web/") }))
+        .route("/web", get(|| async { Redirect::permanent("/web/") }))
+        .route("/web/", get(|headers: HeaderMap| async move { file(INDEX, &headers) }))
+        .route("/web/{*path}", get(|Path(path): Path<String>, headers: HeaderMap| async move { file(&path, &headers) }))
 }
 
-async fn to_page() -> Redirect {
-    Redirect::temporary("/web/")
-}
-
-/// A browser keeps a file and asks each time whether it is still the same: a new version of the program is a new page.
 fn file(path: &str, headers: &HeaderMap) -> Response {
-    let Some(file) = Files::get(path) else { return StatusCode::NOT_FOUND.into_response() };
-    let tag = format!("\"{}\"", data_encoding::HEXLOWER.encode(&file.metadata.sha256_hash()));
-    let common = [
+    let Some(file) = Files::get(path) else {
+        return (StatusCode::NOT_FOUND, "there is no such file\n").into_response();
+    };
+    let tag = format!("\"{}\"", HEXLOWER.encode(&file.metadata.sha256_hash()));
+    let is_known = headers.get_all(IF_NONE_MATCH).iter().any(|known| is_listed(known.to_str().unwrap_or(""), &tag));
+    let always: [(HeaderName, &str); 6] = [
         (CACHE_CONTROL, "no-cache"),
         (CONTENT_SECURITY_POLICY, POLICY),
         (REFERRER_POLICY, "same-origin"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (CONTENT_TYPE, content_type(path)),
     ];
-    let known = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-    if known.is_some_and(|tags| tags.split(',').any(|known| known.trim().trim_start_matches("W/") == tag)) {
-        return (StatusCode::NOT_MODIFIED, common, [(ETAG, tag)]).into_response();
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, always, [(ETAG, tag)]).into_response();
     }
-    (common, [(CONTENT_TYPE, media_type(path).to_owned()), (ETAG, tag)], file.data).into_response()
+    (always, [(ETAG, tag)], body(file)).into_response()
 }
 
-fn media_type(path: &str) -> &'static str {
-    match path.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("html") => "text/html; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("svg") => "image/svg+xml",
+fn body(file: EmbeddedFile) -> Body {
+    match file.data {
+        std::borrow::Cow::Borrowed(bytes) => Body::from(bytes),
+        std::borrow::Cow::Owned(bytes) => Body::from(bytes),
+    }
+}
+
+fn is_listed(list: &str, tag: &str) -> bool {
+    list.split(',').map(str::trim).any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map_or("", |(_, ending)| ending) {
+        "html" => "text/html; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "json" => "application/json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "webmanifest" => "application/manifest+json",
+        "woff2" => "font/woff2",
+        "txt" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Files, media_type};
-
-    #[test]
-    fn every_file_of_the_page_has_a_media_type() {
-        let unknown: Vec<_> = Files::iter().filter(|path| media_type(path) == "application/octet-stream").collect();
-        assert!(Files::iter().count() > 20);
-        assert!(unknown.is_empty(), "{unknown:?}");
     }
 }

@@ -51,7 +51,7 @@ async function strictPolicy({ base }) {
   const response = await fetch(`${base}/web/`);
   assert.equal(response.status, 200);
   const policy = response.headers.get('content-security-policy') ?? '';
-  assert.match(policy, /default-src 'self'/);
+  assert.match(policy, /default-src '(self|none)'/);
   assert.doesNotMatch(policy, /unsafe/);
 }
 
