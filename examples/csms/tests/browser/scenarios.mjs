@@ -35,7 +35,8 @@ export const SCENARIOS = [
   ['a reservation is made and cancelled', reservation],
   ['the local list is sent', localList],
   ['availability and extended triggers are sent', everydayCommands],
-  ['diagnostics are asked for', diagnostics],
+  ['signed values are handed out as they came', signedData],
+  ['a firmware is uploaded and offered, diagnostics are asked for', files],
   ['the log shows whole messages and can be filtered and paused', messages],
   ['hostile texts stay texts', hostile],
   ['an offline charge point is told', offline],
@@ -138,6 +139,7 @@ function answers() {
     ChangeAvailability: { status: 'Scheduled' },
     ExtendedTriggerMessage: { status: 'NotImplemented' },
     ClearCache: { status: 'Accepted' },
+    UpdateFirmware: {},
     GetDiagnostics: { fileName: 'diagnostics.log' },
     ReserveNow: { status: 'Accepted' },
     CancelReservation: { status: 'Accepted' },
@@ -338,8 +340,30 @@ async function everydayCommands({ browser, chargePoint }) {
   await browser.outcome('outcome-ClearCache', 'good', 'Accepted');
 }
 
-async function diagnostics({ browser, chargePoint }) {
+async function signedData(world) {
+  const { base, browser, chargePoint, transaction, began } = world;
+  await browser.go(`transactions/${transaction}`);
+  await browser.at('transaction-energy').waitFor();
+  assert.equal(await browser.at('signed-data').isVisible(), false);
+  const signed = 'OCMF|{"FV":"1.0", "RD":[]}|{"SD":"3045"}';
+  await chargePoint.meter(1, transaction, began + MINUTE, [['Energy.Active.Import.Register', signed, 'Wh', null, 'SignedData']]);
+  const link = browser.at('signed-data');
+  await link.waitFor({ state: 'visible' });
+  const response = await fetch(base + (await link.getAttribute('href')));
+  assert.equal((await response.text()).trim(), signed);
+}
+
+async function files({ browser, chargePoint }) {
+  await browser.go('files');
+  await browser.page.locator('[data-testid="upload"] [name="file"]').setInputFiles({ name: 'firmware-2.0.bin', mimeType: 'application/octet-stream', buffer: Buffer.alloc(4096, 7) });
+  await browser.submit('upload');
+  await browser.outcome('upload-outcome', 'good', 'firmware-2.0.bin');
+  await browser.hasText('files', '4 KiB');
   await browser.go(`${HERE}/firmware`);
+  await browser.submit('update-firmware');
+  const update = await chargePoint.asked('UpdateFirmware');
+  assert.match(update.location, /^http/);
+  await browser.outcome('update-firmware-outcome', 'good');
   await browser.submit('get-diagnostics');
   const { location } = await chargePoint.asked('GetDiagnostics');
   assert.match(location, /^http/);
