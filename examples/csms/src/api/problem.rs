@@ -53,6 +53,22 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "notFound", what)
     }
 
+    /// It is there already, or something else stands against it.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", detail)
+    }
+
+    /// The path or the query is not what it should be.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "badRequest", detail)
+    }
+
+    /// The body is not what it should be, there.
+    pub fn invalid_payload(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let pointer = Some(pointer.into());
+        Self { pointer, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalidPayload", detail) }
+    }
+
     /// Known, and not allowed.
     pub fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "this needs more rights")

@@ -6,6 +6,7 @@
 //!
 //! SQL here is what both databases understand: `$1` for parameters, BIGINT and TEXT, `ON CONFLICT`, `RETURNING`.
 
+pub mod records;
 mod writer;
 
 use std::path::Path;
