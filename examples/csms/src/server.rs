@@ -17,6 +17,7 @@ use crate::observe::metrics::{self, Metrics};
 use crate::ocpp::CentralSystem;
 use crate::security::gate::Gate;
 use crate::store::Store;
+use crate::store::records::settings;
 use crate::{api, files, web};
 
 /// Serves until `end` is ready, then completes what is under way.
@@ -36,6 +37,10 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         ends,
         config,
     });
+    app.policy.set(
+        settings::switch(&app.store, settings::UNKNOWN_CHARGE_POINTS).await?,
+        settings::switch(&app.store, settings::UNKNOWN_ID_TAGS).await?,
+    );
     let server = Server::bind(app.config.listen).await;
     let server = server.with_context(|| format!("cannot listen on {}", app.config.listen))?;
     let address = server.local_addr()?;
