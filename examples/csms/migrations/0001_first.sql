@@ -12,6 +12,8 @@ CREATE TABLE charge_points (
     boot_policy TEXT,
     -- Whether a BootNotification was ever accepted; neither a reconnect nor a restart of the server resets it.
     accepted BIGINT NOT NULL DEFAULT 0,
+    -- What the last BootNotification was answered with: Accepted, Pending or Rejected.
+    boot_status TEXT,
     -- Whether an operator has entered it, or it came by itself.
     registered BIGINT NOT NULL DEFAULT 0,
     note TEXT,

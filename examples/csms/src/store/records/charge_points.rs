@@ -217,8 +217,7 @@ pub async fn connectors(store: &Store, ids: &[&str]) -> Result<Vec<ConnectorReco
 /// # Errors
 /// Those of the database.
 pub async fn is_pending(store: &Store, id: &str) -> Result<bool, StoreError> {
-    let pending = "boot_policy = 'pending' OR (accepted = 0 AND booted_at IS NOT NULL)";
-    let select = Select::all().and("id = ?", id).and_fixed(Some(pending));
+    let select = Select::all().and("id = ?", id).and_fixed(Some("boot_status IN ('Pending', 'Rejected')"));
     Ok(select.count(store.readers(), "charge_points").await? > 0)
 }
 
