@@ -28,8 +28,9 @@ pub(super) fn sent(peer: &Peer, frame: &str) {
     }
 }
 
-/// The frame with each secret replaced by `***`; what is no JSON is searched all the same.
-pub(super) fn masked(frame: &str) -> Cow<'_, str> {
+/// The text of a frame or a payload with its secrets (`AuthorizationKey`, passwords, user names in URLs) replaced by `***`,
+/// fit for a log; what is no JSON is searched all the same.
+pub fn masked(frame: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(frame);
     let lower = frame.to_ascii_lowercase();
     if SECRET_KEYS.iter().any(|key| lower.contains(key)) {

@@ -334,11 +334,11 @@ impl From<CallFailure> for Failure {
         let mut problem = Problem::new(status, kind, failure.to_string());
         match failure {
             CallFailure::Refused(error) => {
-                problem.code = Some(code_name(&error.code));
-                problem.description = Some(error.description.to_string());
+                problem.code = Some(code_name(&error.code).into());
+                problem.description = Some((*error.description).into());
                 problem.details = error.details.and_then(|details| serde_json::from_str(details.as_str()).ok());
             }
-            CallFailure::Unsendable(error) => problem.pointer = Some(error.pointer),
+            CallFailure::Unsendable(error) => problem.pointer = Some(error.pointer.into()),
             _ => {}
         }
         Self { problem, may_have_arrived }
