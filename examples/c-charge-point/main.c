@@ -1,97 +1,89 @@
 /*
- * A charge point in C over onwire's session. Its transport is one that every machine has: a line of standard input is a
- * message of the central system, a line of standard output one to it. websocat makes a WebSocket of that:
- *
- *     cargo run --release -p csms
- *     websocat --protocol ocpp1.6 ws://127.0.0.1:8080/ocpp/CP1 exec:./c-charge-point
- *
- * Firmware puts its own WebSocket in the place of receive() and send_frames(). `--self-test` plays sessions in memory.
+ * A charge point in C over onwire's session: on a WebSocket to a central system, on lines of standard input and output, or
+ * in memory against a central system of its own.
  */
-#define _POSIX_C_SOURCE 200809L
-
+#include "board.h"
 #include "charge_point.h"
+#include "lines.h"
 #include "self_test.h"
+#include "websocket.h"
 
-#include <poll.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
-static uint64_t clock_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+static int usage(const char *program) {
+    fprintf(stderr,
+            "usage: %s ws://host:port/ocpp/CP1 [--id-tag TAG] [--samples COUNT] [--interval SECONDS] [--timeout SECONDS]\n"
+            "          [--stay]\n"
+            "       %s --lines\n"
+            "       %s --self-test\n",
+            program, program, program);
+    return 2;
 }
 
-typedef struct lines {
-    char bytes[65536];
-    size_t length;
-} lines;
-
-/* Takes what has come; false if no more will, or a line is too long. */
-static bool receive(lines *input, onwire_session *session, uint64_t now_ms) {
-    ssize_t count = read(STDIN_FILENO, input->bytes + input->length, sizeof input->bytes - input->length);
+/* A whole number from 1 to a day's seconds; 0 if it is none. */
+static uint32_t number(const char *text) {
     char *end;
-    if (count <= 0) {
-        return false;
-    }
-    input->length += (size_t)count;
-    while ((end = memchr(input->bytes, '\n', input->length)) != NULL) {
-        onwire_text message;
-        message.data = input->bytes;
-        message.length = (size_t)(end - input->bytes);
-        if (onwire_receive(session, message, now_ms) != ONWIRE_OK) {
-            onwire_text reason = onwire_error(session);
-            fprintf(stderr, "received: %.*s\n", (int)reason.length, reason.data);
+    unsigned long value = strtoul(text, &end, 10);
+    return *end == '\0' && value <= 86400 ? (uint32_t)value : 0;
+}
+
+static bool read_options(charge_point_plan *plan, int count, char **arguments) {
+    uint32_t interval_s = plan->sample_ms / 1000;
+    uint32_t timeout_s = plan->call_timeout_ms / 1000;
+    int index;
+    for (index = 0; index < count; index++) {
+        const char *value = index + 1 < count ? arguments[index + 1] : "";
+        if (strcmp(arguments[index], "--stay") == 0) {
+            plan->stay = true;
+            continue;
         }
-        input->length -= message.length + 1;
-        memmove(input->bytes, end + 1, input->length);
+        if (strcmp(arguments[index], "--id-tag") == 0) {
+            plan->id_tag = value;
+        } else if (strcmp(arguments[index], "--samples") == 0) {
+            plan->samples = number(value);
+        } else if (strcmp(arguments[index], "--interval") == 0) {
+            interval_s = number(value);
+        } else if (strcmp(arguments[index], "--timeout") == 0) {
+            timeout_s = number(value);
+        } else {
+            return false;
+        }
+        index++;
     }
-    return input->length < sizeof input->bytes;
+    plan->sample_ms = interval_s * 1000;
+    plan->call_timeout_ms = timeout_s * 1000;
+    return plan->samples > 0 && interval_s > 0 && timeout_s > 0;
 }
 
-static void send_frames(onwire_session *session, uint64_t now_ms) {
-    onwire_text frame;
-    while (onwire_next_frame(session, now_ms, &frame) == ONWIRE_OK) {
-        fwrite(frame.data, 1, frame.length, stdout);
-        putchar('\n');
-    }
-    fflush(stdout);
-}
-
-static int run(void) {
-    static lines input;
+static int run(const char *url, const charge_point_plan *plan) {
     charge_point self;
-    bool open = charge_point_open(&self);
-    if (!open) {
-        return 1;
+    int result;
+    board_set_time((int64_t)time(NULL) - (int64_t)(board_clock_ms() / 1000));
+    if (!charge_point_open(&self, plan)) {
+        fprintf(stderr, "a tag has 1 to 20 plain characters\n");
+        return 2;
     }
-    while (open) {
-        struct pollfd readable = {STDIN_FILENO, POLLIN, 0};
-        uint64_t now = clock_ms();
-        uint64_t due;
-        uint64_t wait;
-        charge_point_work(&self, now);
-        send_frames(self.session, now);
-        due = charge_point_due(&self);
-        wait = due <= now ? 0 : due - now;
-        if (poll(&readable, onwire_wants_input(self.session) ? 1 : 0, wait > 60000 ? 60000 : (int)wait) > 0) {
-            open = receive(&input, self.session, clock_ms());
-        }
-    }
-    onwire_end(self.session);
-    charge_point_work(&self, clock_ms());
-    charge_point_close(&self);
-    return 0;
+    result = url == NULL ? lines_run(&self) : websocket_run(url, &self);
+    charge_point_close(&self, board_clock_ms());
+    return result;
 }
 
 int main(int count, char **arguments) {
-    if (count == 2 && strcmp(arguments[1], "--self-test") == 0) {
+    charge_point_plan plan = {stdout, "TAG1", 2, 1000, 30000, false};
+    const char *first = count > 1 ? arguments[1] : "";
+    if (count == 2 && strcmp(first, "--self-test") == 0) {
         return self_test();
     }
-    if (count != 1) {
-        fprintf(stderr, "usage: %s [--self-test]\n", arguments[0]);
-        return 2;
+    if (count == 2 && strcmp(first, "--lines") == 0) {
+        /* Standard output is the connection, and nobody is here to show a tag. */
+        charge_point_plan obedient = {stderr, NULL, 1, 60000, 30000, true};
+        return run(NULL, &obedient);
     }
-    return run();
+    if (count < 2 || first[0] == '-' || !read_options(&plan, count - 2, arguments + 2)) {
+        return usage(arguments[0]);
+    }
+    /* Whoever reads a pipe sees each line at once. */
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+    return run(first, &plan);
 }

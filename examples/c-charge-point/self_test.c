@@ -1,5 +1,6 @@
 #include "self_test.h"
 
+#include "board.h"
 #include "charge_point.h"
 
 #include <stdio.h>
@@ -7,6 +8,8 @@
 static uint64_t now_ms;
 static charge_point device;
 static onwire_session *central_system;
+static char lost_id[16];
+static char late_answer[64];
 
 static const char *status_name(onwire_status status) {
     switch (status) {
@@ -52,6 +55,23 @@ static void print_status(const char *what, onwire_session *session, onwire_statu
     printf("\n");
 }
 
+static const char *response_to(onwire_text action) {
+    static const char *const responses[][2] = {
+        {"BootNotification", "{\"status\": \"Accepted\", \"interval\": 300, \"currentTime\": \"2026-01-01T00:00:00Z\"}"},
+        {"Heartbeat", "{\"currentTime\":\"2026-01-01T00:00:01Z\"}"},
+        {"Authorize", "{\"idTagInfo\":{\"status\":\"Accepted\"}}"},
+        {"StartTransaction", "{\"transactionId\":4711,\"idTagInfo\":{\"status\":\"Accepted\"}}"},
+    };
+    size_t index;
+    for (index = 0; index < sizeof responses / sizeof responses[0]; index++) {
+        if (action.length == strlen(responses[index][0]) &&
+            memcmp(action.data, responses[index][0], action.length) == 0) {
+            return responses[index][1];
+        }
+    }
+    return "{}";
+}
+
 /* The events of the central system, which answers a charge point's calls. */
 static void central_system_work(void) {
     onwire_event event;
@@ -64,11 +84,8 @@ static void central_system_work(void) {
         print_text(": ", event.description);
         print_text(" ", event.details);
         printf("\n");
-        if (event.kind == ONWIRE_EVENT_CALL && event.action.data[0] == 'B') {
-            onwire_answer(central_system, event.call, onwire_string("{\"status\": \"Accepted\", \"interval\": 300, "
-                                                                    "\"currentTime\": \"2026-01-01T00:00:00Z\"}"));
-        } else if (event.kind == ONWIRE_EVENT_CALL) {
-            onwire_answer(central_system, event.call, onwire_string("{\"currentTime\":\"2026-01-01T00:00:01Z\"}"));
+        if (event.kind == ONWIRE_EVENT_CALL) {
+            onwire_answer(central_system, event.call, onwire_string(response_to(event.action)));
         }
     }
     onwire_handle_timeout(central_system, now_ms);
@@ -112,10 +129,29 @@ static onwire_status call(onwire_session *session, const char *action, const cha
     return onwire_call(session, onwire_string(action), onwire_string(request), NULL);
 }
 
+static void command(const char *action, const char *request) {
+    print_status("call", central_system, call(central_system, action, request));
+    play();
+}
+
+/* A session that the central system starts and stops, and one that it does not get. */
+static void charging(void) {
+    title("A session that the central system starts and stops");
+    command("RemoteStartTransaction", "{ \"idTag\" : \"T\\\"1\", \"connectorId\" : 1 }");
+    command("RemoteStartTransaction", "{\"idTag\":\"TAG2\"}");
+    now_ms = charge_point_due(&device);
+    play();
+    command("RemoteStopTransaction", "{\"transactionId\":4712}");
+    command("RemoteStopTransaction", "{\"transactionId\":4711}");
+    printf("  the charge point %s\n", charge_point_is_idle(&device) ? "is idle" : "is busy");
+}
+
+/* The last one's id, in quotes, comes to `lost_id`. */
 static void lose_frames(onwire_session *session) {
     onwire_text frame;
     while (onwire_next_frame(session, now_ms, &frame) == ONWIRE_OK) {
         printf("  lost %.*s\n", (int)frame.length, frame.data);
+        snprintf(lost_id, sizeof lost_id, "%.*s", (int)strcspn(frame.data + 3, ","), frame.data + 3);
     }
 }
 
@@ -154,8 +190,9 @@ static void unanswered(void) {
     now_ms = charge_point_due(&device);
     printf("  30 s later\n");
     play();
-    printf("  the charge point %s\n", device.heartbeat == 0 ? "waits no longer" : "waits");
-    inject("[3,\"3\",{\"currentTime\":\"2026-01-01T00:00:00Z\"}]");
+    printf("  the charge point %s\n", device.call == 0 ? "waits no longer" : "waits");
+    snprintf(late_answer, sizeof late_answer, "[3,%s,{\"currentTime\":\"2026-01-01T00:00:00Z\"}]", lost_id);
+    inject(late_answer);
 
     title("A CALL that the firmware does not answer in time");
     print_status("call", central_system, call(central_system, "ClearCache", "{}"));
@@ -173,28 +210,33 @@ static void unanswered(void) {
 int self_test(void) {
     onwire_event event;
     onwire_config config = onwire_default_config();
+    charge_point_plan plan = {stdout, NULL, 1, 60000, 30000, true};
     config.call_timeout_ms = 120000;
     config.first_id = 100;
+    /* 2026-01-01T00:00:00Z */
+    board_set_time(1767225600);
     if (onwire_session_new(7, ONWIRE_CHARGE_POINT, NULL) != NULL) {
         return 1;
     }
     central_system = onwire_session_new(ONWIRE_OCPP_1_6, ONWIRE_CENTRAL_SYSTEM, &config);
-    if (central_system == NULL || !charge_point_open(&device)) {
+    if (central_system == NULL || !charge_point_open(&device, &plan)) {
         return 1;
     }
 
     printf("Boot and heartbeat\n");
     play();
-    printf("  the charge point is %s\n", device.accepted ? "accepted" : "not accepted");
+    printf("  the charge point is %s\n", device.step == STEP_IDLE ? "accepted" : "not accepted");
     now_ms = charge_point_due(&device);
     play();
 
     title("CALLs of the central system");
-    print_status("call", central_system,
-                 call(central_system, "RemoteStartTransaction", "{ \"idTag\" : \"TAG1\", \"connectorId\" : 1 }"));
-    print_status("call", central_system, call(central_system, "UnlockConnector", "{\"connectorId\":1}"));
-    play();
+    command("UnlockConnector", "{\"connectorId\":1}");
+    command("GetConfiguration", "{}");
+    command("GetConfiguration", "{\"key\":[\"numberofconnectors\",\"Colour\",\"\\\"]\"]}");
+    command("RemoteStopTransaction", "{\"transactionId\":4711}");
+    command("TriggerMessage", "{\"requestedMessage\":\"Heartbeat\"}");
 
+    charging();
     refusals();
 
     title("Messages that break the rules");
@@ -218,7 +260,8 @@ int self_test(void) {
     play();
     print_status("call", central_system, call(central_system, "ClearCache", "{}"));
     lose_frames(central_system);
-    onwire_receive(central_system, onwire_string("[3,\"104\",{\"status\":true}]"), now_ms);
+    snprintf(late_answer, sizeof late_answer, "[3,%s,{\"status\":true}]", lost_id);
+    onwire_receive(central_system, onwire_string(late_answer), now_ms);
     central_system_work();
 
     title("The end of the connection");
@@ -230,7 +273,7 @@ int self_test(void) {
     print_status("call", central_system, call(central_system, "ClearCache", "{}"));
     print_status("event", central_system, onwire_poll_event(central_system, &event));
 
-    charge_point_close(&device);
+    charge_point_close(&device, now_ms);
     onwire_session_free(central_system);
     onwire_session_free(NULL);
     return 0;

@@ -204,7 +204,10 @@ async fn gone(peers: &Peers, identity: &str) {
 #[tokio::test]
 async fn only_those_who_may_connect_are_upgraded() {
     async fn authenticate(login: Login) -> Result<(), Denied> {
-        assert!(login.origin.remote.is_some());
+        assert!(login.origin.remote.is_some() && !login.origin.is_encrypted);
+        if login.headers.contains_key("x-attempt") {
+            return Err(Denied::TooManyAttempts(Duration::from_secs(59)));
+        }
         match (login.identity.as_str(), login.password.as_deref()) {
             ("RDAM 123", Some(b"\x00\xffsecret")) => Ok(()),
             ("RDAM 123", _) => Err(Denied::BadCredentials),
@@ -228,6 +231,7 @@ async fn only_those_who_may_connect_are_upgraded() {
         ("/ocpp/CP2", protocol, "404", ""),
         ("/ocpp/busy", protocol, "503", "retry-after: 10"),
         ("/ocpp/barred", protocol, "403", ""),
+        ("/ocpp/barred", "X-Attempt: 9\r\n", "429", "retry-after: 60"),
     ] {
         let (_, head) = open(address, path, headers).await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status}")) && head.contains(header), "{path}: {head}");

@@ -116,6 +116,7 @@ async fn start(transport: impl Transport) -> Running {
     let seen: Arc<Mutex<Vec<_>>> = Arc::default();
     let sees = Arc::clone(&seen);
     let authenticate = move |login: Login| {
+        assert!(login.origin.is_encrypted);
         sees.lock().unwrap().push(login.origin.certificate);
         async { Ok::<(), Denied>(()) }
     };

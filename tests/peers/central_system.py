@@ -20,8 +20,8 @@ With --remote it waits until a StopTransaction has been answered and connector
 1 is then Available, sends GetConfiguration, RemoteStartTransaction (idTag
 REMOTE1, connector 1) and, after that transaction's StartTransaction and at
 least one MeterValues with its id, RemoteStopTransaction. When its
-StopTransaction is answered it closes the connection and is done. Between the
-calls this prints:
+StopTransaction is answered and connector 1 is Available again it closes the
+connection and is done. Between the calls this prints:
 
     {"event":"configuration","configuration_key":[{"key":S,"readonly":B,"value":S},..]}
     {"event":"remote_start","status":S}
@@ -104,6 +104,7 @@ class PythonCentralSystem(StrictPeer):
         emit("remote_stop", status=stop.status)
         require_accepted(stop.status, "RemoteStopTransaction")
         await self.step(Action.stop_transaction, transactionId=transaction_id)
+        await self.step(Action.status_notification, connectorId=1, status="Available")
 
     @on(Action.boot_notification)
     def on_boot_notification(self, **_):

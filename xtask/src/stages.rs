@@ -48,7 +48,11 @@ const STAGES: &[Stage] = &[
     Stage { name: "msrv", about: "the published crates compile with the rust-version they declare", run: msrv::check },
     Stage { name: "package", about: "the published crates build from what would be uploaded", run: package::check },
     Stage { name: "no-std", about: "the core builds for microcontrollers", run: no_std::check },
-    Stage { name: "c", about: "a program in C runs sessions over the static library", run: c::check },
+    Stage {
+        name: "c",
+        about: "a charge point in C over the static library, in memory and at central systems",
+        run: c::check,
+    },
     Stage { name: "interop", about: "onwire talks to independent implementations", run: interop },
 ];
 

@@ -1,4 +1,5 @@
-//! A charge point on simulated hardware: boots, plays one charging session, and with `--stay` obeys the central system.
+//! A charge point on simulated hardware: boots, plays one charging session, and with `--stay` or `--obey` does what the
+//! central system says.
 
 mod simulated;
 
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::Parser;
+use onwire::Peer;
 use onwire::net::Client;
 use onwire::ocpp::v16::Reason;
 use onwire_firmware::{ChargePoint, Charged, Configuration, Hardware, Model};
@@ -28,6 +30,9 @@ struct Arguments {
     /// Stay connected after the session and obey remote starts and stops.
     #[arg(long)]
     stay: bool,
+    /// Play no session: boot, and obey the central system.
+    #[arg(long)]
+    obey: bool,
 }
 
 // One thread is enough, and nothing has to be Send.
@@ -50,18 +55,10 @@ async fn main() -> anyhow::Result<()> {
     let session = async {
         charge_point.boot(&peer).await?;
         println!("accepted by the central system; its clock says {}", charge_point.hardware().now());
-        let stop = async {
-            tokio::time::sleep(Duration::from_secs(arguments.charge)).await;
-            Reason::Local
-        };
-        let id_tag = arguments.id_tag.as_str().into();
-        match charge_point.charge(&peer, 1, id_tag, stop).await? {
-            Charged::Stopped { transaction_id, energy_wh, reason } => {
-                println!("transaction {transaction_id}: {energy_wh} Wh, stopped ({reason})");
-            }
-            other => bail!("no session: {other:?}"),
+        if !arguments.obey {
+            play(&charge_point, &peer, &arguments).await?;
         }
-        if arguments.stay {
+        if arguments.stay || arguments.obey {
             println!("obeying the central system; ctrl-c ends");
             tokio::select! {
                 failed = charge_point.obey(&peer) => match failed? {},
@@ -72,4 +69,20 @@ async fn main() -> anyhow::Result<()> {
         Ok(())
     };
     client.run_until(session).await?
+}
+
+/// One session, as its driver would have it.
+async fn play(charge_point: &ChargePoint<Simulated>, peer: &Peer, arguments: &Arguments) -> anyhow::Result<()> {
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(arguments.charge)).await;
+        Reason::Local
+    };
+    let id_tag = arguments.id_tag.as_str().into();
+    match charge_point.charge(peer, 1, id_tag, stop).await? {
+        Charged::Stopped { transaction_id, energy_wh, reason } => {
+            println!("transaction {transaction_id}: {energy_wh} Wh, stopped ({reason})");
+            Ok(())
+        }
+        other => bail!("no session: {other:?}"),
+    }
 }

@@ -12,12 +12,13 @@ use tokio::sync::watch;
 use crate::app::{App, Policy, SharedApp};
 use crate::config::Config;
 use crate::observe::events::Events;
+use crate::observe::http as metrics;
 use crate::observe::messages::Messages;
-use crate::observe::metrics::{self, Metrics};
+use crate::observe::metrics::Metrics;
 use crate::ocpp::CentralSystem;
 use crate::security::gate::Gate;
-use crate::store::Store;
 use crate::store::records::settings;
+use crate::store::{Store, retention};
 use crate::{api, files, web};
 
 /// Serves until `end` is ready, then completes what is under way.
@@ -30,10 +31,10 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     let (ending, ends) = watch::channel(false);
     let app = Arc::new(App {
         policy: Policy::new(config.open),
+        metrics: Metrics::new(store.numbers()),
         store,
         peers: Peers::default(),
         events: Events::default(),
-        metrics: Metrics::default(),
         ends,
         config,
     });
@@ -45,13 +46,18 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     let server = server.with_context(|| format!("cannot listen on {}", app.config.listen))?;
     let address = server.local_addr()?;
     let mut settings = ServerConfig::default();
-    settings.observe = Some(Arc::new(Messages::default()));
+    let messages = Messages::start(&app);
+    settings.observe = Some(Arc::clone(&messages) as _);
     println!("charge points connect to ws://{address}/ocpp/{{identity}}");
     println!("the page is at http://{address}/web/");
     let end = async {
         end.await;
         let _ = ending.send(true);
     };
+    let old = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move { retention::keep_for(&app.store, &app.config).await }
+    });
     server
         .config(settings)
         .directory(app.peers.clone())
@@ -59,6 +65,8 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         .http(TowerToHyperService::new(router(&app)))
         .serve_until(CentralSystem::new(Arc::clone(&app)), end)
         .await?;
+    old.abort();
+    messages.close().await;
     app.store.close().await;
     println!("stopped");
     Ok(())
@@ -66,12 +74,9 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
 
 /// Everything beside `/ocpp/{id}`.
 fn router(app: &SharedApp) -> Router {
-    Router::new()
-        .merge(api::router(app))
-        .merge(web::router())
-        .merge(files::router())
-        .merge(metrics::router())
-        .with_state(Arc::clone(app))
+    let router =
+        Router::new().merge(api::router(app)).merge(web::router()).merge(files::router()).merge(metrics::router());
+    metrics::counted(router, app).with_state(Arc::clone(app))
 }
 
 /// Ready when the process is asked to end: ctrl-c, or SIGTERM where there is such.

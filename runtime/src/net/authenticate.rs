@@ -19,6 +19,8 @@ pub struct Origin {
     pub remote: Option<SocketAddr>,
     /// The certificate that the client authenticated itself with, in DER; its chain has been checked.
     pub certificate: Option<Vec<u8>>,
+    /// Whether the connection is encrypted up to this server ([`Transport::IS_ENCRYPTED`](super::Transport::IS_ENCRYPTED)).
+    pub is_encrypted: bool,
 }
 
 /// Who wants to connect.
@@ -34,6 +36,9 @@ pub struct Login {
     pub dialect: Option<&'static Dialect>,
     /// Where the request comes from.
     pub origin: Origin,
+    /// The request's headers, for what a proxy says of the client, or a browser of the page that asks. `Authorization` is
+    /// among them as it was sent.
+    pub headers: HeaderMap,
 }
 
 impl fmt::Debug for Login {
@@ -62,6 +67,9 @@ pub enum Denied {
     /// It cannot be decided now; the client should come back after that time. 503.
     #[error("not now")]
     Unavailable(Duration),
+    /// It has failed too often, or somebody from its address has; it may try again after that time. 429.
+    #[error("too many attempts")]
+    TooManyAttempts(Duration),
 }
 
 /// Decides who may connect; it may ask a database. Implemented for async functions and closures:
@@ -164,6 +172,7 @@ mod tests {
             password: Some(b"secret".to_vec()),
             dialect: None,
             origin: Origin::default(),
+            headers: HeaderMap::new(),
         };
         assert!(!format!("{login:?}").contains("secret") && !format!("{login:?}").contains("115"), "{login:?}");
     }

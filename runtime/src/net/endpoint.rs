@@ -77,13 +77,22 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
     /// # Errors
     /// [`Refusal`], to be answered with [`Refusal::response`].
     pub async fn handshake(&self, head: &http::request::Parts, origin: Origin) -> Result<Handshake, Refusal> {
+        let judged = self.judge(head, origin).await;
+        if let (Err(refusal), Some(observer)) = (&judged, &self.shared.config.observe) {
+            observer.refused(refusal);
+        }
+        judged
+    }
+
+    async fn judge(&self, head: &http::request::Parts, origin: Origin) -> Result<Handshake, Refusal> {
         let Shared { authenticate, peers, config, .. } = &*self.shared;
         let agreement = Agreement { dialect: R::dialect, settings: &config.handshake };
         let handshake = Handshake::read(head, &agreement)?;
         let identity = handshake.identity();
         let password = password(&head.headers, identity)?;
         let remote = origin.remote;
-        let login = Login { identity: identity.to_owned(), password, dialect: handshake.dialect(), origin };
+        let (dialect, headers) = (handshake.dialect(), head.headers.clone());
+        let login = Login { identity: identity.to_owned(), password, dialect, origin, headers };
         authenticate.authenticate(login).await?;
         // Only somebody who may connect is told about the others of that name.
         peers.admit(identity).map_err(Refusal::HeldBack)?;
@@ -108,6 +117,9 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
             let identity = &*identity;
             let Some(dialect) = dialect else {
                 tracing::warn!(identity, "closed: no subprotocol in common");
+                if let Some(observer) = &config.observe {
+                    observer.refused(&Refusal::NoSubprotocol);
+                }
                 Box::pin(close(&mut socket, config.keep_alive.patience)).await;
                 return Disconnected::Local(CallFailure::Disconnected);
             };

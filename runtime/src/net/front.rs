@@ -130,7 +130,8 @@ impl<R: Versions, A: Authenticate, T: Transport, H: Http> Front<R, A, T, H> {
             () = &mut deadline => return too_long(remote),
             _ = ends.wait_for(|ends| *ends) => return None,
         };
-        let origin = Origin { remote: Some(remote), certificate: T::client_certificate(&stream) };
+        let certificate = T::client_certificate(&stream);
+        let origin = Origin { remote: Some(remote), certificate, is_encrypted: T::IS_ENCRYPTED };
         let progress = Shared::new(Progress { handshake: Some(place), ..Progress::default() });
         let service = service_fn(|request| {
             let answer = self.answer(request, origin.clone(), &progress);

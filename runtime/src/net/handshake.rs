@@ -43,7 +43,7 @@ pub enum Refusal {
     /// No subprotocol in common, and the server is told to refuse that. 400.
     #[error("no subprotocol in common")]
     NoSubprotocol,
-    /// The client may not connect. 401, 403, 404 or 503.
+    /// The client may not connect. 401, 403, 404, 429 or 503.
     #[error("{0}")]
     Denied(#[from] Denied),
     /// Connections of this identity replace each other; it may come back after that time. 429.
@@ -172,7 +172,7 @@ impl Refusal {
                 headers.insert(RETRY_AFTER, seconds(*wait));
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::HeldBack(wait) => {
+            Self::HeldBack(wait) | Self::Denied(Denied::TooManyAttempts(wait)) => {
                 headers.insert(RETRY_AFTER, seconds(*wait));
                 StatusCode::TOO_MANY_REQUESTS
             }

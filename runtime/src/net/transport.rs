@@ -11,6 +11,9 @@ pub trait Transport: Send + Sync + 'static {
     /// The stream.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
+    /// Whether what it carries is encrypted on the way from the client. Default `false`.
+    const IS_ENCRYPTED: bool = false;
+
     /// Completes the handshake of this layer.
     ///
     /// # Errors

@@ -6,7 +6,11 @@
 //!
 //! SQL here is what both databases understand: `$1` for parameters, BIGINT and TEXT, `ON CONFLICT`, `RETURNING`.
 
+mod batch;
+pub mod meter_values;
+mod numbers;
 pub mod records;
+pub mod retention;
 mod writer;
 
 use std::path::Path;
@@ -17,12 +21,13 @@ use anyhow::{Context, Result, bail};
 use futures_util::future::BoxFuture;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, Executor};
-use tokio::sync::mpsc;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
-use self::writer::Job;
-
-/// How many writes wait at most; then callers wait for room.
-const WAITING: usize = 1024;
+pub(crate) use self::batch::{Batch, Binding, Room, Row};
+pub use self::meter_values::{MeterValue, MeterValues};
+pub use self::numbers::Numbers;
+use self::writer::Writer;
 
 /// Connections that read.
 const READERS: u32 = 4;
@@ -31,12 +36,19 @@ const READERS: u32 = 4;
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The database refused, or cannot be reached. Nothing was written.
+    /// The database refused, or cannot be reached. Nothing was written; but if the connection to a PostgreSQL broke while it
+    /// committed, it may have written everything.
     #[error("{0}")]
     Database(String),
     /// The store is being closed.
     #[error("the database is being closed")]
     Closed,
+    /// Too much waits to be written, because the database does not keep up.
+    #[error("the database does not keep up")]
+    Busy,
+    /// A mistake of this program: nothing was written.
+    #[error("the program failed while it wrote")]
+    Panicked,
     /// The database holds what this program never wrote.
     #[error("{0} in the database cannot be read")]
     Corrupt(&'static str),
@@ -62,9 +74,11 @@ pub enum Kind {
 pub struct Store {
     kind: Kind,
     readers: AnyPool,
-    writer: mpsc::Sender<Box<dyn Job>>,
+    writer: Writer,
+    numbers: Numbers,
+    meter_values: MeterValues,
     /// Locked while it is waited for.
-    writing: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+    writing: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Store {
@@ -95,9 +109,10 @@ impl Store {
         let writer = pool(1).connect_with(options.clone()).await.context("cannot open the database")?;
         sqlx::migrate!("./migrations").run(&writer).await.context("cannot bring the database's schema up to date")?;
         let readers = pool(READERS).connect_with(options).await.context("cannot open the database")?;
-        let (jobs, waiting) = mpsc::channel(WAITING);
-        let writing = tokio::spawn(writer::run(writer, waiting));
-        Ok(Self { kind, readers, writer: jobs, writing: tokio::sync::Mutex::new(Some(writing)) })
+        let numbers = Numbers::default();
+        let (writer, writing) = Writer::start(writer, numbers.clone());
+        let meter_values = MeterValues::new(writer.clone());
+        Ok(Self { kind, readers, writer, numbers, meter_values, writing: Mutex::new(Some(writing)) })
     }
 
     /// Which database it is.
@@ -112,7 +127,22 @@ impl Store {
 
     /// How many writes wait to be begun.
     pub fn waiting_writes(&self) -> usize {
-        WAITING.saturating_sub(self.writer.capacity())
+        self.writer.waiting()
+    }
+
+    /// What was committed so far.
+    pub fn numbers(&self) -> &Numbers {
+        &self.numbers
+    }
+
+    /// Meter values on their way into the database.
+    pub fn meter_values(&self) -> &MeterValues {
+        &self.meter_values
+    }
+
+    /// For rows of another table that are written many at a time.
+    pub(crate) fn batch<R: Row>(&self) -> Batch<R> {
+        Batch::new(self.writer.clone())
     }
 
     /// Writes, and returns when what was written is durable. `work` sees what was written before; if it fails, nothing of
@@ -132,16 +162,14 @@ impl Store {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     {
-        let (job, done) = writer::job(work);
-        self.writer.send(job).await.map_err(|_| StoreError::Closed)?;
-        done.await.map_err(|_| StoreError::Closed)?
+        self.writer.write(work).await
     }
 
     /// Completes the writes that wait, and closes the database. Later ones fail.
     pub async fn close(&self) {
         let Some(writing) = self.writing.lock().await.take() else { return };
-        // An empty job that tells the writer to go.
-        let _ = self.writer.send(writer::last()).await;
+        self.meter_values.close().await;
+        self.writer.end().await;
         if let Err(error) = writing.await {
             tracing::error!(%error, "the database's writer failed");
         }
@@ -155,9 +183,17 @@ impl Store {
 /// # Errors
 /// Those of the database.
 pub async fn next_number(db: &mut AnyConnection, name: &str) -> Result<i64, StoreError> {
-    let sql = "INSERT INTO counters (name, value) VALUES ($1, 1)
-        ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value";
-    Ok(sqlx::query_scalar(sql).bind(name.to_owned()).fetch_one(&mut *db).await?)
+    next_numbers(db, name, 1).await
+}
+
+/// So many numbers like [`next_number`]; the last of them.
+///
+/// # Errors
+/// Those of the database.
+pub async fn next_numbers(db: &mut AnyConnection, name: &str, count: i64) -> Result<i64, StoreError> {
+    let sql = "INSERT INTO counters (name, value) VALUES ($1, $2)
+        ON CONFLICT (name) DO UPDATE SET value = counters.value + $2 RETURNING value";
+    Ok(sqlx::query_scalar(sql).bind(name.to_owned()).bind(count).fetch_one(&mut *db).await?)
 }
 
 /// Id tags, configuration keys and the like, for comparing: OCPP's CiString has no case.

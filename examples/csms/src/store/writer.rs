@@ -1,17 +1,58 @@
 //! One task that writes: what waits is committed together.
 
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
-use super::StoreError;
+use super::{Numbers, StoreError};
 
 /// How many writes go into one commit.
 const TOGETHER: usize = 256;
 
+/// How many writes wait at most; then callers wait for room.
+const WAITING: usize = 1024;
+
+/// A handle of the task.
+#[derive(Debug, Clone)]
+pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
+
+impl Writer {
+    /// Starts the task; it owns the pool.
+    pub(super) fn start(pool: AnyPool, numbers: Numbers) -> (Self, JoinHandle<()>) {
+        let (jobs, waiting) = mpsc::channel(WAITING);
+        (Self(jobs), tokio::spawn(run(pool, waiting, numbers)))
+    }
+
+    /// See [`Store::write`](super::Store::write).
+    pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        let (job, done) = job(work);
+        self.0.send(job).await.map_err(|_| StoreError::Closed)?;
+        done.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// How many writes wait to be begun.
+    pub(super) fn waiting(&self) -> usize {
+        WAITING.saturating_sub(self.0.capacity())
+    }
+
+    /// Ends the task, once it has done what waits.
+    pub(super) async fn end(&self) {
+        let _ = self.0.send(Box::new(Last)).await;
+    }
+}
+
 /// A write that waits.
-pub(super) trait Job: Send {
+trait Job: Send {
     /// Does it, within a savepoint; whether it is to be kept.
     fn run<'c>(&'c mut self, db: &'c mut AnyConnection) -> BoxFuture<'c, bool>;
 
@@ -31,7 +72,7 @@ struct Work<T, F> {
 }
 
 /// A write, and where its result comes.
-pub(super) fn job<T, F>(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>)
+fn job<T, F>(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>)
 where
     T: Send + 'static,
     F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
@@ -48,7 +89,10 @@ where
     fn run<'c>(&'c mut self, db: &'c mut AnyConnection) -> BoxFuture<'c, bool> {
         Box::pin(async move {
             let Some(work) = self.work.take() else { return false };
-            let result = work(db).await;
+            // Also `work` itself, which may do something before it makes its future. Whatever state it leaves behind is its
+            // own: the database's part is rolled back.
+            let result = AssertUnwindSafe(async { work(db).await }).catch_unwind().await;
+            let result = result.unwrap_or(Err(StoreError::Panicked));
             let is_good = result.is_ok();
             self.result = Some(result);
             is_good
@@ -66,12 +110,8 @@ where
     }
 }
 
+/// What ends the task.
 struct Last;
-
-/// What ends the writer.
-pub(super) fn last() -> Box<dyn Job> {
-    Box::new(Last)
-}
 
 impl Job for Last {
     fn run<'c>(&'c mut self, _: &'c mut AnyConnection) -> BoxFuture<'c, bool> {
@@ -86,11 +126,13 @@ impl Job for Last {
 }
 
 /// Writes until the store is closed.
-pub(super) async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
+async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>, numbers: Numbers) {
     let mut jobs = Vec::with_capacity(TOGETHER);
     while waiting.recv_many(&mut jobs, TOGETHER).await > 0 {
         let is_last = jobs.iter().any(|job| job.is_last());
+        let began = Instant::now();
         let committed = commit(&pool, &mut jobs).await;
+        numbers.count(jobs.len(), committed.is_ok(), began.elapsed());
         if let Err(error) = &committed {
             tracing::error!(%error, writes = jobs.len(), "nothing was written");
         }

@@ -96,6 +96,8 @@ impl fmt::Debug for OpenSsl {
 impl Transport for OpenSsl {
     type Stream = SslStream<TcpStream>;
 
+    const IS_ENCRYPTED: bool = true;
+
     async fn accept(&self, stream: TcpStream) -> io::Result<Self::Stream> {
         let mut stream = SslStream::new(self.session()?, stream)?;
         Pin::new(&mut stream).accept().await.map_err(io::Error::other)?;

@@ -88,6 +88,8 @@ impl fmt::Debug for Rustls {
 impl Transport for Rustls {
     type Stream = TlsStream<TcpStream>;
 
+    const IS_ENCRYPTED: bool = true;
+
     async fn accept(&self, stream: TcpStream) -> io::Result<Self::Stream> {
         TlsAcceptor::from(self.current()).accept(stream).await
     }
