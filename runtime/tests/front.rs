@@ -20,7 +20,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use onwire::net::{Client, Direction, MessageKind, Observe, Observed, Origin, Peers, Server, ServerConfig};
+use onwire::net::{Client, Direction, MessageKind, Observe, Observed, Origin, Peers, Refusal, Server, ServerConfig};
 use onwire::ocpp::v16::*;
 use onwire::types::DateTime;
 use onwire::{CallError, ErrorCode};
@@ -174,7 +174,7 @@ async fn a_graceful_end_completes_the_answers_that_are_under_way() {
 type Seen = (Direction, MessageKind, String, Option<String>, bool, String);
 
 #[derive(Debug, Default)]
-struct Log(Mutex<Vec<Seen>>);
+struct Log(Mutex<Vec<Seen>>, Mutex<Vec<Refusal>>);
 
 impl Observe for Log {
     fn message(&self, message: &Observed<'_>) {
@@ -186,6 +186,10 @@ impl Observe for Log {
             message.elapsed.is_some(),
             message.masked().into_owned(),
         ));
+    }
+
+    fn refused(&self, refusal: &Refusal) {
+        self.1.lock().unwrap().push(*refusal);
     }
 }
 
@@ -222,4 +226,20 @@ async fn an_observer_sees_every_message_with_its_action_and_without_secrets() {
     );
     assert_eq!(seen[0].2, seen[1].2, "ids without their quotes");
     assert!(seen[4].5.contains(r#""value":"***""#), "{}", seen[4].5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_is_told_who_was_not_let_in() {
+    let log = Arc::new(Log::default());
+    let mut config = ServerConfig::default();
+    config.observe = Some(log.clone());
+    let server = start(config).await;
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 12\r\n";
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = format!("GET /ocpp/CP1 HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    assert!(answer(&mut stream).await.0.contains(" 400 "));
+    let refused = std::mem::take(&mut *log.1.lock().unwrap());
+    assert_eq!(refused, [Refusal::Broken("Sec-WebSocket-Version is not 13")]);
+    assert!(log.0.lock().unwrap().is_empty());
 }

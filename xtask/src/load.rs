@@ -2,18 +2,22 @@
 //! benchmarks, and runs it.
 
 use std::ffi::OsString;
+use std::process::Command;
 
 use anyhow::Result;
 
 use crate::peers;
-use crate::system::run as run_command;
+use crate::system::{probe, run as run_command};
 use crate::workspace::Workspace;
 
 /// Runs the tool in `tests/load`; `args` are its own.
 pub(crate) fn run(workspace: &Workspace, args: &[OsString]) -> Result<()> {
     let target = workspace.target_dir("load")?;
-    let build = ["build", "--release", "--manifest-path", "tests/load/Cargo.toml"];
-    run_command(workspace.cargo(build).env("CARGO_TARGET_DIR", &target))?;
+    let mut build = workspace.cargo(["build", "--release", "--manifest-path", "tests/load/Cargo.toml"]);
+    if has_openssl() {
+        build.args(["--features", "openssl"]);
+    }
+    run_command(build.env("CARGO_TARGET_DIR", &target))?;
     let mut command = workspace.command(target.join("release/onwire-load"));
     command.args(args);
     if compares(args) {
@@ -26,6 +30,11 @@ pub(crate) fn run(workspace: &Workspace, args: &[OsString]) -> Result<()> {
         }
     }
     run_command(&mut command)
+}
+
+/// Whether a program can be built against OpenSSL; without it one server of many is not measured.
+fn has_openssl() -> bool {
+    probe(Command::new("pkg-config").args(["--exists", "openssl"])).is_some()
 }
 
 /// Whether other servers are needed, rather than one of the user's or none at all.

@@ -12,6 +12,8 @@ CREATE TABLE charge_points (
     boot_policy TEXT,
     -- Whether a BootNotification was ever accepted; neither a reconnect nor a restart of the server resets it.
     accepted BIGINT NOT NULL DEFAULT 0,
+    -- What the last BootNotification was answered with: Accepted, Pending or Rejected.
+    boot_status TEXT,
     -- Whether an operator has entered it, or it came by itself.
     registered BIGINT NOT NULL DEFAULT 0,
     note TEXT,
@@ -135,11 +137,13 @@ CREATE TABLE meter_values (
     format TEXT,
     unit TEXT,
     -- As it was sent, byte for byte: SignedData is evidence.
-    value TEXT NOT NULL
+    value TEXT NOT NULL,
+    -- What its age is told by: a charge point's clock may be wrong by years.
+    received_at BIGINT NOT NULL
 );
 CREATE INDEX meter_values_by_transaction ON meter_values (transaction_id, measured_at);
 CREATE INDEX meter_values_by_charge_point ON meter_values (charge_point, measured_at);
-CREATE INDEX meter_values_by_time ON meter_values (measured_at);
+CREATE INDEX meter_values_by_receipt ON meter_values (received_at);
 
 CREATE TABLE reservations (
     id BIGINT NOT NULL PRIMARY KEY,

@@ -62,9 +62,11 @@ async function start() {
 
 window.addEventListener('hashchange', () => showView());
 // A session may end while the page is open; the log-in form comes back by itself.
-api.whenUnauthorized(async () => {
+async function askAgain() {
   if (!frame) return;
   await loadServer().catch(() => null);
-  if (mustLogIn()) draw();
-});
+  if (frame && mustLogIn()) draw();
+}
+api.whenUnauthorized(askAgain);
+live.on('refused', askAgain);
 start();

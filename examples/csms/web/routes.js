@@ -36,5 +36,5 @@ export const ROUTES = [
 export const MENU = [
   ['operate', [['charge-points'], ['transactions'], ['messages']]],
   ['manage', [['id-tags'], ['charging-profiles'], ['reservations'], ['local-lists'], ['files']]],
-  ['oversee', [['security-events'], ['audit', 'admin'], ['users', 'admin'], ['server']]],
+  ['oversee', [['security-events'], ['audit'], ['users', 'admin'], ['server']]],
 ];

@@ -77,6 +77,14 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
     /// # Errors
     /// [`Refusal`], to be answered with [`Refusal::response`].
     pub async fn handshake(&self, head: &http::request::Parts, origin: Origin) -> Result<Handshake, Refusal> {
+        let judged = self.judge(head, origin).await;
+        if let (Err(refusal), Some(observer)) = (&judged, &self.shared.config.observe) {
+            observer.refused(refusal);
+        }
+        judged
+    }
+
+    async fn judge(&self, head: &http::request::Parts, origin: Origin) -> Result<Handshake, Refusal> {
         let Shared { authenticate, peers, config, .. } = &*self.shared;
         let agreement = Agreement { dialect: R::dialect, settings: &config.handshake };
         let handshake = Handshake::read(head, &agreement)?;
@@ -109,6 +117,9 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
             let identity = &*identity;
             let Some(dialect) = dialect else {
                 tracing::warn!(identity, "closed: no subprotocol in common");
+                if let Some(observer) = &config.observe {
+                    observer.refused(&Refusal::NoSubprotocol);
+                }
                 Box::pin(close(&mut socket, config.keep_alive.patience)).await;
                 return Disconnected::Local(CallFailure::Disconnected);
             };

@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Refusal;
 use super::message_log::masked;
 use crate::frame::Frame;
 use crate::{ErrorCode, Instant, Peer};
@@ -17,6 +18,9 @@ const REMEMBERED: usize = 32;
 pub trait Observe: Debug + Send + Sync + 'static {
     /// A message came in or goes out.
     fn message(&self, message: &Observed<'_>);
+
+    /// A client was not let in, or its connection was closed at once because there is no subprotocol in common.
+    fn refused(&self, _refusal: &Refusal) {}
 }
 
 /// Which way a message goes.

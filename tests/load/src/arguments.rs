@@ -27,6 +27,10 @@ pub(crate) struct Arguments {
     /// Threads of tokio for each server's connections; with 1 there is no other thread
     #[arg(long, value_name = "NUMBER", default_value_t = 1, conflicts_with = "url")]
     pub(crate) threads: usize,
+    /// Processes of each server, and as many of charge points, in the parts `capacity` and `recovery`: one of them may
+    /// have no more connections than open files
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, conflicts_with = "url")]
+    processes: usize,
     /// How often throughput is measured, servers taking turns; the median counts
     #[arg(long, value_name = "NUMBER", conflicts_with = "url")]
     rounds: Option<usize>,
@@ -37,6 +41,9 @@ pub(crate) struct Arguments {
     /// A server of your own that runs already: charge points connect to this address with their identity behind it
     #[arg(long, value_name = "ws://HOST:PORT/PATH/")]
     pub(crate) url: Option<String>,
+    /// Be one of several processes of charge points, the first of which has this index
+    #[arg(long, hide = true, requires = "url")]
+    pub(crate) worker: Option<usize>,
     /// What the charge points do to that server
     #[arg(long, value_enum, value_name = "NAME", default_value = "heartbeats", requires = "url")]
     pub(crate) profile: Profile,
@@ -49,7 +56,7 @@ pub(crate) struct Arguments {
     /// Sent with each handshake, for example "Authorization: Basic .." (may be repeated)
     #[arg(long = "header", value_name = "NAME: VALUE", requires = "url")]
     pub(crate) headers: Vec<String>,
-    /// Connect from this address (may be repeated); each has room for 20,000 connections. Without any, a server on
+    /// Connect from this address (may be repeated); each has room for 14,000 connections. Without any, a server on
     /// this machine is connected to from 127.0.0.2, 127.0.0.3, ..
     #[arg(long = "source", value_name = "ADDRESS")]
     pub(crate) sources: Vec<IpAddr>,
@@ -102,6 +109,10 @@ impl Arguments {
     pub(crate) fn servers(&self) -> Vec<Kind> {
         let chosen = |kind: &Kind| self.servers.is_empty() || self.servers.contains(kind);
         Kind::value_variants().iter().copied().filter(chosen).collect()
+    }
+
+    pub(crate) fn processes(&self) -> usize {
+        self.processes.max(1)
     }
 
     pub(crate) fn rounds(&self) -> usize {

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::param::clock_ticks_per_second;
+use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -31,7 +31,18 @@ pub(crate) fn raise_connections() -> usize {
 pub(crate) fn spare_memory() -> Result<u64> {
     let text = fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
     let bytes = |name| kibibytes(&text, name).with_context(|| format!("no {name} in /proc/meminfo"));
-    Ok(bytes("MemAvailable:")?.saturating_sub(bytes("MemTotal:")? / 10))
+    // Half of what can be reclaimed counts as available, sockets' inodes too, which cannot while they are open.
+    let available = bytes("MemAvailable:")?.saturating_sub(bytes("SReclaimable:")?);
+    Ok(available.saturating_sub(bytes("MemTotal:")? / 10))
+}
+
+/// What the kernel has taken for its objects, sockets among them, and for what is under way in TCP, in bytes: of the
+/// whole machine, whoever caused it.
+pub(crate) fn kernel_memory() -> Result<u64> {
+    let text = fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
+    let objects = kibibytes(&text, "Slab:").context("no Slab in /proc/meminfo")?;
+    let text = fs::read_to_string("/proc/net/sockstat").context("reading /proc/net/sockstat")?;
+    Ok(objects + tcp_pages(&text).context("no TCP in /proc/net/sockstat")? * page_size() as u64)
 }
 
 /// One line about the machine, for the head of a table.
@@ -47,28 +58,33 @@ pub(crate) fn describe(connections: usize) -> String {
     )
 }
 
-/// Which cores the servers run on, and which one the generator has for itself.
+/// Which cores the servers run on, and which ones the generator has for itself.
 pub(crate) struct Cores {
     /// None if there are too few to keep them apart.
     apart: Option<(CpuSet, CpuSet)>,
 }
 
 impl Cores {
-    pub(crate) fn divide(threads: usize) -> Result<Self> {
+    /// A core for each of the server's threads and one for the generator; with several processes of both, half of the
+    /// cores for each side.
+    pub(crate) fn divide(threads: usize, processes: usize) -> Result<Self> {
         let allowed = sched_getaffinity(None).context("asking for the allowed cores")?;
-        let mut allowed: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
-        let generator = allowed.pop();
-        let Some(generator) = generator.filter(|_| allowed.len() >= threads) else { return Ok(Self { apart: None }) };
-        allowed.truncate(threads);
-        Ok(Self { apart: Some((set(&allowed), set(&[generator]))) })
+        let allowed: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
+        let (servers, generators) = if processes > 1 { (allowed.len() / 2, allowed.len() / 2) } else { (threads, 1) };
+        if servers == 0 || allowed.len() < servers + generators {
+            return Ok(Self { apart: None });
+        }
+        let (first, last) = allowed.split_at(allowed.len() - generators);
+        let servers: Vec<usize> = first.iter().copied().take(servers).collect();
+        Ok(Self { apart: Some((set(&servers), set(last))) })
     }
 
     /// Runs `start` on the servers' cores, where what it starts will stay, and returns to the generator's.
     pub(crate) fn for_server<T>(&self, start: impl FnOnce() -> T) -> Result<T> {
-        let Some((servers, generator)) = &self.apart else { return Ok(start()) };
+        let Some((servers, generators)) = &self.apart else { return Ok(start()) };
         sched_setaffinity(None, servers).context("choosing the servers' cores")?;
         let started = start();
-        sched_setaffinity(None, generator).context("choosing the generator's core")?;
+        sched_setaffinity(None, generators).context("choosing the generator's cores")?;
         Ok(started)
     }
 
@@ -134,18 +150,32 @@ fn kibibytes(text: &str, name: &str) -> Option<u64> {
     Some(line.split_ascii_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
+fn tcp_pages(sockstat: &str) -> Option<u64> {
+    let line = sockstat.lines().find_map(|line| line.strip_prefix("TCP:"))?;
+    let mut words = line.split_ascii_whitespace();
+    words.find(|word| *word == "mem")?;
+    words.next()?.parse().ok()
+}
+
 fn read_number(path: &str) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{kibibytes, ticks};
+    use super::{kibibytes, tcp_pages, ticks};
 
     #[test]
     fn cpu_time_is_found_behind_any_name() {
         let stat = "42 (a (b) c) S 1 2 3 4 5 6 7 8 9 10 600 70 0 0 20 0 1 0 9 9 9";
         assert_eq!(ticks(stat), Some(670));
+    }
+
+    #[test]
+    fn pages_of_tcp_are_not_those_of_udp() {
+        let sockstat = "sockets: used 9\nTCP: inuse 1 orphan 0 tw 2 alloc 3 mem 157\nUDP: inuse 0 mem 5\n";
+        assert_eq!(tcp_pages(sockstat), Some(157));
+        assert_eq!(tcp_pages("UDP: inuse 0 mem 5\n"), None);
     }
 
     #[test]

@@ -22,6 +22,11 @@ pub(crate) enum Kind {
     Bare,
     /// This project's
     Onwire,
+    /// This project's with TLS by rustls
+    OnwireRustls,
+    /// This project's with TLS by OpenSSL
+    #[value(name = "onwire-openssl")]
+    OnwireOpenSsl,
     /// The crate ocpp-kit
     OcppKit,
     /// Python's ocpp and websockets
@@ -33,6 +38,8 @@ impl Kind {
         match self {
             Self::Bare => "bare echo",
             Self::Onwire => "onwire",
+            Self::OnwireRustls => "onwire, rustls",
+            Self::OnwireOpenSsl => "onwire, OpenSSL",
             Self::OcppKit => "ocpp-kit",
             Self::Python => "Python ocpp",
         }
@@ -40,14 +47,30 @@ impl Kind {
 
     /// Why it cannot be started here, if it cannot.
     pub(crate) fn missing(self) -> Option<String> {
-        (self == Self::Python && python().is_none())
-            .then(|| format!("{PYTHON_VARIABLE} names no Python with the package; see above"))
+        match self {
+            Self::Python if python().is_none() => {
+                Some(format!("{PYTHON_VARIABLE} names no Python with the package; see above"))
+            }
+            Self::OnwireOpenSsl if !cfg!(feature = "openssl") => {
+                Some("OpenSSL's headers or pkg-config were missing when it was built".into())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whose TLS it speaks, if any's.
+    fn tls(self) -> Option<&'static str> {
+        match self {
+            Self::OnwireRustls => Some("rustls"),
+            Self::OnwireOpenSsl => Some("openssl"),
+            Self::Bare | Self::Onwire | Self::OcppKit | Self::Python => None,
+        }
     }
 
     fn command(self, listen: &str, threads: usize) -> Result<Command> {
         let program = match self {
             Self::Bare => beside_this("bare_echo")?,
-            Self::Onwire => beside_this("onwire_server")?,
+            Self::Onwire | Self::OnwireRustls | Self::OnwireOpenSsl => beside_this("onwire_server")?,
             Self::OcppKit => beside_this("ocpp_kit_server")?,
             Self::Python => {
                 let mut command = Command::new(python().context("no Python")?);
@@ -57,6 +80,7 @@ impl Kind {
         };
         let mut command = Command::new(program);
         command.args([listen, &threads.to_string()]);
+        command.args(self.tls());
         Ok(command)
     }
 }
@@ -84,7 +108,7 @@ impl Server {
         if let Some(output) = &mut server.output {
             output.read_line(&mut address).context("reading the server's address")?;
         }
-        if !address.starts_with("ws://") {
+        if !address.starts_with("ws://") && !address.starts_with("wss://") {
             bail!("the server did not print its address");
         }
         Ok((server, address.trim_end().to_owned()))

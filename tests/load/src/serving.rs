@@ -1,4 +1,4 @@
-//! A server as a process of its own: `PROGRAM HOST:PORT THREADS`.
+//! A server as a process of its own: `PROGRAM HOST:PORT THREADS`, and for onwire's what lies between TCP and HTTP.
 //!
 //! It prints the address that identities are appended to, says nothing more, and ends with the process that started
 //! it.
@@ -20,7 +20,7 @@ pub type Outcome = Result<(), Box<dyn Error>>;
 pub fn run<S: Future<Output = Outcome>>(server: impl FnOnce(SocketAddr) -> S) -> Outcome {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [listen, threads] = arguments.as_slice() else { return Err("usage: PROGRAM HOST:PORT THREADS".into()) };
+    let [listen, threads, ..] = arguments.as_slice() else { return Err("usage: PROGRAM HOST:PORT THREADS".into()) };
     let mut runtime = match threads.parse()? {
         1 => Builder::new_current_thread(),
         threads => {
@@ -32,7 +32,7 @@ pub fn run<S: Future<Output = Outcome>>(server: impl FnOnce(SocketAddr) -> S) ->
     runtime.enable_all().build()?.block_on(server(listen.parse()?))
 }
 
-/// Tells the process that waits for it where the server listens.
-pub fn announce(address: SocketAddr) {
-    println!("ws://{address}/ocpp/");
+/// Tells the process that waits for it where the server listens, and by which scheme.
+pub fn announce(scheme: &str, address: SocketAddr) {
+    println!("{scheme}://{address}/ocpp/");
 }

@@ -7,6 +7,7 @@
 use super::StoreError;
 use super::batch::{Batch, Binding, Row};
 use super::writer::Writer;
+use crate::time::now;
 
 /// One sampled value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,7 @@ impl Row for MeterValue {
         "format",
         "unit",
         "value",
+        "received_at",
     ];
 
     fn bind<'q>(&self, query: Binding<'q>) -> Binding<'q> {
@@ -64,6 +66,7 @@ impl Row for MeterValue {
             .bind(self.format.clone())
             .bind(self.unit.clone())
             .bind(self.value.clone())
+            .bind(now())
     }
 
     fn bytes(&self) -> usize {

@@ -7,12 +7,22 @@
 //! SQL here is what both databases understand: `$1` for parameters, BIGINT and TEXT, `ON CONFLICT`, `RETURNING`.
 
 mod batch;
+pub mod charge_points;
+pub mod configuration;
+pub mod connectors;
+pub mod id_tags;
 pub mod meter_values;
+mod numbers;
+pub mod reservations;
+pub mod retention;
+mod samples;
+pub mod security_events;
+pub mod text;
+pub mod transactions;
 mod writer;
 
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -24,7 +34,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use self::batch::{Batch, Binding, Room, Row};
 pub use self::meter_values::{MeterValue, MeterValues};
-pub use self::writer::Numbers;
+pub use self::numbers::Numbers;
 use self::writer::Writer;
 
 /// Connections that read.
@@ -73,7 +83,7 @@ pub struct Store {
     kind: Kind,
     readers: AnyPool,
     writer: Writer,
-    numbers: Arc<Numbers>,
+    numbers: Numbers,
     meter_values: MeterValues,
     /// Locked while it is waited for.
     writing: Mutex<Option<JoinHandle<()>>>,
@@ -107,8 +117,8 @@ impl Store {
         let writer = pool(1).connect_with(options.clone()).await.context("cannot open the database")?;
         sqlx::migrate!("./migrations").run(&writer).await.context("cannot bring the database's schema up to date")?;
         let readers = pool(READERS).connect_with(options).await.context("cannot open the database")?;
-        let numbers = Arc::new(Numbers::default());
-        let (writer, writing) = Writer::start(writer, Arc::clone(&numbers));
+        let numbers = Numbers::default();
+        let (writer, writing) = Writer::start(writer, numbers.clone());
         let meter_values = MeterValues::new(writer.clone());
         Ok(Self { kind, readers, writer, numbers, meter_values, writing: Mutex::new(Some(writing)) })
     }
@@ -181,9 +191,17 @@ impl Store {
 /// # Errors
 /// Those of the database.
 pub async fn next_number(db: &mut AnyConnection, name: &str) -> Result<i64, StoreError> {
-    let sql = "INSERT INTO counters (name, value) VALUES ($1, 1)
-        ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value";
-    Ok(sqlx::query_scalar(sql).bind(name.to_owned()).fetch_one(&mut *db).await?)
+    next_numbers(db, name, 1).await
+}
+
+/// So many numbers like [`next_number`]; the last of them.
+///
+/// # Errors
+/// Those of the database.
+pub async fn next_numbers(db: &mut AnyConnection, name: &str, count: i64) -> Result<i64, StoreError> {
+    let sql = "INSERT INTO counters (name, value) VALUES ($1, $2)
+        ON CONFLICT (name) DO UPDATE SET value = counters.value + $2 RETURNING value";
+    Ok(sqlx::query_scalar(sql).bind(name.to_owned()).bind(count).fetch_one(&mut *db).await?)
 }
 
 /// Id tags, configuration keys and the like, for comparing: OCPP's CiString has no case.

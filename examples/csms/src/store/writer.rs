@@ -1,8 +1,7 @@
 //! One task that writes: what waits is committed together.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -11,7 +10,7 @@ use sqlx::{Any, AnyConnection, AnyPool, Connection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::StoreError;
+use super::{Numbers, StoreError};
 
 /// How many writes go into one commit.
 const TOGETHER: usize = 256;
@@ -25,7 +24,7 @@ pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
 
 impl Writer {
     /// Starts the task; it owns the pool.
-    pub(super) fn start(pool: AnyPool, numbers: Arc<Numbers>) -> (Self, JoinHandle<()>) {
+    pub(super) fn start(pool: AnyPool, numbers: Numbers) -> (Self, JoinHandle<()>) {
         let (jobs, waiting) = mpsc::channel(WAITING);
         (Self(jobs), tokio::spawn(run(pool, waiting, numbers)))
     }
@@ -49,28 +48,6 @@ impl Writer {
     /// Ends the task, once it has done what waits.
     pub(super) async fn end(&self) {
         let _ = self.0.send(Box::new(Last)).await;
-    }
-}
-
-/// What the task has done so far.
-#[derive(Debug, Default)]
-pub struct Numbers {
-    /// Commits that succeeded.
-    pub commits: AtomicU64,
-    /// Commits that failed.
-    pub failed_commits: AtomicU64,
-    /// Writes within commits that succeeded, those of them that failed by themselves included.
-    pub writes: AtomicU64,
-}
-
-impl Numbers {
-    fn count(&self, writes: usize, committed: bool) {
-        if committed {
-            self.commits.fetch_add(1, Ordering::Relaxed);
-            self.writes.fetch_add(u64::try_from(writes).unwrap_or(0), Ordering::Relaxed);
-        } else {
-            self.failed_commits.fetch_add(1, Ordering::Relaxed);
-        }
     }
 }
 
@@ -149,15 +126,16 @@ impl Job for Last {
 }
 
 /// Writes until the store is closed.
-async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>, numbers: Arc<Numbers>) {
+async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>, numbers: Numbers) {
     let mut jobs = Vec::with_capacity(TOGETHER);
     while waiting.recv_many(&mut jobs, TOGETHER).await > 0 {
         let is_last = jobs.iter().any(|job| job.is_last());
+        let began = Instant::now();
         let committed = commit(&pool, &mut jobs).await;
+        numbers.count(jobs.len(), committed.is_ok(), began.elapsed());
         if let Err(error) = &committed {
             tracing::error!(%error, writes = jobs.len(), "nothing was written");
         }
-        numbers.count(jobs.len(), committed.is_ok());
         for job in jobs.drain(..) {
             job.done(committed.clone());
         }

@@ -229,7 +229,7 @@ async function wrongPayload({ browser }) {
   await browser.go(`${HERE}/raw`);
   await browser.fillIn('raw', { action: 'UnlockConnector', payload: '{"connectorId": "one"}' });
   await browser.submit('raw');
-  await browser.outcome('raw-outcome', 'bad', 'not valid OCPP', '/connectorId');
+  await browser.outcome('raw-outcome', 'bad', 'The request is not valid', '/connectorId');
   await browser.shot('wrong-payload-en');
   await browser.fillIn('raw', { payload: '{"connectorId": ' });
   await browser.submit('raw');

@@ -10,6 +10,7 @@ use async_tungstenite::tungstenite::client::IntoClientRequest;
 use async_tungstenite::tungstenite::http::HeaderValue;
 use csms::app::{App, Policy};
 use csms::config::Arguments;
+use csms::observe::metrics::Metrics;
 use csms::security::{Security, keys};
 use csms::store::Store;
 use data_encoding::BASE64;
@@ -44,13 +45,14 @@ pub async fn app(data: &Path) -> Arc<App> {
     let data = data.to_str().unwrap();
     let arguments = <Arguments as clap::Parser>::parse_from(["csms", "--data", data]);
     let (config, _) = arguments.into_config().unwrap();
+    let store = Store::open(&config.database).await.unwrap();
     Arc::new(App {
         policy: Policy::new(config.open),
         security: Security::open(&config).unwrap(),
-        store: Store::open(&config.database).await.unwrap(),
+        metrics: Metrics::new(store.numbers()),
+        store,
         peers: Default::default(),
         events: Default::default(),
-        metrics: Default::default(),
         ends: tokio::sync::watch::channel(false).1,
         config,
     })

@@ -1,7 +1,7 @@
 //! The program as its users have it, and a charge point that does what a test says. Each test has a server of its own, on a
 //! free port and with a folder of its own.
 
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part of it")]
+#![allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "each test uses a part of it")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,6 +9,8 @@
     clippy::panic,
     reason = "a test that panics has failed"
 )]
+
+mod database;
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -24,6 +26,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+
+pub use self::database::{database, look_into};
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -42,6 +46,11 @@ pub struct Csms {
 impl Csms {
     /// On loopback, open, with its data in that folder, and with more flags.
     pub async fn start_in(data: &Path, flags: &[&str]) -> Self {
+        Self::start_with(data, flags, &[]).await
+    }
+
+    /// The same with environment variables.
+    pub async fn start_with(data: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_csms"));
         if !flags.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -50,6 +59,10 @@ impl Csms {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CSMS_")) {
             command.env_remove(name);
         }
+        if !flags.contains(&"--database") {
+            command.arg("--database").arg(database(data).await);
+        }
+        command.envs(environment.iter().copied());
         let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned());
         command.env("RUST_LOG", level).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
@@ -80,7 +93,7 @@ impl Csms {
         tokio::time::timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time").unwrap()
     }
 
-    /// Kills it, as a power cut would.
+    /// Kills it at once (SIGKILL). What the system had of its writes stays, unlike after a power cut.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
@@ -90,6 +103,11 @@ impl Csms {
         let pid = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").arg(pid).status().await.unwrap().success());
         assert!(tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> std::process::ExitStatus {
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap()
     }
 
     pub async fn station(&self, identity: &str) -> Station {
@@ -108,8 +126,7 @@ impl Csms {
     /// A charge point that was accepted.
     pub async fn booted(&self, identity: &str) -> Station {
         let mut station = self.station(identity).await;
-        let boot = json!({"chargePointVendor": "onwire", "chargePointModel": "test"});
-        assert_eq!(station.call("BootNotification", boot).await["status"], "Accepted");
+        station.boot().await;
         station
     }
 
@@ -173,6 +190,14 @@ impl Station {
 
     pub async fn close(mut self) -> Result<(), Error> {
         self.socket.close(None).await
+    }
+
+    /// Boots, is accepted, and answers what the server asks then: no configuration, and an empty local list.
+    pub async fn boot(&mut self) {
+        let boot = json!({"chargePointVendor": "onwire", "chargePointModel": "test"});
+        assert_eq!(self.call("BootNotification", boot).await["status"], "Accepted");
+        self.obey("GetConfiguration", json!({})).await;
+        self.obey("GetLocalListVersion", json!({"listVersion": 0})).await;
     }
 
     /// Sends a CALL and returns its answer: `Ok` with the payload, or `Err` with the whole CALLERROR.

@@ -1,6 +1,8 @@
 // The client of /api/v1. Every failure, the network's too, is a Problem.
 
 const BASE = '/api/v1';
+// Refusing these is an answer, and no session that has ended.
+const ASKS_WHO = ['/server', '/login'];
 
 let csrf = null;
 let onUnauthorized = () => {};
@@ -72,7 +74,7 @@ async function request(method, where, { query, body, signal, type } = {}) {
   }
   if (response.ok) return response.status === 204 ? null : content(response);
   const problem = await failure(response);
-  if (problem.status === 401 && where !== '/login') onUnauthorized();
+  if (problem.status === 401 && !ASKS_WHO.includes(where)) onUnauthorized();
   throw problem;
 }
 

@@ -120,7 +120,7 @@ function steps(low, high) {
 const SPANS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
 
 function timeTicks(view) {
-  const most = Math.max(2, Math.floor((view.width - MARGIN.left) / 110));
+  const most = Math.max(2, Math.floor((view.width - MARGIN.left - MARGIN.right) / 76));
   const span = (SPANS.find((seconds) => (view.to - view.from) / (seconds * 1000) <= most) ?? 2592000) * 1000;
   // Round in local time, which is what the labels show.
   const offset = new Date(view.from).getTimezoneOffset() * 60000;

@@ -21,7 +21,7 @@ let due = false;
 let refreshTimer = null;
 let state = 'off';
 
-/** Runs `listener(data)` on each event of `kind` until `signal` aborts. Also `refresh` and `state`. */
+/** Runs `listener(data)` on each event of `kind` until `signal` aborts. Also `refresh`, `refused` and `state`. */
 export function on(kind, listener, signal) {
   if (!listeners.has(kind)) listeners.set(kind, new Set());
   listeners.get(kind).add(listener);
@@ -61,6 +61,7 @@ function open() {
     // The browser tries again by itself unless the answer was not a stream at all.
     if (source?.readyState === EventSource.CLOSED) {
       close();
+      emit('refused');
       timer = setTimeout(open, retry);
       retry = Math.min(retry * 2, RETRY_MOST);
     }
@@ -68,7 +69,11 @@ function open() {
   source.addEventListener('lagged', refresh);
   for (const kind of KINDS) {
     source.addEventListener(kind, (event) => {
-      if (typeof event.data === 'string') emit(kind, JSON.parse(event.data));
+      if (typeof event.data === 'string') {
+        // What is told of a transaction is the transaction.
+        const data = JSON.parse(event.data);
+        emit(kind, data.transaction ?? data);
+      }
     });
   }
 }

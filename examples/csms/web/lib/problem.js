@@ -6,7 +6,7 @@ import { pretty } from './format.js';
 
 const KNOWN = new Set([
   'offline', 'timeout', 'callError', 'invalidPayload', 'unknownAction', 'notFound', 'forbidden', 'unauthorized',
-  'rateLimited', 'conflict', 'invalidResponse', 'notSent', 'queueFull', 'storeUnavailable', 'network', 'input',
+  'rateLimited', 'conflict', 'invalidResponse', 'notSent', 'queueFull', 'storeUnavailable', 'network', 'input', 'badRequest',
 ]);
 
 /** The sentence for a failure. */

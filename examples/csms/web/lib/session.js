@@ -10,7 +10,13 @@ let server = null;
 export const serverInfo = () => server;
 
 export async function loadServer() {
-  server = await api.get('/server');
+  try {
+    server = await api.get('/server');
+  } catch (error) {
+    if (error.status !== 401) throw error;
+    // A server that wants a log-in tells nothing of itself before that.
+    server = { authentication: true, user: null };
+  }
   api.setCsrf(server.csrf);
   return server;
 }

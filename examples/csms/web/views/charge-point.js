@@ -63,7 +63,7 @@ export async function chargePointView({ outlet, params, query, signal }) {
     const chargePoint = await api.get(api.path('charge-points', id), null, signal).catch(() => null);
     if (chargePoint && !signal.aborted) show(chargePoint);
   }, 200, signal);
-  const concerns = (event) => (event.chargePoint ?? event.transaction?.chargePoint) === id;
+  const concerns = (event) => event.chargePoint === id;
   for (const kind of CHANGES) live.on(kind, (event) => concerns(event) && reload(), signal);
   live.on('refresh', reload, signal);
 }

@@ -85,7 +85,7 @@ function followChanges(list, reload, signal, count) {
   }, 300, signal);
   for (const kind of CHANGES) {
     live.on(kind, (event) => {
-      changed.add(event.chargePoint ?? event.transaction?.chargePoint);
+      changed.add(event.chargePoint);
       fetchChanged();
       count();
     }, signal);

@@ -48,9 +48,12 @@ export async function transactionView({ outlet, params, signal }) {
       if (!signal.aborted) fill(figures, problemNode(error));
     }
   };
-  const soon = coalesce(reload, 500, signal);
-  const mine = (event) => String(event.transactionId ?? event.transaction?.id) === params.id && soon();
-  for (const kind of ['meterValues', 'transactionStopped']) live.on(kind, mine, signal);
+  const soon = coalesce(reload, 300, signal);
+  const mine = (event) => String(event.transactionId ?? event.id) === params.id;
+  // The server may take a second to write meter values down.
+  const later = coalesce(reload, 1200, signal);
+  live.on('meterValues', (event) => mine(event) && later(), signal);
+  live.on('transactionStopped', (event) => mine(event) && (soon(), later()), signal);
   live.on('refresh', soon, signal);
   reload();
 }

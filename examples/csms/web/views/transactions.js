@@ -39,7 +39,7 @@ export function transactionsView({ outlet, query, signal }) {
   });
   const reload = coalesce(() => list.reload(), 500, signal);
   for (const kind of ['transactionStarted', 'refresh']) live.on(kind, reload, signal);
-  live.on('transactionStopped', ({ transaction }) => transaction && !list.update(transaction) && reload(), signal);
+  live.on('transactionStopped', (transaction) => !list.update(transaction) && reload(), signal);
   list.reload();
   fill(outlet, heading(t('view.transactions')), filters.node, list.node, unknownStops(signal));
 }

@@ -16,7 +16,7 @@ const PAYLOAD: &str = r#"{"currentTime":"2025-06-18T07:12:44.257Z"}"#;
 fn main() -> Outcome {
     run(async |listen| {
         let listener = TcpListener::bind(listen).await?;
-        announce(listener.local_addr()?);
+        announce("ws", listener.local_addr()?);
         loop {
             let (stream, _) = listener.accept().await?;
             // A connection that fails ends alone; the generator counts it.

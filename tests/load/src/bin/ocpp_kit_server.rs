@@ -45,7 +45,7 @@ fn main() -> Outcome {
             .max_connections(usize::MAX)
             .ping_interval(None)
             .build()?;
-        announce(address);
+        announce("ws", address);
         Ok(server.serve_on(listener).await?)
     })
 }

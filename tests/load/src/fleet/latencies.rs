@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Each power of two of nanoseconds is divided into this many buckets, so that an answer is off by 3 % at most.
 const DIVISIONS: u32 = 16;
 const BUCKETS: usize = 64 * DIVISIONS as usize;
 
 /// A histogram.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Latencies {
     buckets: Vec<u64>,
     count: u64,
@@ -19,6 +22,12 @@ impl Latencies {
 
     pub(crate) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Takes in those of another.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.buckets.iter_mut().zip(&other.buckets).for_each(|(bucket, other)| *bucket += other);
     }
 
     pub(super) fn record(&mut self, latency: Duration) {
@@ -42,6 +51,12 @@ impl Latencies {
     }
 }
 
+impl Default for Latencies {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 fn bucket(latency: Duration) -> usize {
     let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX).max(u64::from(DIVISIONS));
     let power = nanoseconds.ilog2();
@@ -61,6 +76,17 @@ mod tests {
     use std::time::Duration;
 
     use super::Latencies;
+
+    #[test]
+    fn halves_make_the_whole() {
+        let (mut odd, mut even) = (Latencies::new(), Latencies::new());
+        (1..=500).for_each(|half| odd.record(Duration::from_micros(2 * half - 1)));
+        (1..=500).for_each(|half| even.record(Duration::from_micros(2 * half)));
+        odd.add(&even);
+        assert_eq!(odd.count(), 1_000);
+        let median = odd.quantile(0.5).as_secs_f64() * 1e6;
+        assert!((median / 500.0 - 1.0).abs() < 0.04, "{median}");
+    }
 
     #[test]
     fn quantiles_are_close() {

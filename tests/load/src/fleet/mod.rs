@@ -1,6 +1,6 @@
 //! The generator: very many charge points in one thread, over epoll.
 //!
-//! A connection takes some 40 bytes here besides the kernel's socket, since buffers are shared and only what is cut
+//! A connection takes some 50 bytes here besides the kernel's socket and what rustls needs for TLS, since buffers are shared and only what is cut
 //! off in the middle is kept. [`Fleet::turn`] waits for the server and reports what happened; what is to follow from
 //! that is in `runs`.
 
@@ -9,6 +9,7 @@ mod latencies;
 mod message;
 mod runs;
 mod target;
+mod tls;
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -28,6 +29,7 @@ pub(crate) use self::message::Message;
 use self::message::Received;
 pub(crate) use self::runs::{BackOff, Reconnector};
 pub(crate) use self::target::Target;
+use self::tls::Session;
 
 /// How long a server may take to let a charge point in, and to answer a CALL.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,6 +52,8 @@ pub(crate) struct Fleet {
     happenings: Vec<Happening>,
     events: Vec<Event>,
     input: Vec<u8>,
+    /// What TLS makes of the input.
+    plain: Vec<u8>,
     last_sweep: Instant,
 }
 
@@ -80,6 +84,7 @@ enum Happening {
 
 struct Connection {
     socket: Option<OwnedFd>,
+    tls: Option<Box<Session>>,
     stage: Stage,
     /// Whether its last CALL is not answered yet.
     awaiting: bool,
@@ -119,6 +124,7 @@ impl Fleet {
             happenings: Vec::new(),
             events: Vec::with_capacity(EVENTS),
             input: vec![0; 64 * 1024],
+            plain: Vec::new(),
             last_sweep: Instant::now(),
         })
     }
@@ -131,11 +137,6 @@ impl Fleet {
     /// How many charge points there are.
     pub(crate) fn len(&self) -> usize {
         self.connections.len()
-    }
-
-    /// `HOST:PORT` of the server.
-    pub(crate) fn authority(&self) -> &str {
-        self.target.authority()
     }
 
     pub(crate) fn tally(&self) -> &Tally {
@@ -187,6 +188,7 @@ impl Fleet {
         if index == self.connections.len() {
             self.connections.push(Connection {
                 socket: None,
+                tls: None,
                 stage: Stage::Closed,
                 awaiting: false,
                 number: 0,
@@ -245,8 +247,21 @@ impl Fleet {
             Err(error) => return Err(error).context("receiving"),
         };
         let input = mem::take(&mut self.input);
-        let consumed = self.consume(index, input.get(..received).unwrap_or_default());
+        let consumed = self.unseal(index, input.get(..received).unwrap_or_default());
         self.input = input;
+        consumed
+    }
+
+    /// Takes the bytes out of TLS, if there is any.
+    fn unseal(&mut self, index: usize, bytes: &[u8]) -> Result<()> {
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
+        let Some(tls) = &mut connection.tls else { return self.consume(index, bytes) };
+        let mut plain = mem::take(&mut self.plain);
+        plain.clear();
+        let opened = tls.open(bytes, &mut plain);
+        let opened = opened.and_then(|answer| connection.transmit(index, &self.epoll, &answer));
+        let consumed = opened.and_then(|()| self.consume(index, &plain));
+        self.plain = plain;
         consumed
     }
 
@@ -336,6 +351,7 @@ impl Fleet {
         }
         connection.stage = Stage::Closed;
         connection.socket = None;
+        connection.tls = None;
         connection.awaiting = false;
         connection.rest = None;
         self.tally.lost += 1;
@@ -350,6 +366,7 @@ impl Connection {
         socket_error(socket)?.context("connecting")?;
         epoll::modify(epoll, socket, EventData::new_u64(index as u64), EventFlags::IN)?;
         self.stage = Stage::Upgrading;
+        self.tls = target.begin_tls()?.map(Box::new);
         self.send(index, epoll, &target.handshake(index))
     }
 
@@ -365,8 +382,21 @@ impl Connection {
         self.awaiting && self.number == number
     }
 
-    /// Sends what the socket takes, and keeps the rest until it takes more.
     fn send(&mut self, index: usize, epoll: &OwnedFd, bytes: &[u8]) -> Result<()> {
+        match &mut self.tls {
+            None => self.transmit(index, epoll, bytes),
+            Some(tls) => {
+                let sealed = tls.seal(bytes)?;
+                self.transmit(index, epoll, &sealed)
+            }
+        }
+    }
+
+    /// Sends what the socket takes, and keeps the rest until it takes more.
+    fn transmit(&mut self, index: usize, epoll: &OwnedFd, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let Some(socket) = &self.socket else { return Ok(()) };
         if let Some(rest) = self.rest.as_mut().filter(|rest| !rest.outgoing.is_empty()) {
             rest.outgoing.extend(bytes);

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
 
 use super::{Fleet, Happening, Latencies, Message};
 
@@ -136,7 +137,7 @@ impl Fleet {
 /// How long a charge point waits before it connects again: a random time up to `base`, which doubles with each
 /// attempt, up to `cap`. The randomness is over the whole time, since anything less makes charge points that lost
 /// the same server come back together.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct BackOff {
     pub(crate) base: Duration,
     pub(crate) cap: Duration,

@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 
 use crate::arguments::{Arguments, Part};
 use crate::fleet::{Fleet, Target};
+use crate::fleets::{Fleets, State};
 use crate::machine::{self, Cores, Processes};
 use crate::servers::{Kind, Server};
 
@@ -43,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         arguments,
         kinds,
         most: machine::raise_connections(),
-        cores: Cores::divide(arguments.threads)?,
+        cores: Cores::divide(arguments.threads, arguments.processes())?,
         failed: Cell::new(failed),
     };
     println!("{}; {}.", machine::describe(comparison.most), comparison.cores.describe());
@@ -97,17 +98,33 @@ impl Comparison<'_> {
         Ok(Trial { server, fleet, processes })
     }
 
-    /// `wanted`, or as many as are possible.
+    /// Starts as many processes as the command line asks for, of servers and of charge points.
+    fn start_crowd(&self, kind: Kind) -> Result<Crowd> {
+        let started: Result<Vec<_>> =
+            (0..self.arguments.processes()).map(|_| Server::start(kind, self.arguments.threads, &self.cores)).collect();
+        let (servers, urls): (Vec<_>, Vec<_>) = started?.into_iter().unzip();
+        let fleets = Fleets::start(urls.iter().map(String::as_str), self.most, self.arguments)?;
+        Ok(Crowd { servers, fleets, urls })
+    }
+
+    /// `wanted`, or as many as are possible with one server and one fleet.
     fn possible(&self, wanted: usize) -> usize {
-        if wanted > self.most {
-            eprintln!("onwire-load: {} connections instead of {wanted}: the limit of open files", self.most);
+        self.possible_in(1, wanted)
+    }
+
+    /// `wanted`, or as many as are possible with so many servers and fleets.
+    fn possible_in(&self, processes: usize, wanted: usize) -> usize {
+        let most = self.most.saturating_mul(processes);
+        if wanted > most {
+            eprintln!("onwire-load: {most} connections instead of {wanted}: the limit of open files");
         }
-        wanted.min(self.most)
+        wanted.min(most)
     }
 }
 
 /// A server and its charge points. The server goes first, since it should not learn how they end.
 struct Trial {
+    #[expect(dead_code, reason = "it ends with the trial")]
     server: Server,
     fleet: Fleet,
     processes: Processes,
@@ -130,9 +147,45 @@ impl Trial {
     }
 }
 
+/// Several servers of one kind, each with charge points in a process of their own. The servers go first here too.
+struct Crowd {
+    servers: Vec<Server>,
+    fleets: Fleets,
+    /// Of the servers, in their order.
+    urls: Vec<String>,
+}
+
+impl Crowd {
+    /// The servers'.
+    fn processes(&self) -> Processes {
+        Processes(self.servers.iter().flat_map(|server| server.processes().0).collect())
+    }
+}
+
+/// Fails if servers did not do all of the work.
+fn check(state: &State) -> Result<()> {
+    if let Some(failure) = &state.failure {
+        bail!("{failure}");
+    }
+    if state.not_answered > 0 {
+        bail!("{} CALLs were refused, or messages not expected", state.not_answered);
+    }
+    if state.lost > 0 {
+        bail!("{} connections were lost, the last because: {}", state.lost, state.last_loss);
+    }
+    Ok(())
+}
+
 /// The bare echo's figure, which the others are compared to.
 fn bare<T>(measured: &[(Kind, T)], figure: impl Fn(&T) -> f64) -> Option<f64> {
     measured.iter().find(|(kind, _)| *kind == Kind::Bare).map(|(_, figures)| figure(figures))
+}
+
+fn processes(count: usize) -> String {
+    match count {
+        1 => "1 process".into(),
+        count => format!("{count} processes"),
+    }
 }
 
 fn kibibytes(bytes: u64, connections: usize) -> f64 {

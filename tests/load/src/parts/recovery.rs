@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::{Comparison, bare};
-use crate::fleet::Reconnector;
+use super::{Comparison, Crowd, bare, check, processes};
 use crate::servers::{Kind, Server};
 use crate::table::{Table, number, ratio, seconds};
 
+/// How long nothing is heard before servers are looked at.
+const LOOK: Duration = Duration::from_millis(100);
 /// When a server is given up that does not get its charge points back.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -54,7 +55,8 @@ impl Milestones {
 }
 
 pub(super) fn compare(comparison: &Comparison<'_>) -> Result<()> {
-    let connections = comparison.possible(comparison.arguments.recovery_connections());
+    let count = comparison.arguments.processes();
+    let connections = comparison.possible_in(count, comparison.arguments.recovery_connections());
     let back_off = comparison.arguments.back_off();
     let measured = comparison.each("recovery", |kind| measure(comparison, kind, connections));
     let bare = bare(&measured, |figures| figures.cpu.as_secs_f64());
@@ -74,9 +76,10 @@ pub(super) fn compare(comparison: &Comparison<'_>) -> Result<()> {
         ]);
     }
     table.print(&format!(
-        "Recovery: {connections} connections, the server killed and started again {} s later; times are from then on. Each \
-         charge point waits a random time up to {} s before an attempt, twice that before the next, up to {} s. CPU is \
-         what the new server took until all were back; less is better.",
+        "Recovery: {connections} connections in {} of servers, killed and started again {} s later; times are from then on. \
+         Each charge point waits a random time up to {} s before an attempt, twice that before the next, up to {} s. CPU is \
+         what the new servers took until all were back; less is better.",
+        processes(count),
         comparison.arguments.down().as_secs(),
         back_off.base.as_secs(),
         back_off.cap.as_secs(),
@@ -85,24 +88,50 @@ pub(super) fn compare(comparison: &Comparison<'_>) -> Result<()> {
 }
 
 fn measure(comparison: &Comparison<'_>, kind: Kind, connections: usize) -> Result<Figures> {
-    let mut trial = comparison.start(kind)?;
-    trial.fleet.open(connections)?;
-    trial.check()?;
-    let listen = trial.fleet.authority().to_owned();
-    let mut reconnector = Reconnector::new(comparison.arguments.back_off());
-    drop(trial.server);
+    let Crowd { servers, mut fleets, urls } = comparison.start_crowd(kind)?;
+    check(&fleets.open(connections)?)?;
+    fleets.reconnect(comparison.arguments.back_off())?;
+    drop(servers);
     let restart = Instant::now() + comparison.arguments.down();
-    trial.fleet.reconnect(&mut reconnector, |_| Ok(Instant::now() >= restart))?;
-    let mut server = Server::spawn(kind, &listen, comparison.arguments.threads, &comparison.cores)?;
-    let mut milestones = Milestones::new(connections);
-    trial.fleet.reconnect(&mut reconnector, |fleet| {
-        if server.has_ended() {
-            bail!("the server that was started again has ended");
+    loop {
+        let left = restart.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
         }
-        milestones.reached(fleet.ready())
-    })?;
-    let cpu = server.processes().cpu()?;
+        fleets.ready(left)?;
+    }
+    let start = |url| Server::spawn(kind, authority(url), comparison.arguments.threads, &comparison.cores);
+    let mut servers: Vec<Server> = urls.iter().map(|url| start(url)).collect::<Result<_>>()?;
+    let mut milestones = Milestones::new(connections);
+    while !milestones.reached(fleets.ready(LOOK)?)? {
+        if servers.iter_mut().any(Server::has_ended) {
+            bail!("a server that was started again has ended");
+        }
+    }
+    let cpu = servers.iter().map(|server| server.processes().cpu()).sum::<Result<_>>()?;
+    let state = fleets.wait()?;
+    if let Some(failure) = state.failure {
+        bail!("{failure}");
+    }
     // Before the charge points go.
-    drop(server);
-    Ok(Figures { milestones, attempts: reconnector.total_attempts as f64 / connections as f64, cpu })
+    drop(servers);
+    Ok(Figures { milestones, attempts: state.attempts as f64 / connections as f64, cpu })
+}
+
+/// `HOST:PORT` of a server's address.
+fn authority(url: &str) -> &str {
+    let behind_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    behind_scheme.split_once('/').map_or(behind_scheme, |(authority, _)| authority)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::authority;
+
+    #[test]
+    fn a_server_is_started_again_on_its_address() {
+        for url in ["ws://127.0.0.1:80/ocpp/", "wss://127.0.0.1:80/ocpp/", "wss://127.0.0.1:80"] {
+            assert_eq!(authority(url), "127.0.0.1:80");
+        }
+    }
 }

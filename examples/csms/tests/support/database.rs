@@ -1,0 +1,34 @@
+//! Which database a test uses: a file in its folder, or, if `CSMS_TEST_DATABASE` is the URL of a database on a PostgreSQL
+//! server, another one on that server, made for the test.
+
+use std::path::Path;
+
+use sqlx::any::install_default_drivers;
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
+
+/// The database of the test with that folder; the same each time.
+pub async fn database(data: &Path) -> String {
+    let Ok(server) = std::env::var("CSMS_TEST_DATABASE") else {
+        return format!("sqlite://{}", data.join("csms.db").display());
+    };
+    let name = data.file_name().unwrap().to_str().unwrap().bytes().fold("test_".to_owned(), |name, byte| {
+        // Names of temporary folders differ in case, which names of databases do not have.
+        name + &format!("{byte:02x}")
+    });
+    install_default_drivers();
+    let mut connection = AnyConnection::connect(&server).await.unwrap();
+    let sql = format!("SELECT datname::TEXT FROM pg_database WHERE datname = '{name}'");
+    if connection.fetch_optional(AssertSqlSafe(sql)).await.unwrap().is_none() {
+        connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    let (server, _) = server.rsplit_once('/').expect("a URL with the name of a database");
+    format!("{server}/{name}")
+}
+
+/// A connection to it, beside those of the program.
+pub async fn look_into(data: &Path) -> AnyConnection {
+    let url = database(data).await;
+    install_default_drivers();
+    AnyConnection::connect(&url).await.unwrap()
+}
