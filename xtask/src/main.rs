@@ -11,6 +11,7 @@ mod msrv;
 mod no_std;
 mod package;
 mod peers;
+mod postgres;
 mod runner;
 mod stages;
 mod system;

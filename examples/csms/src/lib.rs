@@ -5,7 +5,7 @@
 //! | [`config`] | flags, environment, TOML file |
 //! | [`commands`] | what the program does beside serving: users, certificates |
 //! | [`app`] | what all parts share |
-//! | [`server`], [`listeners`] | the way from start to graceful end; with TLS and without |
+//! | [`server`] | the listeners, and the way from start to graceful end |
 //! | [`ocpp`] | what charge points are answered, and what is sent to them |
 //! | [`store`] | the database: SQLite or PostgreSQL |
 //! | [`api`] | REST: `/api/v1`, and `/api/ocpp` for users of another server |
@@ -19,7 +19,6 @@ pub mod app;
 pub mod commands;
 pub mod config;
 pub mod files;
-pub mod listeners;
 pub mod observe;
 pub mod ocpp;
 pub mod security;

@@ -203,6 +203,4 @@ impl CentralSystem {
         });
         Ok(SecurityEventNotificationResponse::new())
     }
-
-    // SignCertificate: see `security`.
 }

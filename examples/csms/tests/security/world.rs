@@ -10,7 +10,6 @@ use async_tungstenite::tungstenite::client::IntoClientRequest;
 use async_tungstenite::tungstenite::http::HeaderValue;
 use csms::app::{App, Policy};
 use csms::config::Arguments;
-use csms::observe::metrics::Metrics;
 use csms::security::{Security, keys};
 use csms::store::Store;
 use data_encoding::BASE64;
@@ -49,7 +48,7 @@ pub async fn app(data: &Path) -> Arc<App> {
     Arc::new(App {
         policy: Policy::new(config.open),
         security: Security::open(&config).unwrap(),
-        metrics: Metrics::new(store.numbers()),
+        metrics: csms::observe::metrics::Metrics::new(store.numbers()),
         store,
         peers: Default::default(),
         events: Default::default(),
