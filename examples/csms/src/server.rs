@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use axum::{Router, middleware};
 use hyper_util::service::TowerToHyperService;
-use onwire::net::{Certificates, Everybody, Peers, Rustls, Server, ServerConfig, Transport};
+use onwire::net::{Certificates, Everybody, Peers, Server, ServerConfig, Transport};
 use tokio::sync::watch;
 
 use crate::app::{App, Policy, SharedApp};
@@ -90,7 +90,7 @@ struct Parts {
 /// Where it listens.
 struct Listeners {
     plain: Option<Server>,
-    tls: Option<(Server, Rustls)>,
+    tls: Option<(Server, tls::Library)>,
 }
 
 impl Listeners {
@@ -100,7 +100,7 @@ impl Listeners {
             None => None,
         };
         let tls = match config.tls_listen {
-            Some(address) => Some((bind(address).await?, tls::rustls(config)?)),
+            Some(address) => Some((bind(address).await?, tls::library(config)?)),
             None => None,
         };
         Ok(Self { plain, tls })
