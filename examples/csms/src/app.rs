@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::files::Files;
 use crate::observe::events::Events;
 use crate::observe::metrics::Metrics;
+use crate::security::Security;
 use crate::store::Store;
 
 /// The parts of a running central system; handlers and requests hold it as `Arc<App>`.
@@ -27,6 +28,8 @@ pub struct App {
     pub events: Events,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who may do what.
+    pub security: Security,
     /// What an operator may change while it runs.
     pub policy: Policy,
     /// Turns `true` when the server ends: answers that have no end of their own must end then.

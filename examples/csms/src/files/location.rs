@@ -29,10 +29,10 @@ pub struct Locations {
 }
 
 impl Locations {
-    /// Those of a server that listens at `address`.
-    pub fn new(settings: &FileSettings, address: SocketAddr) -> Self {
+    /// Those of a server that listens at `address`, for `http` or `https`.
+    pub fn new(settings: &FileSettings, scheme: &str, address: SocketAddr) -> Self {
         let public = settings.public_url.clone();
-        let own = || (!address.ip().is_unspecified()).then(|| format!("http://{address}"));
+        let own = || (!address.ip().is_unspecified()).then(|| format!("{scheme}://{address}"));
         let public_host = public.as_deref().and_then(host);
         Self {
             ftp_host: settings

@@ -64,12 +64,12 @@ impl Files {
     ///
     /// # Errors
     /// A folder that cannot be made or read, a key that is none.
-    pub async fn open(config: &Config, address: SocketAddr, store: &Store) -> Result<Self> {
+    pub async fn open(config: &Config, (scheme, address): (&str, SocketAddr), store: &Store) -> Result<Self> {
         let shelf = Shelf::open(config.data.join("files"))?;
         shelf.sweep(&catalogue::ids(store).await?)?;
         Ok(Self {
             shelf,
-            locations: Locations::new(&config.files, address),
+            locations: Locations::new(&config.files, scheme, address),
             uploads: Uploads::default(),
             signer: Signer::new(&config.files)?.map(Arc::new),
         })
