@@ -143,7 +143,7 @@ settings! {
     /// Hours that a charge point has for a download or upload [default: 24]
     #[arg(long, env = "CSMS_FILE_REQUEST_HOURS", value_name = "HOURS")]
     file_request_hours: u32,
-    /// Private key that signs firmware, PKCS #8 in PEM: EC P-256, or RSA of 2048 bits or more
+    /// Private key that signs firmware: EC on P-256, PKCS #8 in PEM
     #[arg(long, env = "CSMS_FIRMWARE_SIGNING_KEY", value_name = "FILE")]
     firmware_signing_key: PathBuf,
     /// Its certificate, in PEM; at most 5500 characters
