@@ -44,6 +44,8 @@ CREATE TABLE charge_points (
     -- Keyed HMAC of its Basic password, hexadecimal; and of the next one while it is uncertain which of them holds.
     key_hash TEXT,
     next_key_hash TEXT,
+    -- 1: the charge point takes the next key when it restarts, and may use the old one until then.
+    next_key_after_reboot BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL
 );
 

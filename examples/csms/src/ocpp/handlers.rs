@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::admission::Admitted;
 use super::vendors::{Echo, Vendors};
-use super::{authorization, boot, metering, status, transactions};
+use super::{authorization, boot, certificates, metering, status, transactions};
 use crate::app::SharedApp;
 use crate::store::StoreError;
 use crate::store::charge_points::{self, Progress};
@@ -127,6 +127,16 @@ impl CentralSystem {
         transactions::stop(&self.app, peer, req).await.map_err(failed)
     }
 
+    #[on(SignCertificate)]
+    fn sign_certificate(&self, peer: &Peer, req: SignCertificateRequest) -> SignCertificateResponse {
+        certificates::judge(&self.app, peer, &req)
+    }
+
+    #[after(SignCertificate)]
+    async fn certificate_to_be_signed(&self, peer: &Peer, req: SignCertificateRequest) {
+        certificates::sign(&self.app, peer, &req).await;
+    }
+
     #[on(DataTransfer)]
     async fn data_transfer(&self, peer: &Peer, req: DataTransferRequest) -> DataTransferResponse {
         self.vendors.answer(peer, &req.vendor_id, req.message_id.as_deref(), req.data.as_deref()).await
@@ -193,6 +203,4 @@ impl CentralSystem {
         });
         Ok(SecurityEventNotificationResponse::new())
     }
-
-    // SignCertificate: see `security`.
 }

@@ -10,11 +10,13 @@
 //! | [`transactions`] | StartTransaction, StopTransaction |
 //! | [`metering`] | MeterValues, transactionData, energy registers |
 //! | [`vendors`] | DataTransfer |
+//! | [`certificates`] | SignCertificate |
 //! | [`presence`] | who comes and goes; reservations that expire |
 
 pub mod admission;
 pub mod authorization;
 pub mod boot;
+pub mod certificates;
 mod handlers;
 pub mod metering;
 pub mod presence;

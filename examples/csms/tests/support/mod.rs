@@ -39,6 +39,8 @@ pub struct Csms {
     pub url: String,
     /// `http://HOST:PORT`
     pub http: String,
+    /// The same two with TLS, if it was told to `--tls-listen`.
+    pub tls: Option<(String, String)>,
 }
 
 impl Csms {
@@ -56,7 +58,10 @@ impl Csms {
     /// `None` if the program ends before it listens.
     pub async fn try_start_with(data: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Option<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_csms"));
-        command.args(["--listen", "127.0.0.1:0"]).arg("--data").arg(data).args(flags);
+        if !flags.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        command.arg("--data").arg(data).args(flags);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CSMS_")) {
             command.env_remove(name);
         }
@@ -72,18 +77,25 @@ impl Csms {
             .kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (mut url, mut http) = (None, None);
-        while let (None, _) | (_, None) = (&url, &http) {
+        let (mut urls, mut pages) = (Vec::new(), Vec::new());
+        let addresses = [!flags.contains(&"none"), flags.contains(&"--tls-listen")].iter().filter(|is| **is).count();
+        while pages.len() < addresses {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
             let line = line?;
             if let Some(found) = line.strip_prefix("charge points connect to ") {
-                url = Some(found.replace("{identity}", ""));
+                urls.push(found.replace("{identity}", ""));
             }
             if let Some(found) = line.strip_prefix("the page is at ") {
-                http = Some(found.trim_end_matches("/web/").to_owned());
+                pages.push(found.trim_end_matches("/web/").to_owned());
             }
         }
-        Some(Self { child, lines, url: url.unwrap(), http: http.unwrap() })
+        let tls = if addresses == 2 { urls.pop().zip(pages.pop()) } else { None };
+        Some(Self { child, lines, url: urls.pop().unwrap(), http: pages.pop().unwrap(), tls })
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     /// The next line of its standard output; `None` at the end.
