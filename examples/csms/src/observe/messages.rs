@@ -197,15 +197,14 @@ struct Log {
 impl Log {
     async fn run(mut self, mut items: mpsc::Receiver<Item>) {
         while let Some(Item::Message(mut message, room)) = items.recv().await {
-            let kept = match self.next_id().await {
-                Ok(id) => {
-                    message.id = id;
-                    self.tell(&message);
-                    self.rows.put(*message, room).await
-                }
-                Err(error) => Err(error),
+            let Ok(id) = self.next_id().await else {
+                self.app.metrics.message_log_dropped.inc();
+                continue;
             };
-            if kept.is_err() {
+            message.id = id;
+            self.tell(&message);
+            // Without waiting: the live log goes on when the database does not.
+            if !self.rows.try_put(*message, room) {
                 self.app.metrics.message_log_dropped.inc();
             }
         }

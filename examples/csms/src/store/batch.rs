@@ -27,7 +27,7 @@ const WAIT: Duration = Duration::from_millis(500);
 const LATE: Duration = Duration::from_millis(750);
 
 /// Rows that wait for the task beside those it is about to write.
-const QUEUE: usize = 1000;
+const QUEUE: usize = 4000;
 
 /// Bytes of all rows that are not written yet.
 const BYTES: usize = 16 << 20;
@@ -136,16 +136,20 @@ impl<R: Row> Batch<R> {
         }
         let room = Arc::clone(&self.room).acquire_many_owned(permits(row.bytes()));
         let room = timeout(PATIENCE, room).await.map_err(|_| StoreError::Busy)?;
-        self.put(row, Room(room.map_err(|_| StoreError::Closed)?)).await
+        let room = Room(room.map_err(|_| StoreError::Closed)?);
+        let place = timeout(PATIENCE, self.items.reserve()).await.map_err(|_| StoreError::Busy)?;
+        self.put(place.map_err(|_| StoreError::Closed)?, row, room);
+        Ok(())
     }
 
-    /// Takes a row for which there is room already.
-    pub(crate) async fn put(&self, row: R, room: Room) -> Result<(), StoreError> {
-        let place = timeout(PATIENCE, self.items.reserve()).await.map_err(|_| StoreError::Busy)?;
-        let place = place.map_err(|_| StoreError::Closed)?;
+    /// Takes a row for which there is room already, unless too many wait; whether it did.
+    pub(crate) fn try_put(&self, row: R, room: Room) -> bool {
+        self.items.try_reserve().map(|place| self.put(place, row, room)).is_ok()
+    }
+
+    fn put(&self, place: mpsc::Permit<'_, Item<R>>, row: R, room: Room) {
         self.numbers.waiting.fetch_add(1, Ordering::Relaxed);
         place.send(Item::Row(Taken { row, at: Instant::now(), room }));
-        Ok(())
     }
 
     /// Room for a row with so many bytes of text, if there is.
