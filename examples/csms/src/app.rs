@@ -7,6 +7,7 @@ use onwire::net::Peers;
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::files::Files;
 use crate::observe::events::Events;
 use crate::observe::metrics::Metrics;
 use crate::security::Security;
@@ -21,6 +22,8 @@ pub struct App {
     pub store: Store,
     /// The connected charge points.
     pub peers: Peers,
+    /// What charge points upload and download.
+    pub files: Files,
     /// What happens, live.
     pub events: Events,
     /// What is counted.

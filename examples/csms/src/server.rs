@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::app::{App, Policy, SharedApp};
 use crate::config::Config;
+use crate::files::Files;
 use crate::observe::events::Events;
 use crate::observe::http as metrics;
 use crate::observe::messages::Messages;
@@ -33,8 +34,10 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
     let store = Store::open(&config.database).await?;
     let (ending, ends) = watch::channel(false);
+    let listeners = Listeners::bind(&config).await?;
     let app = Arc::new(App {
         policy: Policy::new(config.open),
+        files: Files::open(&config, listeners.for_files()?, &store).await?,
         metrics: Metrics::new(store.numbers()),
         security: Security::open(&config)?,
         store,
@@ -47,9 +50,9 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         commands::first_admin(file, &app.security.passwords, &app.store).await?;
     }
     exposure::check(&app).await?;
-    let listeners = Listeners::bind(&app.config).await?;
     listeners.announce()?;
     let messages = Messages::start(&app);
+    files::ftp::start(&app).await?;
     let admitted = Admitted::default();
     let following = tokio::spawn(presence::follow(Arc::clone(&app), admitted.clone(), app.peers.events()));
     let old = tokio::spawn({
@@ -95,6 +98,15 @@ impl Listeners {
             None => None,
         };
         Ok(Self { plain, tls })
+    }
+
+    /// Where charge points find files if nobody says otherwise: without TLS rather than with a certificate that they may
+    /// not know.
+    fn for_files(&self) -> Result<(&'static str, SocketAddr)> {
+        let plain = self.plain.as_ref().map(|server| ("http", server));
+        let either = plain.or(self.tls.as_ref().map(|(server, _)| ("https", server)));
+        let (scheme, server) = either.context("there is nowhere to listen")?;
+        Ok((scheme, server.local_addr()?))
     }
 
     /// Tells the operator the addresses.

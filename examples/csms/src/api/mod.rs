@@ -9,5 +9,6 @@ use crate::app::SharedApp;
 
 /// `/api`, `/healthz` and `/readyz`.
 pub fn router(_app: &SharedApp) -> Router<SharedApp> {
-    Router::new().nest("/api/v1", v1::router().into())
+    let documented: Router<SharedApp> = v1::router().into();
+    Router::new().nest("/api/v1", documented.merge(v1::files::router()))
 }

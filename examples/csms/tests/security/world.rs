@@ -48,6 +48,7 @@ pub async fn app(data: &Path) -> Arc<App> {
     Arc::new(App {
         policy: Policy::new(config.open),
         security: Security::open(&config).unwrap(),
+        files: csms::files::Files::open(&config, ("http", "127.0.0.1:0".parse().unwrap()), &store).await.unwrap(),
         metrics: csms::observe::metrics::Metrics::new(store.numbers()),
         store,
         peers: Default::default(),

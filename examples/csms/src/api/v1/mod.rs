@@ -1,6 +1,7 @@
 //! `/api/v1`.
 
 pub mod access;
+pub mod files;
 
 use utoipa_axum::router::OpenApiRouter;
 
