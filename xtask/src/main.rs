@@ -12,6 +12,7 @@ mod msrv;
 mod no_std;
 mod package;
 mod peers;
+mod postgres;
 mod runner;
 mod stages;
 mod system;

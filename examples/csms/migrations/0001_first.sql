@@ -12,6 +12,8 @@ CREATE TABLE charge_points (
     boot_policy TEXT,
     -- Whether a BootNotification was ever accepted; neither a reconnect nor a restart of the server resets it.
     accepted BIGINT NOT NULL DEFAULT 0,
+    -- What the last BootNotification was answered with: Accepted, Pending or Rejected.
+    boot_status TEXT,
     -- Whether an operator has entered it, or it came by itself.
     registered BIGINT NOT NULL DEFAULT 0,
     note TEXT,
@@ -42,6 +44,8 @@ CREATE TABLE charge_points (
     -- Keyed HMAC of its Basic password, hexadecimal; and of the next one while it is uncertain which of them holds.
     key_hash TEXT,
     next_key_hash TEXT,
+    -- 1: the charge point takes the next key when it restarts, and may use the old one until then.
+    next_key_after_reboot BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL
 );
 

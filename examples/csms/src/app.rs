@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::observe::events::Events;
 use crate::observe::metrics::Metrics;
+use crate::security::Security;
 use crate::store::Store;
 
 /// The parts of a running central system; handlers and requests hold it as `Arc<App>`.
@@ -24,6 +25,8 @@ pub struct App {
     pub events: Events,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who may do what.
+    pub security: Security,
     /// What an operator may change while it runs.
     pub policy: Policy,
     /// Turns `true` when the server ends: answers that have no end of their own must end then.

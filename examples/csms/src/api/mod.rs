@@ -1,6 +1,7 @@
 //! REST: `/api/v1`, and `/api/ocpp` for users of another server.
 
 pub mod problem;
+pub mod v1;
 
 use axum::Router;
 
@@ -8,5 +9,5 @@ use crate::app::SharedApp;
 
 /// `/api`, `/healthz` and `/readyz`.
 pub fn router(_app: &SharedApp) -> Router<SharedApp> {
-    Router::new()
+    Router::new().nest("/api/v1", v1::router().into())
 }

@@ -1,5 +1,33 @@
 //! What charge points are answered, and what is sent to them.
+//!
+//! | module | what is there |
+//! |---|---|
+//! | [`admission`] | SecurityError for charge points that were never accepted |
+//! | [`handlers`] | one method for each action |
+//! | [`boot`] | boot policy, vendor extras, what is asked after a boot |
+//! | [`authorization`] | IdTagInfo |
+//! | [`status`] | StatusNotification and what it shows of transactions and reservations |
+//! | [`transactions`] | StartTransaction, StopTransaction |
+//! | [`metering`] | MeterValues, transactionData, energy registers |
+//! | [`vendors`] | DataTransfer |
+//! | [`certificates`] | SignCertificate |
+//! | [`presence`] | who comes and goes; reservations that expire |
 
+pub mod admission;
+pub mod authorization;
+pub mod boot;
+pub mod certificates;
 mod handlers;
+pub mod metering;
+pub mod presence;
+pub mod status;
+pub mod transactions;
+pub mod vendors;
 
 pub use handlers::CentralSystem;
+
+/// The protocol that is spoken with it, by the name of its WebSocket subprotocol.
+fn protocol(peer: &onwire::Peer) -> &'static str {
+    let dialect = peer.dialect();
+    dialect.subprotocols.first().copied().unwrap_or(dialect.name)
+}

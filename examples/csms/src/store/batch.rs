@@ -4,7 +4,7 @@
 //! wait for longer, because the disk stalls or the database is away, no more are taken until these are written.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::any::AnyArguments;
@@ -15,7 +15,6 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::StoreError;
 use super::writer::Writer;
-use crate::time::now;
 
 /// Rows in one write.
 const ROWS: usize = 500;
@@ -73,22 +72,39 @@ enum Item<R> {
 
 struct Taken<R> {
     row: R,
-    /// In milliseconds since 1970.
-    at: i64,
+    at: Instant,
     #[expect(dead_code, reason = "held until the row is written")]
     room: Room,
 }
 
 /// Numbers of one [`Batch`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Numbers {
+    epoch: Instant,
     /// Rows that are not written yet.
     waiting: AtomicUsize,
-    /// When the oldest of them came, in milliseconds since 1970; 0: there is none.
-    oldest: AtomicI64,
+    /// When the oldest of them came, in milliseconds since `epoch`, which is in the past; 0: there is none.
+    oldest: AtomicU64,
     /// Rows that the database refused, or that the program's end left over.
     lost: AtomicU64,
     closing: AtomicBool,
+}
+
+impl Numbers {
+    fn new() -> Self {
+        Self {
+            // One second ahead, so that no time is 0.
+            epoch: Instant::now().checked_sub(Duration::from_secs(1)).unwrap_or_else(Instant::now),
+            waiting: AtomicUsize::new(0),
+            oldest: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    fn millis(&self, time: Instant) -> u64 {
+        u64::try_from(time.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// Takes rows, and writes them soon.
@@ -103,7 +119,7 @@ pub(crate) struct Batch<R> {
 impl<R: Row> Batch<R> {
     pub(super) fn new(writer: Writer) -> Self {
         let (items, waiting) = mpsc::channel(QUEUE);
-        let numbers = Arc::new(Numbers::default());
+        let numbers = Arc::new(Numbers::new());
         let task = Task { writer, items: waiting, numbers: Arc::clone(&numbers) };
         let writing = tokio::sync::Mutex::new(Some(tokio::spawn(task.run())));
         Self { items, room: Arc::new(Semaphore::new(BYTES)), numbers, writing }
@@ -127,7 +143,7 @@ impl<R: Row> Batch<R> {
         let place = timeout(PATIENCE, self.items.reserve()).await.map_err(|_| StoreError::Busy)?;
         let place = place.map_err(|_| StoreError::Closed)?;
         self.numbers.waiting.fetch_add(1, Ordering::Relaxed);
-        place.send(Item::Row(Taken { row, at: now(), room }));
+        place.send(Item::Row(Taken { row, at: Instant::now(), room }));
         Ok(())
     }
 
@@ -171,7 +187,8 @@ impl<R: Row> Batch<R> {
 
     fn is_late(&self) -> bool {
         let oldest = self.numbers.oldest.load(Ordering::Relaxed);
-        oldest != 0 && now().saturating_sub(oldest) > i64::try_from(LATE.as_millis()).unwrap_or(i64::MAX)
+        let age = self.numbers.millis(Instant::now()).saturating_sub(oldest);
+        oldest != 0 && u128::from(age) > LATE.as_millis()
     }
 }
 
@@ -224,8 +241,9 @@ impl<R: Row> Task<R> {
             match item {
                 Some(Item::Row(taken)) => {
                     if due.is_none() {
-                        self.numbers.oldest.store(taken.at, Ordering::Relaxed);
-                        due = Some(Instant::now() + WAIT);
+                        self.numbers.oldest.store(self.numbers.millis(taken.at), Ordering::Relaxed);
+                        // Not from now: it may have waited for the batch before.
+                        due = Some(taken.at + WAIT);
                     }
                     rows.push(taken);
                 }

@@ -7,9 +7,18 @@
 //! SQL here is what both databases understand: `$1` for parameters, BIGINT and TEXT, `ON CONFLICT`, `RETURNING`.
 
 mod batch;
+pub mod charge_points;
+pub mod configuration;
+pub mod connectors;
+pub mod id_tags;
 pub mod meter_values;
 mod numbers;
+pub mod reservations;
 pub mod retention;
+mod samples;
+pub mod security_events;
+pub mod text;
+pub mod transactions;
 mod writer;
 
 use std::path::Path;
