@@ -18,7 +18,7 @@ const CHROMIUM: &str = "/usr/bin/chromium";
 const PACKAGES: [&str; 2] = ["chromium", "fonts-noto-cjk"];
 
 /// Succeeds on a Node.js that the driver runs with.
-const NODE_PROBE: &str = "process.exit(Number(process.versions.node.split('.')[0]) < 18)";
+const NODE_PROBE: &str = "process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)";
 
 /// Drives the page of a csms of its own; screenshots are in `target/browser`.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
