@@ -1,6 +1,6 @@
 //! Types that a schema writes in place: equal ones become one type, and each gets a name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::model::{Kind, Shape, Type};
 use crate::names::{type_name, upper_camel};
@@ -54,7 +54,7 @@ impl Inlines {
         for inline in &self.met {
             *by_field.entry(upper_camel(&inline.field)).or_default() += 1;
         }
-        let names: Vec<String> = self
+        let mut names: Vec<String> = self
             .met
             .iter()
             .map(|inline| {
@@ -68,6 +68,10 @@ impl Inlines {
                 }
             })
             .collect();
+        if !self.shared {
+            let others = others.iter().map(|each| &each.name).chain(taken);
+            number(&mut names, &others.cloned().collect::<Vec<_>>());
+        }
         let inlines = self.met.into_iter().zip(names.clone());
         let inlines = inlines.map(|(inline, name)| Type { name, doc: inline.doc, kind: inline.kind });
         let mut types: Vec<Type> = others.into_iter().chain(inlines).collect();
@@ -82,6 +86,19 @@ impl Inlines {
             });
         }
         types
+    }
+}
+
+/// Gives the later ones of equal names, and those that are taken, a number.
+fn number(names: &mut [String], taken: &[String]) {
+    let mut used: HashSet<String> = taken.iter().cloned().collect();
+    for name in names {
+        let numbered = (2..).map(|number| format!("{name}{number}"));
+        // Numbers do not end.
+        if let Some(free) = std::iter::once(name.clone()).chain(numbered).find(|name| !used.contains(name)) {
+            *name = free;
+        }
+        used.insert(name.clone());
     }
 }
 
