@@ -71,7 +71,11 @@ fn split(text: &str) -> Result<Frame, BadFrame> {
     let unquoted = |span: &core::ops::Range<usize>| text.get(span.clone()).unwrap_or("").trim_matches('"');
     if let Some(code) = code {
         return Ok(match unquoted(&code) {
-            "200" => Frame::CallResult { id, payload: data.unwrap_or(0..0) },
+            // Where there is nothing to say, some write `""`.
+            "200" => {
+                let data = data.filter(|data| text.get(data.clone()) != Some("\"\""));
+                Frame::CallResult { id, payload: data.unwrap_or(0..0) }
+            }
             other => {
                 let description = message.as_ref().map_or("", unquoted);
                 let mut error = CallError::new(ErrorCode::Other(other.into()), "");

@@ -15,7 +15,7 @@ use crate::types::{DateTime, Text};
 /// assert_eq!(times.of("Power"), Some(DateTime::from_unix_millis(1_700_000_000_000)));
 /// assert_eq!(times.of("Voltage"), None);
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 // Messages carry properties in the model's order, so that a search rarely looks further than at the next one.
 pub struct Times(Vec<(Text, DateTime)>);
