@@ -25,7 +25,7 @@ impl Tracker {
 
     #[on(PropertyGet)]
     fn get(&self, req: PropertyGetRequest) -> Properties {
-        self.state.borrow().only(req.identifiers.iter().map(|identifier| identifier.as_str()))
+        self.state.borrow().only(req.identifiers)
     }
 
     #[on(SetPowerLevel)]

@@ -93,7 +93,7 @@ fn method(
     let node = item.need("identifier")?;
     let identifier = node.text()?;
     let given = item.get("method");
-    let written = given.as_ref().map(|method| method.text()).transpose()?;
+    let written = given.as_ref().map(Node::text).transpose()?;
     let is_built_in = match written {
         Some(method) => BUILT_IN.contains(&method),
         None => built_in.contains(&identifier),

@@ -96,7 +96,7 @@ fn identifiers(name: &proc_macro2::Ident) -> Parts {
         &quote! {
             d.list(&mut self.identifiers, 0, usize::MAX, ::core::default::Default::default, ::onwire::codec::Decoder::text)
         },
-        &quote!(e.list(&self.identifiers, 0, usize::MAX, |e, item| e.text(item))),
+        &quote!(e.list(&self.identifiers, 0, usize::MAX, ::onwire::codec::Encoder::text)),
     );
     Parts {
         fields: quote! {
@@ -195,11 +195,14 @@ fn post(
             }
 
             #[doc = " Those of these identifiers that are set."]
-            pub fn only<'i>(&self, identifiers: impl ::core::iter::IntoIterator<Item = &'i str>) -> Self {
+            pub fn only(
+                &self,
+                identifiers: impl ::core::iter::IntoIterator<Item = impl ::core::convert::AsRef<str>>,
+            ) -> Self {
                 let mut some = Self::default();
                 for identifier in identifiers {
-                    match identifier {
-                        #(#wires => some.#fields = self.#fields.clone(),)*
+                    match ::core::convert::AsRef::as_ref(&identifier) {
+                        #(#wires => some.#fields = ::core::clone::Clone::clone(&self.#fields),)*
                         _ => {}
                     }
                 }
