@@ -4,6 +4,7 @@
 //! the same checks before pushing. This file holds the command line only; each task lives in a module of its own.
 
 mod bench;
+mod browser;
 mod c;
 mod flash;
 mod load;
@@ -11,6 +12,7 @@ mod msrv;
 mod no_std;
 mod package;
 mod peers;
+mod postgres;
 mod runner;
 mod stages;
 mod system;

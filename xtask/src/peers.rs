@@ -22,6 +22,13 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
     set_up_python(workspace, &dir.join("venv"))
 }
 
+/// Installs what is missing of the packages in JavaScript and returns the folder that has them in `node_modules`.
+pub(crate) fn set_up_javascript(workspace: &Workspace) -> Result<PathBuf> {
+    let dir = workspace.target_dir("peers")?.join("node");
+    set_up_node(workspace, &dir)?;
+    Ok(dir)
+}
+
 /// Where an installed Python package keeps its files.
 pub(crate) fn package_folder(python: &Path, package: &str) -> Result<PathBuf> {
     let program = format!("import os, {package}; print(os.path.dirname({package}.__file__))");

@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::system::{ensure_system, run};
 use crate::workspace::Workspace;
-use crate::{c, msrv, no_std, package, peers};
+use crate::{browser, c, msrv, no_std, package, peers, postgres};
 
 /// See [`net_features`].
 const NET_FEATURES: &str = "onwire/client,onwire/server,onwire/rustls,onwire/openssl,onwire-codegen/cli";
@@ -53,7 +53,9 @@ const STAGES: &[Stage] = &[
         about: "a charge point in C over the static library, in memory and at central systems",
         run: c::check,
     },
+    Stage { name: "postgres", about: "the central system keeps its data in PostgreSQL as well", run: postgres::check },
     Stage { name: "interop", about: "onwire talks to independent implementations", run: interop },
+    Stage { name: "browser", about: "the web page of csms does what it should in Chromium", run: browser::check },
 ];
 
 /// The names, for the command line.

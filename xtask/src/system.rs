@@ -43,14 +43,18 @@ pub(crate) fn ensure_system(packages: &[&str], why: &str) -> Result<()> {
         return Ok(());
     }
     let names = missing.join(" ");
-    let root = probe(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0");
     let apt = probe(Command::new("apt-get").arg("--version")).is_some();
-    if !(root && apt) {
+    if !(is_root() && apt) {
         bail!("{why} needs the Debian packages {names}; install them, for example: sudo apt-get install {names}");
     }
     run(apt_get().arg("update"))?;
     run(apt_get().args(["install", "-y", "--no-install-recommends"]).args(&missing))
         .with_context(|| format!("{why} needs the Debian packages {names}"))
+}
+
+/// Whether this runs as root.
+pub(crate) fn is_root() -> bool {
+    probe(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0")
 }
 
 fn apt_get() -> Command {

@@ -7,8 +7,10 @@ use onwire::net::Peers;
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::files::Files;
 use crate::observe::events::Events;
 use crate::observe::metrics::Metrics;
+use crate::security::Security;
 use crate::store::Store;
 
 /// The parts of a running central system; handlers and requests hold it as `Arc<App>`.
@@ -16,14 +18,20 @@ use crate::store::Store;
 pub struct App {
     /// What it was started with.
     pub config: Config,
+    /// Where charge points connect, each with their identity behind it: `ws://HOST:PORT/ocpp/`.
+    pub urls: Vec<String>,
     /// The database.
     pub store: Store,
     /// The connected charge points.
     pub peers: Peers,
+    /// What charge points upload and download.
+    pub files: Files,
     /// What happens, live.
     pub events: Events,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who may do what.
+    pub security: Security,
     /// What an operator may change while it runs.
     pub policy: Policy,
     /// Turns `true` when the server ends: answers that have no end of their own must end then.

@@ -3,9 +3,16 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser};
+use http::HeaderName;
+use ipnet::IpNet;
 use serde::Deserialize;
+
+use crate::commands::Command;
+use crate::files::FileSettings;
+use crate::security::keys::KeyForm;
+use crate::security::secret::Hidden;
 
 /// A central system for OCPP 1.6-J charge points.
 ///
@@ -20,6 +27,9 @@ pub struct Arguments {
     /// Flags and environment.
     #[command(flatten)]
     pub settings: Settings,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
 }
 
 /// One struct for flags, environment and file, so that none of them knows a setting that the others do not.
@@ -41,7 +51,7 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    /// Address to listen on, or none; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "CSMS_LISTEN", value_name = "HOST:PORT")]
     listen: String,
     /// Folder of everything that is kept [default: ./data]
@@ -68,6 +78,77 @@ settings! {
     /// Days that the message log is kept; 0 keeps it for ever [default: 14]
     #[arg(long, env = "CSMS_MESSAGE_LOG_DAYS", value_name = "DAYS")]
     message_log_days: u32,
+    /// Address for TLS, wss:// and https://; beside --listen, or with --listen none instead of it
+    #[arg(long, env = "CSMS_TLS_LISTEN", value_name = "HOST:PORT")]
+    tls_listen: String,
+    /// The server's certificate and its chain, PEM; a second one of the other kind (ECDSA, RSA) may follow
+    #[arg(long = "tls-certificate", env = "CSMS_TLS_CERTIFICATES", value_name = "FILE", value_delimiter = ',')]
+    tls_certificates: Vec<PathBuf>,
+    /// Key of the certificate, PEM; one for each certificate, in the same order
+    #[arg(long = "tls-key", env = "CSMS_TLS_KEYS", value_name = "FILE", value_delimiter = ',')]
+    tls_keys: Vec<PathBuf>,
+    /// Authorities whose certificates of charge points are trusted (security profile 3), PEM
+    #[arg(long, env = "CSMS_TLS_CLIENT_CA", value_name = "FILE")]
+    tls_client_ca: PathBuf,
+    /// Folder of an authority (csms make-ca) that signs certificates of charge points, and is trusted for them
+    #[arg(long, env = "CSMS_CA", value_name = "DIR")]
+    ca: PathBuf,
+    /// The operator's name, which certificates of charge points must have as organization (O)
+    #[arg(long, env = "CSMS_CPO_NAME", value_name = "NAME")]
+    cpo_name: String,
+    /// Days that certificates for charge points are valid [default: 365]
+    #[arg(long, env = "CSMS_CERTIFICATE_DAYS", value_name = "DAYS")]
+    certificate_days: u32,
+    /// Lowest security profile of any charge point, 0 to 3 [default: 1; on loopback or with --insecure 0]
+    #[arg(long, env = "CSMS_SECURITY_PROFILE", value_name = "PROFILE")]
+    security_profile: u8,
+    /// As what charge points send their key: bytes, text (the digits themselves) or either [default: either]
+    #[arg(long, env = "CSMS_KEY_FORM", value_name = "FORM")]
+    key_form: KeyForm,
+    /// Address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; repeat it for more
+    #[arg(long = "trusted-proxy", env = "CSMS_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
+    trusted_proxies: Vec<String>,
+    /// Header in which the proxy passes a client's certificate; the proxy must take it out of what clients send
+    #[arg(long, env = "CSMS_PROXY_CERTIFICATE_HEADER", value_name = "NAME")]
+    proxy_certificate_header: String,
+    /// A name by which browsers reach a server that nobody has to log in to; repeat it for more
+    #[arg(long = "host-name", env = "CSMS_HOST_NAMES", value_name = "NAME", value_delimiter = ',')]
+    host_names: Vec<String>,
+    /// File with the password of the user admin, who is entered at start if there are no users
+    #[arg(long, env = "CSMS_ADMIN_PASSWORD_FILE", value_name = "FILE")]
+    admin_password_file: PathBuf,
+    /// What keys of charge points are hashed with, 32 characters or more [default: the file secret in the data folder,
+    /// which is made]; better by the environment, where other users of the machine do not see it
+    #[arg(long, env = "CSMS_SECRET", value_name = "TEXT", hide_env_values = true)]
+    secret: Hidden,
+    /// Base of the URLs that charge points get for files, as they reach it (through a proxy, too) [default: http:// and
+    /// the address listened on]
+    #[arg(long, env = "CSMS_PUBLIC_URL", value_name = "URL")]
+    public_url: String,
+    /// Address to listen on for FTP, for charge points that speak nothing else; port 0 takes a free one [default: no FTP]
+    #[arg(long, env = "CSMS_FTP_LISTEN", value_name = "HOST:PORT")]
+    ftp_listen: String,
+    /// Host of FTP as charge points reach it [default: that of --ftp-listen, or of --public-url]
+    #[arg(long, env = "CSMS_FTP_PUBLIC_HOST", value_name = "HOST")]
+    ftp_public_host: String,
+    /// Ports for FTP's passive data connections [default: 49152-65535]
+    #[arg(long, env = "CSMS_FTP_PASSIVE_PORTS", value_name = "FIRST-LAST")]
+    ftp_passive_ports: String,
+    /// The largest file that a charge point may upload, in MiB [default: 100]
+    #[arg(long, env = "CSMS_UPLOAD_LIMIT", value_name = "MIB")]
+    upload_limit: u32,
+    /// The largest firmware, in MiB [default: 256]
+    #[arg(long, env = "CSMS_FIRMWARE_LIMIT", value_name = "MIB")]
+    firmware_limit: u32,
+    /// Hours that a charge point has for a download or upload [default: 24]
+    #[arg(long, env = "CSMS_FILE_REQUEST_HOURS", value_name = "HOURS")]
+    file_request_hours: u32,
+    /// Private key that signs firmware: EC on P-256, PKCS #8 in PEM
+    #[arg(long, env = "CSMS_FIRMWARE_SIGNING_KEY", value_name = "FILE")]
+    firmware_signing_key: PathBuf,
+    /// Its certificate, in PEM; at most 5500 characters
+    #[arg(long, env = "CSMS_FIRMWARE_SIGNING_CERTIFICATE", value_name = "FILE")]
+    firmware_signing_certificate: PathBuf,
     /// How the log is written: text or json [default: text]
     #[arg(long, env = "CSMS_LOG_FORMAT", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -87,8 +168,36 @@ pub enum LogFormat {
 /// Settings with their defaults.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to listen.
-    pub listen: SocketAddr,
+    /// Where to listen without TLS.
+    pub listen: Option<SocketAddr>,
+    /// Where to listen with TLS.
+    pub tls_listen: Option<SocketAddr>,
+    /// The server's certificates, one of each kind.
+    pub tls_certificates: Vec<PathBuf>,
+    /// Their keys.
+    pub tls_keys: Vec<PathBuf>,
+    /// Whose certificates of charge points are trusted.
+    pub tls_client_ca: Option<PathBuf>,
+    /// Folder of the authority that signs certificates of charge points.
+    pub ca: Option<PathBuf>,
+    /// What certificates of charge points have as organization.
+    pub cpo_name: Option<String>,
+    /// How long certificates for charge points are valid.
+    pub certificate_days: u32,
+    /// The lowest security profile of any charge point.
+    pub security_profile: u8,
+    /// As what charge points send their key.
+    pub key_form: KeyForm,
+    /// Proxies that are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where they pass a client's certificate.
+    pub proxy_certificate_header: Option<HeaderName>,
+    /// Names of a server that nobody has to log in to.
+    pub host_names: Vec<String>,
+    /// Password of the first administrator.
+    pub admin_password_file: Option<PathBuf>,
+    /// What keys are hashed with.
+    pub secret: Option<Hidden>,
     /// Folder of everything that is kept.
     pub data: PathBuf,
     /// URL of the database.
@@ -105,6 +214,8 @@ pub struct Config {
     pub meter_value_days: u32,
     /// 0: for ever.
     pub message_log_days: u32,
+    /// Uploads and downloads of charge points.
+    pub files: FileSettings,
     /// How log lines look.
     pub log_format: LogFormat,
 }
@@ -114,9 +225,9 @@ impl Arguments {
     ///
     /// # Errors
     /// A file that cannot be read or has a setting that there is not; a value that is none.
-    pub fn into_config(self) -> Result<Config> {
+    pub fn into_config(self) -> Result<(Config, Option<Command>)> {
         let file = self.config.as_deref().map(read).transpose()?.unwrap_or_default();
-        self.settings.or(file).into_config()
+        Ok((self.settings.or(file).into_config()?, self.command))
     }
 }
 
@@ -127,26 +238,66 @@ fn read(path: &Path) -> Result<Settings> {
 
 impl Settings {
     fn into_config(self) -> Result<Config> {
-        let listen = self.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-        let listen: SocketAddr = resolve(&listen)?;
+        let files = FileSettings::new(&self)?;
+        let listen = match self.listen.as_deref() {
+            Some("none") => None,
+            address => Some(resolve(address.unwrap_or("127.0.0.1:8080"))?),
+        };
+        let tls_listen = self.tls_listen.as_deref().map(resolve).transpose()?;
+        ensure!(listen.or(tls_listen).is_some(), "there is nowhere to listen: --listen none needs --tls-listen");
+        let proxies = self.trusted_proxies.unwrap_or_default();
+        let trusted_proxies: Vec<IpNet> = proxies.iter().map(|text| network(text)).collect::<Result<_>>()?;
+        let on_loopback = listen.iter().chain(&tls_listen).all(|address| address.ip().is_loopback());
+        let on_loopback = on_loopback && trusted_proxies.is_empty();
+        let insecure = self.insecure.unwrap_or(false);
+        let security_profile = self.security_profile.unwrap_or(if on_loopback || insecure { 0 } else { 1 });
+        ensure!(security_profile <= 3, "there are security profiles 0 to 3");
+        let header = self.proxy_certificate_header.map(|name| name.to_ascii_lowercase().parse());
+        let proxy_certificate_header = header.transpose().context("--proxy-certificate-header is no header's name")?;
+        let trusts = self.tls_client_ca.is_some() || self.ca.is_some();
+        ensure!(
+            trusts || proxy_certificate_header.is_none(),
+            "--proxy-certificate-header needs --tls-client-ca or --ca"
+        );
         let data = self.data.unwrap_or_else(|| PathBuf::from("data"));
         let database = self.database.unwrap_or_else(|| format!("sqlite://{}", data.join("csms.db").display()));
         Ok(Config {
             listen,
+            tls_listen,
+            tls_certificates: self.tls_certificates.unwrap_or_default(),
+            tls_keys: self.tls_keys.unwrap_or_default(),
+            tls_client_ca: self.tls_client_ca,
+            ca: self.ca,
+            cpo_name: self.cpo_name,
+            certificate_days: self.certificate_days.unwrap_or(365),
+            security_profile,
+            key_form: self.key_form.unwrap_or_default(),
+            trusted_proxies,
+            proxy_certificate_header,
+            host_names: self.host_names.unwrap_or_default(),
+            admin_password_file: self.admin_password_file,
+            secret: self.secret,
             data,
             database,
-            open: self.open.unwrap_or(listen.ip().is_loopback()),
-            insecure: self.insecure.unwrap_or(false),
+            open: self.open.unwrap_or(on_loopback),
+            insecure,
             id_tags: self.id_tags.unwrap_or_default(),
             heartbeat_interval: self.heartbeat_interval.unwrap_or(300),
             meter_value_days: self.meter_value_days.unwrap_or(400),
             message_log_days: self.message_log_days.unwrap_or(14),
+            files,
             log_format: self.log_format.unwrap_or_default(),
         })
     }
 }
 
-fn resolve(address: &str) -> Result<SocketAddr> {
+/// A network, or one address.
+fn network(text: &str) -> Result<IpNet> {
+    let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).with_context(|| format!("{text:?} is no address or network"))
+}
+
+pub(crate) fn resolve(address: &str) -> Result<SocketAddr> {
     use std::net::ToSocketAddrs;
     let mut found = address.to_socket_addrs().with_context(|| format!("{address:?} is no HOST:PORT"))?;
     found.next().with_context(|| format!("{address:?} has no address"))
@@ -162,10 +313,18 @@ mod tests {
             toml::from_str("listen = \"127.0.0.1:1\"\nheartbeat_interval = 60\nlog_format = \"json\"").unwrap();
         let flags = Settings { listen: Some("127.0.0.1:2".into()), ..Settings::default() };
         let config = flags.or(file).into_config().unwrap();
-        assert_eq!((config.listen.port(), config.heartbeat_interval, config.log_format), (2, 60, LogFormat::Json));
+        assert_eq!(
+            (config.listen.unwrap().port(), config.heartbeat_interval, config.log_format),
+            (2, 60, LogFormat::Json)
+        );
         assert!(config.open && !config.insecure);
         assert!(toml::from_str::<Settings>("liste = 1").is_err());
         let beyond = Settings { listen: Some("0.0.0.0:2".into()), ..Settings::default() };
-        assert!(!beyond.into_config().unwrap().open);
+        let beyond = beyond.into_config().unwrap();
+        assert!(!beyond.open && beyond.security_profile == 1);
+        let nowhere = Settings { listen: Some("none".into()), ..Settings::default() };
+        assert!(nowhere.into_config().is_err());
+        let proxied = Settings { trusted_proxies: Some(vec!["127.0.0.1".into()]), ..Settings::default() };
+        assert!(!proxied.into_config().unwrap().open, "others reach the proxy");
     }
 }

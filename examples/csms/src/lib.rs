@@ -3,6 +3,7 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`config`] | flags, environment, TOML file |
+//! | [`commands`] | what the program does beside serving: users, certificates |
 //! | [`app`] | what all parts share |
 //! | [`server`] | the listeners, and the way from start to graceful end |
 //! | [`ocpp`] | what charge points are answered, and what is sent to them |
@@ -15,6 +16,7 @@
 
 pub mod api;
 pub mod app;
+pub mod commands;
 pub mod config;
 pub mod files;
 pub mod observe;
@@ -32,7 +34,10 @@ use anyhow::Result;
 /// # Errors
 /// What an operator has to mend: a wrong setting, a port that is taken, a database that cannot be opened.
 pub async fn run(arguments: config::Arguments) -> Result<()> {
-    let config = arguments.into_config()?;
+    let (config, command) = arguments.into_config()?;
     observe::log::start(&config);
+    if let Some(command) = command {
+        return commands::run(command, &config).await;
+    }
     server::run(config, server::signals()).await
 }

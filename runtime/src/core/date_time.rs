@@ -140,26 +140,23 @@ impl DateTime {
         let of_day = (self.0 - days * MILLIS_PER_DAY) as i32;
         let (year, month, day) = civil_from_days(days as i32);
         let (seconds, millis) = (of_day / 1000, of_day % 1000);
-        two(out, year / 100);
-        two(out, year % 100);
-        out.push('-');
-        two(out, month);
-        out.push('-');
-        two(out, day);
-        out.push('T');
-        two(out, seconds / 3600);
-        out.push(':');
-        two(out, seconds / 60 % 60);
-        out.push(':');
-        two(out, seconds % 60);
-        if millis != 0 {
-            out.push('.');
-            digit(out, millis / 100);
-            two(out, millis % 100);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let pairs =
+            [(0, year / 100), (2, year % 100), (5, month), (8, day), (11, seconds / 3600), (14, seconds / 60 % 60)];
+        for (at, value) in pairs.into_iter().chain([(17, seconds % 60), (21, millis % 100)]) {
+            two(&mut text, at, value);
         }
-        out.push('Z');
+        text[20] = b'0' + (millis / 100) as u8;
+        // Digits, and what stood there.
+        let text = str::from_utf8(&text).unwrap_or_default();
+        let (seconds, rest) = text.split_at_checked(SECONDS).unwrap_or_default();
+        out.push_str(seconds);
+        out.push_str(if millis == 0 { "Z" } else { rest });
     }
 }
+
+/// The length of the form up to the seconds.
+const SECONDS: usize = 19;
 
 impl core::ops::Add<Duration> for DateTime {
     type Output = Self;
@@ -208,13 +205,11 @@ impl<'de> serde::Deserialize<'de> for DateTime {
     }
 }
 
-fn digit(out: &mut String, value: i32) {
-    out.push(char::from(b'0' + u8::try_from(value % 10).unwrap_or(0)));
-}
-
-fn two(out: &mut String, value: i32) {
-    digit(out, value / 10);
-    digit(out, value);
+/// Writes two digits.
+fn two(text: &mut [u8], at: usize, value: i32) {
+    if let Some([tens, ones]) = text.get_mut(at..at + 2) {
+        (*tens, *ones) = (b'0' + (value / 10) as u8, b'0' + (value % 10) as u8);
+    }
 }
 
 /// The bytes not read yet.

@@ -161,6 +161,9 @@ impl CallFrame {
     }
 }
 
+/// Room for a frame at first, in bytes: most frames are no longer, and need not move while they grow.
+pub(crate) const FRAME: usize = 128;
+
 /// The answer to a CALL, framed and ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -174,7 +177,7 @@ impl Reply {
         id_token: &str,
         write: impl FnOnce(&mut String) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let mut frame = String::new();
+        let mut frame = String::with_capacity(FRAME);
         (dialect.framing.open_result)(&mut frame, id_token);
         let start = frame.len();
         write(&mut frame)?;
@@ -205,7 +208,7 @@ impl Reply {
 
 /// A CALLERROR, framed and ready to be sent.
 pub(crate) fn error_frame(dialect: &Dialect, id_token: &str, error: &CallError) -> String {
-    let mut frame = String::new();
+    let mut frame = String::with_capacity(FRAME);
     (dialect.framing.error)(&mut frame, id_token, (dialect.spell)(&error.code), error);
     frame
 }

@@ -1,6 +1,35 @@
 //! What charge points are answered, and what is sent to them.
+//!
+//! | module | what is there |
+//! |---|---|
+//! | [`admission`] | SecurityError for charge points that were never accepted |
+//! | [`handlers`] | one method for each action |
+//! | [`boot`] | boot policy, vendor extras, what is asked after a boot |
+//! | [`authorization`] | IdTagInfo |
+//! | [`status`] | StatusNotification and what it shows of transactions and reservations |
+//! | [`transactions`] | StartTransaction, StopTransaction |
+//! | [`metering`] | MeterValues, transactionData, energy registers |
+//! | [`vendors`] | DataTransfer |
+//! | [`certificates`] | SignCertificate |
+//! | [`commands`] | what is sent to charge points, and what their answers change |
+//! | [`presence`] | who comes and goes; reservations that expire |
 
+pub mod admission;
+pub mod authorization;
+pub mod boot;
+pub mod certificates;
 pub mod commands;
 mod handlers;
+pub mod metering;
+pub mod presence;
+pub mod status;
+pub mod transactions;
+pub mod vendors;
 
 pub use handlers::CentralSystem;
+
+/// The protocol that is spoken with it, by the name of its WebSocket subprotocol.
+fn protocol(peer: &onwire::Peer) -> &'static str {
+    let dialect = peer.dialect();
+    dialect.subprotocols.first().copied().unwrap_or(dialect.name)
+}

@@ -1,8 +1,33 @@
-//! Which charge points may connect.
+//! Which charge points may connect: OCPP's security profiles.
+//!
+//! | profile | what it takes here |
+//! |---|---|
+//! | 0 | nothing: a charge point without a key, where that is allowed |
+//! | 1 | its key by HTTP Basic, in the clear |
+//! | 2 | its key by HTTP Basic, within TLS |
+//! | 3 | TLS with a certificate whose common name is its identity |
+//!
+//! Once a charge point has connected with one profile, lower ones are refused (security whitepaper A05.FR.09).
 
+use std::time::Duration;
+
+use http::header::{HOST, ORIGIN};
 use onwire::net::{Authenticate, Denied, Login};
 
+use super::certificates::subject;
+use super::client::Client;
+use super::keys::{self, Used};
+use super::limits::subscriber;
 use crate::app::SharedApp;
+use crate::store::StoreError;
+use crate::time;
+
+/// The longest identity of a charge point that enters itself, in characters: OCPP 1.6 has 20 for its serial numbers, 2.0.1
+/// has 48 for identities.
+const LONGEST_IDENTITY: usize = 48;
+
+/// When a charge point should come back if the database failed.
+const LATER: Duration = Duration::from_secs(10);
 
 /// Asked before each connection is opened.
 #[derive(Debug)]
@@ -10,16 +35,170 @@ pub struct Gate {
     app: SharedApp,
 }
 
+/// What is known of a charge point.
+#[derive(Debug, Default)]
+struct Known {
+    is_new: bool,
+    lowest_profile: i64,
+    key: Option<String>,
+    next_key: Option<String>,
+    /// Whether the next key is good after a restart of the charge point only.
+    after_reboot: bool,
+}
+
+/// Somebody who may connect.
+#[derive(Debug)]
+struct Admitted {
+    profile: i64,
+    used: Option<Used>,
+}
+
 impl Gate {
     /// A gate that asks the database.
     pub fn new(app: SharedApp) -> Self {
         Self { app }
     }
+
+    async fn decide(&self, login: &Login, client: &Client) -> Result<(), Denied> {
+        let identity = login.identity.as_str();
+        let known = match self.find(identity).await.map_err(unavailable)? {
+            Some(known) => known,
+            None if !self.app.policy.accepts_unknown_charge_points() => return Err(Denied::UnknownIdentity),
+            None if identity.chars().count() > LONGEST_IDENTITY => return Err(Denied::UnknownIdentity),
+            None => Known { is_new: true, ..Known::default() },
+        };
+        let admitted = match &client.certificate {
+            Some(certificate) => self.by_certificate(identity, certificate).await?,
+            None => self.by_key(login, client, &known)?,
+        };
+        let lowest = known.lowest_profile.max(i64::from(self.app.config.security_profile));
+        if admitted.profile < lowest {
+            tracing::warn!(?identity, profile = admitted.profile, lowest, "refused: too low a security profile");
+            return Err(if admitted.profile == 0 { Denied::BadCredentials } else { Denied::Forbidden });
+        }
+        if admitted.profile == 0 && is_page_of_elsewhere(login) {
+            tracing::warn!(?identity, "refused: a web page of another site");
+            return Err(Denied::Forbidden);
+        }
+        // Without a version in common it is not connected, and nothing is learned of it.
+        if login.dialect.is_some() {
+            self.keep(identity, &known, &admitted).await.map_err(unavailable)?;
+        }
+        Ok(())
+    }
+
+    async fn find(&self, identity: &str) -> Result<Option<Known>, StoreError> {
+        let sql = "SELECT security_profile, key_hash, next_key_hash, next_key_after_reboot FROM charge_points
+            WHERE id = $1";
+        let row: Option<(i64, Option<String>, Option<String>, i64)> =
+            sqlx::query_as(sql).bind(identity.to_owned()).fetch_optional(self.app.store.readers()).await?;
+        Ok(row.map(|(lowest_profile, key, next_key, after_reboot)| Known {
+            is_new: false,
+            lowest_profile,
+            key,
+            next_key,
+            after_reboot: after_reboot != 0,
+        }))
+    }
+
+    /// Profile 3 (A00.FR.403-405, 704). That the chain is good was checked by TLS.
+    async fn by_certificate(&self, identity: &str, certificate: &[u8]) -> Result<Admitted, Denied> {
+        let refused = |why: &str| {
+            tracing::warn!(?identity, why, "refused: the certificate");
+            Denied::Forbidden
+        };
+        let subject = subject(certificate).map_err(|error| refused(&format!("{error:#}")))?;
+        if subject.common_name != identity {
+            return Err(refused("its common name is another"));
+        }
+        if self.app.config.cpo_name.as_ref().is_some_and(|operator| subject.organization.as_ref() != Some(operator)) {
+            return Err(refused("its organization is not the operator"));
+        }
+        if super::issued::is_revoked(&self.app.store, &subject.serial).await.map_err(unavailable)? {
+            return Err(refused("it is revoked"));
+        }
+        Ok(Admitted { profile: 3, used: None })
+    }
+
+    /// Profiles 0 to 2.
+    fn by_key(&self, login: &Login, client: &Client, known: &Known) -> Result<Admitted, Denied> {
+        if known.key.is_none() && known.next_key.is_none() {
+            // A password says nothing if nobody knows it.
+            return Ok(Admitted { profile: 0, used: None });
+        }
+        let password = login.password.as_deref().ok_or(Denied::BadCredentials)?;
+        let readings = keys::readings(password, self.app.config.key_form);
+        let matches = |hash: &Option<String>| {
+            let secret = &self.app.security.secret;
+            hash.as_ref().is_some_and(|hash| {
+                // All of them, so that the time does not tell which.
+                let is_one = |key: &Vec<u8>| secret.matches(&login.identity, key, hash);
+                readings.iter().filter(|key| is_one(key)).count() > 0
+            })
+        };
+        let used = match (matches(&known.key), matches(&known.next_key)) {
+            (_, true) => Used::Next,
+            (true, false) => Used::Old,
+            (false, false) => return Err(Denied::BadCredentials),
+        };
+        Ok(Admitted { profile: if client.is_encrypted { 2 } else { 1 }, used: Some(used) })
+    }
+
+    /// Writes what was learned, if anything was.
+    async fn keep(&self, identity: &str, known: &Known, admitted: &Admitted) -> Result<(), StoreError> {
+        if let (Some(used), Some(next)) = (admitted.used, &known.next_key) {
+            // A charge point that has said that it has to restart first may use the old key until then.
+            if used == Used::Next || !known.after_reboot {
+                keys::used(&self.app, identity, used, next.clone()).await?;
+            }
+        }
+        if known.is_new {
+            tracing::info!(?identity, "a charge point that was not known");
+        } else if admitted.profile <= known.lowest_profile {
+            return Ok(());
+        }
+        let (identity, profile) = (identity.to_owned(), admitted.profile);
+        let sql = "INSERT INTO charge_points (id, security_profile, created_at) VALUES ($1, $2, $3)
+            ON CONFLICT (id) DO UPDATE SET security_profile = excluded.security_profile
+            WHERE excluded.security_profile > charge_points.security_profile";
+        let write = self.app.store.write(move |db| {
+            Box::pin(async move {
+                sqlx::query(sql).bind(identity).bind(profile).bind(time::now()).execute(&mut *db).await?;
+                Ok(())
+            })
+        });
+        write.await
+    }
+}
+
+fn unavailable(error: StoreError) -> Denied {
+    tracing::error!(%error, "cannot decide about a charge point");
+    Denied::Unavailable(LATER)
+}
+
+/// Whether a browser asks for a page of another site: a page may open a WebSocket to any server, and says where it is from.
+fn is_page_of_elsewhere(login: &Login) -> bool {
+    let Some(origin) = login.headers.get(ORIGIN) else { return false };
+    let host = login.headers.get(HOST).and_then(|host| host.to_str().ok());
+    super::guard::host_of(origin).is_none_or(|origin| host.is_none_or(|host| !origin.eq_ignore_ascii_case(host)))
 }
 
 impl Authenticate for Gate {
-    async fn authenticate(&self, _login: Login) -> Result<(), Denied> {
-        let _ = &self.app;
-        Ok(())
+    async fn authenticate(&self, login: Login) -> Result<(), Denied> {
+        let (security, identity) = (&self.app.security, login.identity.as_str());
+        let client = security.client(&login.origin, &login.headers).map_err(|error| {
+            tracing::warn!(?identity, error = format!("{error:#}"), "refused: the certificate that a proxy passes");
+            Denied::Forbidden
+        })?;
+        let from = subscriber(client.address);
+        security.limits.handshake_addresses.check(from).map_err(Denied::TooManyAttempts)?;
+        security.limits.handshakes.check((from, identity)).map_err(Denied::TooManyAttempts)?;
+        let decided = self.decide(&login, &client).await;
+        if let Err(denied @ (Denied::UnknownIdentity | Denied::BadCredentials | Denied::Forbidden)) = decided {
+            tracing::warn!(?identity, address = ?client.address, %denied, "refused a charge point");
+            security.limits.handshake_addresses.failed(from);
+            security.limits.handshakes.failed((from, identity));
+        }
+        decided
     }
 }

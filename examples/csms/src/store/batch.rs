@@ -3,8 +3,9 @@
 //! What can be lost when the process or the machine dies is what was taken within [`LATE`] and not yet written: once rows
 //! wait for longer, because the disk stalls or the database is away, no more are taken until these are written.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::any::AnyArguments;
@@ -15,7 +16,6 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::StoreError;
 use super::writer::Writer;
-use crate::time::now;
 
 /// Rows in one write.
 const ROWS: usize = 500;
@@ -27,7 +27,7 @@ const WAIT: Duration = Duration::from_millis(500);
 const LATE: Duration = Duration::from_millis(750);
 
 /// Rows that wait for the task beside those it is about to write.
-const QUEUE: usize = 1000;
+const QUEUE: usize = 4000;
 
 /// Bytes of all rows that are not written yet.
 const BYTES: usize = 16 << 20;
@@ -73,22 +73,39 @@ enum Item<R> {
 
 struct Taken<R> {
     row: R,
-    /// In milliseconds since 1970.
-    at: i64,
+    at: Instant,
     #[expect(dead_code, reason = "held until the row is written")]
     room: Room,
 }
 
 /// Numbers of one [`Batch`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Numbers {
+    epoch: Instant,
     /// Rows that are not written yet.
     waiting: AtomicUsize,
-    /// When the oldest of them came, in milliseconds since 1970; 0: there is none.
-    oldest: AtomicI64,
+    /// When the oldest of them came, in milliseconds since `epoch`, which is in the past; 0: there is none.
+    oldest: AtomicU64,
     /// Rows that the database refused, or that the program's end left over.
     lost: AtomicU64,
     closing: AtomicBool,
+}
+
+impl Numbers {
+    fn new() -> Self {
+        Self {
+            // One second ahead, so that no time is 0.
+            epoch: Instant::now().checked_sub(Duration::from_secs(1)).unwrap_or_else(Instant::now),
+            waiting: AtomicUsize::new(0),
+            oldest: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    fn millis(&self, time: Instant) -> u64 {
+        u64::try_from(time.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// Takes rows, and writes them soon.
@@ -103,7 +120,7 @@ pub(crate) struct Batch<R> {
 impl<R: Row> Batch<R> {
     pub(super) fn new(writer: Writer) -> Self {
         let (items, waiting) = mpsc::channel(QUEUE);
-        let numbers = Arc::new(Numbers::default());
+        let numbers = Arc::new(Numbers::new());
         let task = Task { writer, items: waiting, numbers: Arc::clone(&numbers) };
         let writing = tokio::sync::Mutex::new(Some(tokio::spawn(task.run())));
         Self { items, room: Arc::new(Semaphore::new(BYTES)), numbers, writing }
@@ -119,16 +136,20 @@ impl<R: Row> Batch<R> {
         }
         let room = Arc::clone(&self.room).acquire_many_owned(permits(row.bytes()));
         let room = timeout(PATIENCE, room).await.map_err(|_| StoreError::Busy)?;
-        self.put(row, Room(room.map_err(|_| StoreError::Closed)?)).await
+        let room = Room(room.map_err(|_| StoreError::Closed)?);
+        let place = timeout(PATIENCE, self.items.reserve()).await.map_err(|_| StoreError::Busy)?;
+        self.put(place.map_err(|_| StoreError::Closed)?, row, room);
+        Ok(())
     }
 
-    /// Takes a row for which there is room already.
-    pub(crate) async fn put(&self, row: R, room: Room) -> Result<(), StoreError> {
-        let place = timeout(PATIENCE, self.items.reserve()).await.map_err(|_| StoreError::Busy)?;
-        let place = place.map_err(|_| StoreError::Closed)?;
+    /// Takes a row for which there is room already, unless too many wait; whether it did.
+    pub(crate) fn try_put(&self, row: R, room: Room) -> bool {
+        self.items.try_reserve().map(|place| self.put(place, row, room)).is_ok()
+    }
+
+    fn put(&self, place: mpsc::Permit<'_, Item<R>>, row: R, room: Room) {
         self.numbers.waiting.fetch_add(1, Ordering::Relaxed);
-        place.send(Item::Row(Taken { row, at: now(), room }));
-        Ok(())
+        place.send(Item::Row(Taken { row, at: Instant::now(), room }));
     }
 
     /// Room for a row with so many bytes of text, if there is.
@@ -171,7 +192,8 @@ impl<R: Row> Batch<R> {
 
     fn is_late(&self) -> bool {
         let oldest = self.numbers.oldest.load(Ordering::Relaxed);
-        oldest != 0 && now().saturating_sub(oldest) > i64::try_from(LATE.as_millis()).unwrap_or(i64::MAX)
+        let age = self.numbers.millis(Instant::now()).saturating_sub(oldest);
+        oldest != 0 && u128::from(age) > LATE.as_millis()
     }
 }
 
@@ -193,6 +215,12 @@ enum End {
     Flush(oneshot::Sender<()>),
     /// There will be no more.
     Closed,
+}
+
+impl<R> Borrow<R> for Taken<R> {
+    fn borrow(&self) -> &R {
+        &self.row
+    }
 }
 
 impl<R: Row> Task<R> {
@@ -224,8 +252,9 @@ impl<R: Row> Task<R> {
             match item {
                 Some(Item::Row(taken)) => {
                     if due.is_none() {
-                        self.numbers.oldest.store(taken.at, Ordering::Relaxed);
-                        due = Some(Instant::now() + WAIT);
+                        self.numbers.oldest.store(self.numbers.millis(taken.at), Ordering::Relaxed);
+                        // Not from now: it may have waited for the batch before.
+                        due = Some(taken.at + WAIT);
                     }
                     rows.push(taken);
                 }
@@ -263,7 +292,7 @@ impl<R: Row> Task<R> {
     /// refused.
     async fn try_write(&self, rows: &Arc<Vec<Taken<R>>>) -> Result<usize, StoreError> {
         let all = Arc::clone(rows);
-        if self.writer.write(move |db| Box::pin(async move { insert(db, &all).await })).await.is_ok() {
+        if self.writer.write(move |db| Box::pin(async move { insert::<R>(db, &all).await })).await.is_ok() {
             return Ok(0);
         }
         let each = Arc::clone(rows);
@@ -271,13 +300,17 @@ impl<R: Row> Task<R> {
     }
 }
 
-async fn insert<R: Row>(db: &mut AnyConnection, rows: &[Taken<R>]) -> Result<(), StoreError> {
+/// Inserts rows, within a write.
+///
+/// # Errors
+/// Those of the database.
+pub(super) async fn insert<R: Row>(db: &mut AnyConnection, rows: &[impl Borrow<R>]) -> Result<(), StoreError> {
     let mut left = rows;
     for size in CHUNKS {
         let chunks = left.chunks_exact(size);
         left = chunks.remainder();
         for chunk in chunks {
-            insert_chunk(db, chunk).await?;
+            insert_chunk::<R>(db, chunk).await?;
         }
     }
     Ok(())
@@ -287,7 +320,7 @@ async fn insert_each<R: Row>(db: &mut AnyConnection, rows: &[Taken<R>]) -> Resul
     let mut refused = 0;
     for row in rows {
         let mut savepoint = db.begin().await?;
-        match insert_chunk(&mut savepoint, std::slice::from_ref(row)).await {
+        match insert_chunk::<R>(&mut savepoint, std::slice::from_ref(row)).await {
             Ok(()) => savepoint.commit().await?,
             Err(error) => {
                 tracing::error!(%error, table = R::TABLE, "the database refuses a row");
@@ -303,9 +336,9 @@ async fn insert_each<R: Row>(db: &mut AnyConnection, rows: &[Taken<R>]) -> Resul
     Ok(refused)
 }
 
-async fn insert_chunk<R: Row>(db: &mut AnyConnection, rows: &[Taken<R>]) -> Result<(), StoreError> {
+async fn insert_chunk<R: Row>(db: &mut AnyConnection, rows: &[impl Borrow<R>]) -> Result<(), StoreError> {
     let query = sqlx::query(AssertSqlSafe(insertion::<R>(rows.len())));
-    rows.iter().fold(query, |query, taken| taken.row.bind(query)).execute(&mut *db).await?;
+    rows.iter().fold(query, |query, row| row.borrow().bind(query)).execute(&mut *db).await?;
     Ok(())
 }
 

@@ -75,8 +75,8 @@ export class ChargePoint {
   }
 
   meter(connectorId, transactionId, timestamp, samples) {
-    const sampledValue = samples.map(([measurand, value, unit, phase]) => ({
-      value: String(value), context: 'Sample.Periodic', measurand, unit, ...(phase ? { phase } : {}),
+    const sampledValue = samples.map(([measurand, value, unit, phase, format]) => ({
+      value: String(value), context: 'Sample.Periodic', measurand, unit, ...(phase ? { phase } : {}), ...(format ? { format } : {}),
     }));
     return this.call('MeterValues', { connectorId, transactionId, meterValue: [{ timestamp: new Date(timestamp).toISOString(), sampledValue }] });
   }

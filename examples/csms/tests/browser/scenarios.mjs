@@ -34,6 +34,9 @@ export const SCENARIOS = [
   ['a tag is made, blocked and deleted', idTags],
   ['a reservation is made and cancelled', reservation],
   ['the local list is sent', localList],
+  ['availability and extended triggers are sent', everydayCommands],
+  ['signed values are handed out as they came', signedData],
+  ['a firmware is uploaded and offered, diagnostics are asked for', files],
   ['the log shows whole messages and can be filtered and paused', messages],
   ['hostile texts stay texts', hostile],
   ['an offline charge point is told', offline],
@@ -41,13 +44,15 @@ export const SCENARIOS = [
   ['every view fits a phone, in Chinese', phone],
   ['the dark looks', dark],
   ['one switch closes the server', closeServer],
+  ['with the first administrator everybody logs in', logIn],
+  ['a viewer looks and does nothing', viewer],
 ];
 
 async function strictPolicy({ base }) {
   const response = await fetch(`${base}/web/`);
   assert.equal(response.status, 200);
   const policy = response.headers.get('content-security-policy') ?? '';
-  assert.match(policy, /default-src 'self'/);
+  assert.match(policy, /default-src '(self|none)'/);
   assert.doesNotMatch(policy, /unsafe/);
 }
 
@@ -131,6 +136,11 @@ function answers() {
         chargingSchedulePeriod: [{ startPeriod: 0, limit: 16 }, { startPeriod: duration / 4, limit: 6 }, { startPeriod: duration / 2, limit: 32 }],
       },
     }),
+    ChangeAvailability: { status: 'Scheduled' },
+    ExtendedTriggerMessage: { status: 'NotImplemented' },
+    ClearCache: { status: 'Accepted' },
+    UpdateFirmware: {},
+    GetDiagnostics: { fileName: 'diagnostics.log' },
     ReserveNow: { status: 'Accepted' },
     CancelReservation: { status: 'Accepted' },
     GetLocalListVersion: () => ({ listVersion }),
@@ -260,7 +270,7 @@ async function configuration({ browser }) {
 async function smartCharging({ browser, chargePoint }) {
   await browser.go('charging-profiles');
   await browser.click('add-profile');
-  await browser.fillIn('profile-form', { name: 'night', chargingProfileKind: 'Recurring', recurrencyKind: 'Daily', startSchedule: '2026-01-01T00:00:00' });
+  await browser.fillIn('profile-form', { name: 'night', chargingProfileKind: 'Recurring', recurrencyKind: 'Daily', startSchedule: '2026-01-01T00:00' });
   await browser.click('add-period');
   await browser.shot('profile-form-en', { full: false });
   await browser.submit('profile-form');
@@ -314,6 +324,52 @@ async function localList({ browser, chargePoint }) {
   assert.equal(updateType, 'Full');
   await browser.outcome('outcome-local-list', 'good', 'Accepted');
   await browser.hasText('list-version', String(listVersion));
+}
+
+async function everydayCommands({ browser, chargePoint }) {
+  await browser.go(`${HERE}/overview`);
+  await browser.fillIn('availability', { connectorId: 2, type: 'Inoperative' });
+  await browser.submit('availability');
+  assert.deepEqual(await chargePoint.asked('ChangeAvailability'), { connectorId: 2, type: 'Inoperative' });
+  await browser.outcome('availability-outcome', 'good', 'Scheduled');
+  await browser.fillIn('trigger', { message: 'ExtendedTriggerMessage SignChargePointCertificate' });
+  await browser.submit('trigger');
+  assert.deepEqual(await chargePoint.asked('ExtendedTriggerMessage'), { requestedMessage: 'SignChargePointCertificate' });
+  await browser.outcome('trigger-outcome', 'bad', 'Not implemented');
+  await browser.click('clear-cache');
+  await browser.outcome('outcome-ClearCache', 'good', 'Accepted');
+}
+
+async function signedData(world) {
+  const { base, browser, chargePoint, transaction, began } = world;
+  await browser.go(`transactions/${transaction}`);
+  await browser.at('transaction-energy').waitFor();
+  assert.equal(await browser.at('signed-data').isVisible(), false);
+  const signed = 'OCMF|{"FV":"1.0", "RD":[]}|{"SD":"3045"}';
+  await chargePoint.meter(1, transaction, began + MINUTE, [['Energy.Active.Import.Register', signed, 'Wh', null, 'SignedData']]);
+  const link = browser.at('signed-data');
+  await link.waitFor({ state: 'visible' });
+  const response = await fetch(base + (await link.getAttribute('href')));
+  assert.equal((await response.text()).trim(), signed);
+}
+
+async function files({ browser, chargePoint }) {
+  await browser.go('files');
+  await browser.page.locator('[data-testid="upload"] [name="file"]').setInputFiles({ name: 'firmware-2.0.bin', mimeType: 'application/octet-stream', buffer: Buffer.alloc(4096, 7) });
+  await browser.submit('upload');
+  await browser.outcome('upload-outcome', 'good', 'firmware-2.0.bin');
+  await browser.hasText('files', '4 KiB');
+  await browser.go(`${HERE}/firmware`);
+  await browser.submit('update-firmware');
+  const update = await chargePoint.asked('UpdateFirmware');
+  assert.match(update.location, /^http/);
+  await browser.outcome('update-firmware-outcome', 'good');
+  await browser.submit('get-diagnostics');
+  const { location } = await chargePoint.asked('GetDiagnostics');
+  assert.match(location, /^http/);
+  await browser.outcome('get-diagnostics-outcome', 'good');
+  await browser.hasText('files', 'Awaited');
+  await browser.shot('firmware-en');
 }
 
 async function messages({ browser, chargePoint }) {
@@ -428,4 +484,46 @@ async function closeServer({ base, browser, WebSocket }) {
   assert.equal(server.unknownChargePoints, false);
   assert.equal(server.unknownIdTags, false);
   await assert.rejects(ChargePoint.connect(WebSocket, base, 'CP-UNKNOWN', {}), /HTTP (401|403|404)/);
+}
+
+const ADMIN = { name: 'ada', password: 'correct horse battery' };
+const VIEWER = { name: 'vera', password: 'staple the battery' };
+
+async function logIn({ browser }) {
+  await browser.go('users');
+  await browser.fillIn('user-form', { ...ADMIN, role: 'admin' });
+  await browser.submit('user-form');
+  await browser.at('login').waitFor();
+  await browser.shot('login-en', { full: false });
+  await browser.fillIn('login', { ...ADMIN, password: 'wrong horse' });
+  await browser.submit('login');
+  await browser.outcome('login-outcome', 'bad', 'The user name or the password is wrong.');
+  await browser.fillIn('login', ADMIN);
+  await browser.submit('login');
+  await browser.hasText('user', ADMIN.name);
+  // A request that changes something has to carry the session's token.
+  await browser.go('users');
+  await browser.fillIn('user-form', { ...VIEWER, role: 'viewer' });
+  await browser.submit('user-form');
+  await browser.outcome('user-form-outcome', 'good', VIEWER.name);
+  await browser.fillIn('token-form', { name: 'billing', role: 'viewer' });
+  await browser.submit('token-form');
+  await browser.at('token-shown').locator('output').waitFor();
+  await browser.shot('users-en');
+}
+
+async function viewer({ browser, transaction }) {
+  await browser.click('log-out');
+  await browser.fillIn('login', VIEWER);
+  await browser.submit('login');
+  await browser.hasText('user', VIEWER.name);
+  await browser.go(`${HERE}/overview`);
+  await browser.hasText('connector-1', 'Available');
+  for (const forbidden of ['start-1', 'unlock-1', 'reset-Soft', 'delete-charge-point', 'menu-users']) {
+    assert.equal(await browser.at(forbidden).count(), 0, `a viewer is offered ${forbidden}`);
+  }
+  await browser.go(`transactions/${transaction}`);
+  await drawnPoints(browser, 'energy-chart', POWERS.length);
+  await browser.page.reload();
+  await browser.hasText('user', VIEWER.name);
 }

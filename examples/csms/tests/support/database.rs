@@ -26,6 +26,11 @@ pub async fn database(data: &Path) -> String {
     format!("{server}/{name}")
 }
 
+/// Whether tests use files.
+pub fn is_sqlite() -> bool {
+    std::env::var_os("CSMS_TEST_DATABASE").is_none()
+}
+
 /// A connection to it, beside those of the program.
 pub async fn look_into(data: &Path) -> AnyConnection {
     let url = database(data).await;

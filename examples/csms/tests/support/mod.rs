@@ -27,7 +27,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-pub use self::database::{database, look_into};
+pub use self::database::{database, is_sqlite, look_into};
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -39,6 +39,8 @@ pub struct Csms {
     pub url: String,
     /// `http://HOST:PORT`
     pub http: String,
+    /// The same two with TLS, if it was told to `--tls-listen`.
+    pub tls: Option<(String, String)>,
 }
 
 impl Csms {
@@ -49,31 +51,51 @@ impl Csms {
 
     /// The same with environment variables.
     pub async fn start_with(data: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        let csms = Self::try_start_with(data, flags, environment).await;
+        csms.expect("the program has ended; standard error says why")
+    }
+
+    /// `None` if the program ends before it listens.
+    pub async fn try_start_with(data: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Option<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_csms"));
-        command.args(["--listen", "127.0.0.1:0"]).arg("--data").arg(data).args(flags);
+        if !flags.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        command.arg("--data").arg(data).args(flags);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CSMS_")) {
             command.env_remove(name);
         }
         if !flags.contains(&"--database") {
             command.arg("--database").arg(database(data).await);
         }
-        command.envs(environment.iter().copied());
         let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned());
-        command.env("RUST_LOG", level).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        command
+            .env("RUST_LOG", level)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (mut url, mut http) = (None, None);
-        while let (None, _) | (_, None) = (&url, &http) {
+        let (mut urls, mut pages) = (Vec::new(), Vec::new());
+        let addresses = [!flags.contains(&"none"), flags.contains(&"--tls-listen")].iter().filter(|is| **is).count();
+        while pages.len() < addresses {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
-            let line = line.expect("the program has ended; standard error says why");
+            let line = line?;
             if let Some(found) = line.strip_prefix("charge points connect to ") {
-                url = Some(found.replace("{identity}", ""));
+                urls.push(found.replace("{identity}", ""));
             }
             if let Some(found) = line.strip_prefix("the page is at ") {
-                http = Some(found.trim_end_matches("/web/").to_owned());
+                pages.push(found.trim_end_matches("/web/").to_owned());
             }
         }
-        Self { child, lines, url: url.unwrap(), http: http.unwrap() }
+        let tls = if addresses == 2 { urls.pop().zip(pages.pop()) } else { None };
+        Some(Self { child, lines, url: urls.pop().unwrap(), http: pages.pop().unwrap(), tls })
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     /// The next line of its standard output; `None` at the end.
@@ -104,18 +126,13 @@ impl Csms {
 
     /// A charge point that offers that subprotocol, and the one that was agreed on.
     pub async fn station_with(&self, identity: &str, subprotocol: &str) -> (Station, String) {
-        let mut request = format!("{}{identity}", self.url).into_client_request().unwrap();
-        request.headers_mut().insert("Sec-WebSocket-Protocol", subprotocol.parse().unwrap());
-        let (socket, response) = connect_async(request).await.unwrap();
-        let agreed = response.headers()["Sec-WebSocket-Protocol"].to_str().unwrap().to_owned();
-        (Station::new(socket), agreed)
+        Station::open(&format!("{}{identity}", self.url), subprotocol).await
     }
 
     /// A charge point that was accepted.
     pub async fn booted(&self, identity: &str) -> Station {
         let mut station = self.station(identity).await;
-        let boot = json!({"chargePointVendor": "onwire", "chargePointModel": "test"});
-        assert_eq!(station.call("BootNotification", boot).await["status"], "Accepted");
+        station.boot().await;
         station
     }
 
@@ -156,6 +173,20 @@ impl Station {
         Self { socket, next_id: 0, calls: VecDeque::new() }
     }
 
+    /// Connects to a URL with the identity, speaking 1.6.
+    pub async fn connect(url: &str) -> Self {
+        Self::open(url, "ocpp1.6").await.0
+    }
+
+    /// The same with that subprotocol on offer; returns the one that was agreed on too.
+    pub async fn open(url: &str, subprotocol: &str) -> (Self, String) {
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("Sec-WebSocket-Protocol", subprotocol.parse().unwrap());
+        let (socket, response) = connect_async(request).await.unwrap();
+        let agreed = response.headers()["Sec-WebSocket-Protocol"].to_str().unwrap().to_owned();
+        (Self::new(socket), agreed)
+    }
+
     /// Sends a frame.
     pub async fn send(&mut self, frame: &Value) {
         self.socket.send(Message::text(frame.to_string())).await.unwrap();
@@ -179,6 +210,14 @@ impl Station {
 
     pub async fn close(mut self) -> Result<(), Error> {
         self.socket.close(None).await
+    }
+
+    /// Boots, is accepted, and answers what the server asks then: no configuration, and an empty local list.
+    pub async fn boot(&mut self) {
+        let boot = json!({"chargePointVendor": "onwire", "chargePointModel": "test"});
+        assert_eq!(self.call("BootNotification", boot).await["status"], "Accepted");
+        self.obey("GetConfiguration", json!({})).await;
+        self.obey("GetLocalListVersion", json!({"listVersion": 0})).await;
     }
 
     /// Sends a CALL and returns its answer: `Ok` with the payload, or `Err` with the whole CALLERROR.

@@ -105,6 +105,7 @@ function control(spec, common) {
         step: spec.type === 'datetime' ? '1' : (spec.step ?? (spec.type === 'number' ? 'any' : null)),
         min: spec.min,
         max: spec.max,
+        minlength: spec.minlength,
         maxlength: spec.maxlength,
         pattern: spec.pattern,
         placeholder: spec.placeholder,

@@ -69,7 +69,7 @@ function open() {
   source.addEventListener('lagged', refresh);
   for (const kind of KINDS) {
     source.addEventListener(kind, (event) => {
-      if (typeof event.data === 'string') {
+      if (listeners.get(kind)?.size > 0) {
         // What is told of a transaction is the transaction.
         const data = JSON.parse(event.data);
         emit(kind, data.transaction ?? data);

@@ -20,7 +20,8 @@ export function problemNode(problem) {
     [t('problem.code'), problem.code],
     [t('problem.description'), problem.description],
     [t('problem.pointer'), problem.pointer === '' ? t('problem.root') : problem.pointer],
-    [t('problem.detail'), problem.detail ?? (problem.kind ? null : problem.message)],
+    // Of a CALLERROR the detail only says again what stands above.
+    [t('problem.detail'), problem.code ? null : (problem.detail ?? (problem.kind ? null : problem.message))],
     [t('problem.status'), problem.status || null],
   ].filter(([, value]) => value !== undefined && value !== null && value !== '');
   const details = problem.details;

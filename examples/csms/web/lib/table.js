@@ -9,10 +9,11 @@ import { button } from './ui.js';
 
 /**
  * A table over `fetch(cursor)`, which resolves with `{ items, nextCursor, total }`. `columns` are `{ label, cell, wide }`
- * with `cell(item)` the content. On narrow screens a row becomes a card with the labels beside the values.
+ * with `cell(item)` the content. On narrow screens a row becomes a card with the labels beside the values;
+ * its roles are written out, because a browser no longer takes it for a table then.
  */
 export function table({ columns, fetch, key, testid, empty = t('list.empty'), caption, rowId }) {
-  const body = h('tbody', {});
+  const body = h('tbody', { role: 'rowgroup' });
   const note = h('p', { class: 'list-note muted', role: 'status' });
   const more = button(t('list.more'), () => load(false), { testid: testid && `${testid}-more` });
   more.hidden = true;
@@ -21,7 +22,7 @@ export function table({ columns, fetch, key, testid, empty = t('list.empty'), ca
   let round = 0;
 
   const row = (item) =>
-    h('tr', { testid: rowId && `${rowId}-${key(item)}` }, columns.map((column) => h('td', { 'data-label': column.label, class: column.class }, column.cell(item))));
+    h('tr', { role: 'row', testid: rowId && `${rowId}-${key(item)}` }, columns.map((column) => h('td', { role: 'cell', 'data-label': column.label, class: column.class }, column.cell(item))));
   const countText = (total) => (rows.size === 0 ? empty : typeof total === 'number' ? t('list.shownOf', { shown: rows.size, total }) : t('list.shown', { shown: rows.size }));
 
   async function load(fresh) {
@@ -54,7 +55,7 @@ export function table({ columns, fetch, key, testid, empty = t('list.empty'), ca
   const node = h(
     'div',
     { class: 'list', testid },
-    h('div', { class: 'table-scroll' }, h('table', {}, caption && h('caption', { class: 'hidden-text' }, caption), h('thead', {}, h('tr', {}, columns.map((column) => h('th', { scope: 'col' }, column.label)))), body)),
+    h('div', { class: 'table-scroll' }, h('table', { role: 'table' }, caption && h('caption', { class: 'hidden-text' }, caption), h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, columns.map((column) => h('th', { role: 'columnheader', scope: 'col' }, column.label)))), body)),
     note,
     more,
   );

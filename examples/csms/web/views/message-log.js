@@ -29,10 +29,11 @@ export function messageLog({ chargePoint, signal, query = {} }) {
   );
   const list = h('ol', { class: 'log', id: 'log', 'aria-label': t('view.messages') });
   const note = h('div', { class: 'list-note muted', role: 'status' });
-  const older = button(t('messages.older'), () => load(false), { testid: 'messages-older' });
+  const older = button(t('messages.older'), () => load(dropped), { testid: 'messages-older' });
   const hold = button(t('messages.pause'), () => setPaused(!paused), { testid: 'messages-pause', 'aria-pressed': 'false' });
   const known = new Set();
   let cursor = null;
+  let dropped = false;
   let paused = false;
   let held = [];
   let round = 0;
@@ -54,11 +55,11 @@ export function messageLog({ chargePoint, signal, query = {} }) {
     list.prepend(entry(message, !chargePoint));
     fill(note);
     while (list.childElementCount > MOST_LIVE) {
-      // What is dropped can be had again: the cursor is no longer the one after the last row shown.
-      known.delete(list.lastElementChild.dataset.id);
+      // The cursor is no longer the one after the last row shown, so older ones are paged to from the newest again.
+      known.delete(Number(list.lastElementChild.dataset.id));
       list.lastElementChild.remove();
-      cursor = null;
-      older.hidden = true;
+      dropped = true;
+      older.hidden = false;
     }
   };
   async function load(fresh) {
@@ -69,6 +70,7 @@ export function messageLog({ chargePoint, signal, query = {} }) {
       if (mine !== round) return;
       if (fresh) {
         known.clear();
+        dropped = false;
         fill(list);
       }
       for (const message of page.items) {

@@ -4,11 +4,14 @@ import * as api from '../lib/api.js';
 import { fill, h } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
 import { timeNode } from '../lib/format.js';
+import { serverInfo } from '../lib/session.js';
 import { form } from '../lib/form.js';
 import { confirmDialog, openDialog } from '../lib/dialog.js';
 import { table } from '../lib/table.js';
 import { actions, button, card, heading } from '../lib/ui.js';
 
+// The server takes no shorter password.
+const SHORTEST = 10;
 const ROLES = () => ['viewer', 'operator', 'admin'].map((role) => [role, t(`role.${role}`)]);
 
 export function usersView({ outlet, signal }) {
@@ -38,17 +41,18 @@ function users(signal) {
     submit: t('users.add'),
     fields: [
       { name: 'name', label: t('name'), required: true, maxlength: 64 },
-      { name: 'password', label: t('login.password'), type: 'password', required: true, autocomplete: 'new-password' },
-      { name: 'role', label: t('role'), type: 'select', value: 'viewer', options: ROLES() },
+      { name: 'password', label: t('login.password'), type: 'password', required: true, autocomplete: 'new-password', minlength: SHORTEST, hint: t('users.passwordHint', { shortest: SHORTEST }) },
+      { name: 'role', label: t('role'), type: 'select', value: serverInfo().authentication ? 'viewer' : 'admin', options: ROLES() },
     ],
     async onsubmit(body, place) {
       await api.post('/users', body);
+      add.node.reset();
       place.done(t('users.added', { name: body.name }));
       list.reload();
     },
   });
   list.reload();
-  return card(t('users'), list.node, h('h3', {}, t('users.add')), add.node);
+  return card(t('users'), !serverInfo().authentication && h('p', { class: 'muted' }, t('users.openNote')), list.node, h('h3', {}, t('users.add')), add.node);
 }
 
 function editDialog(item, changed) {
@@ -56,7 +60,7 @@ function editDialog(item, changed) {
     form({
       submit: t('save'),
       fields: [
-        { name: 'password', label: t('users.newPassword'), type: 'password', autocomplete: 'new-password', hint: t('users.keepPassword') },
+        { name: 'password', label: t('users.newPassword'), type: 'password', autocomplete: 'new-password', minlength: SHORTEST, hint: t('users.keepPassword') },
         { name: 'role', label: t('role'), type: 'select', value: item.role, options: ROLES() },
       ],
       async onsubmit(body) {
@@ -98,6 +102,7 @@ function tokens(signal) {
     ],
     async onsubmit(body) {
       const { token } = await api.post('/tokens', body);
+      add.node.reset();
       fill(shown, h('p', {}, t('tokens.once')), h('output', { class: 'secret mono' }, token));
       list.reload();
     },

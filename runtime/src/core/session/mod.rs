@@ -25,7 +25,7 @@ use crate::codec::{self, EncodeError};
 use crate::core::action::{Action, Request, Unanswered};
 use crate::core::dialect::Dialect;
 use crate::core::error::{CallError, CallFailure, ErrorCode};
-use crate::core::frame::{BadFrame, CallFrame, Defect, Fingerprint, Frame, error_frame};
+use crate::core::frame::{BadFrame, CallFrame, Defect, FRAME, Fingerprint, Frame, error_frame};
 use crate::core::time::Instant;
 
 /// A call of ours, from [`Session::call`] to its outcome.
@@ -348,7 +348,7 @@ impl Session {
         write: impl FnOnce(&mut String) -> Result<(), EncodeError>,
     ) -> Result<(u32, String), CallFailure> {
         let id = self.next_id;
-        let mut frame = String::new();
+        let mut frame = String::with_capacity(FRAME);
         open(&mut frame, itoa::Buffer::new().format(id), action);
         write(&mut frame).map_err(CallFailure::Unsendable)?;
         (self.dialect.framing.close_call)(&mut frame, action);

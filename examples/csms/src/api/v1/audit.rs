@@ -9,7 +9,7 @@ use crate::api::extract::Query;
 use crate::api::page::{Page, Paging};
 use crate::api::problem::Problem;
 use crate::app::SharedApp;
-use crate::security::access::Viewer;
+use crate::security::access::Admin;
 use crate::store::records::audit::{self, AuditEntry};
 
 /// `/audit`.
@@ -21,7 +21,7 @@ pub fn router() -> OpenApiRouter<SharedApp> {
 #[utoipa::path(get, path = "/audit", tag = "audit log", params(Paging),
     responses((status = OK, body = Page<AuditEntry>)))]
 async fn list(
-    _: Viewer,
+    _: Admin,
     State(app): State<SharedApp>,
     Query(paging): Query<Paging>,
 ) -> Result<Answer<Page<AuditEntry>>, Problem> {

@@ -131,7 +131,8 @@ async fn send(
 fn renamed(error: CommandError) -> Problem {
     let mut problem = Problem::from(error);
     if problem.kind == "invalidPayload" {
-        problem.pointer = problem.pointer.map(|pointer| pointer.replacen("/localAuthorizationList", "/entries", 1));
+        problem.pointer =
+            problem.pointer.map(|pointer| pointer.replacen("/localAuthorizationList", "/entries", 1).into());
     }
     problem
 }

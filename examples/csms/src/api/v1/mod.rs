@@ -1,10 +1,12 @@
 //! `/api/v1`.
 
+pub mod access;
 pub mod audit;
 pub mod charge_points;
 pub mod charging_profiles;
 pub mod commands;
 pub mod events;
+pub mod files;
 pub mod id_tags;
 pub mod local_list;
 pub mod messages;
@@ -25,10 +27,12 @@ pub fn router() -> OpenApiRouter<SharedApp> {
     let patient = OpenApiRouter::new()
         .merge(commands::router())
         .merge(events::router())
+        .merge(files::router().into())
         .merge(local_list::patient_router())
         .merge(reservations::patient_router())
         .merge(transactions::patient_router());
     let prompt = OpenApiRouter::new()
+        .merge(access::router())
         .merge(audit::router())
         .merge(charge_points::router())
         .merge(charging_profiles::router())

@@ -2,8 +2,6 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
-use http::HeaderMap;
-use http::header::{HOST, HeaderName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -97,16 +95,7 @@ pub struct ServerChange {
     unknown_id_tags: Option<bool>,
 }
 
-/// Where charge points reach the server, if they reach it where the request did; a proxy in front may have ended TLS.
-fn url(app: &SharedApp, headers: &HeaderMap) -> String {
-    let header = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let listen = app.config.listen.to_string();
-    let host = header(HOST).unwrap_or(&listen);
-    let is_encrypted = header(HeaderName::from_static("x-forwarded-proto")).is_some_and(|kind| kind == "https");
-    format!("{}://{host}/ocpp/", if is_encrypted { "wss" } else { "ws" })
-}
-
-fn server(app: &SharedApp, actor: &Actor, headers: &HeaderMap) -> Server {
+fn server(app: &SharedApp, actor: &Actor) -> Server {
     let (unknown_charge_points, unknown_id_tags) =
         (app.policy.accepts_unknown_charge_points(), app.policy.accepts_unknown_id_tags());
     let user = |name: &str| Some(User { name: name.to_owned(), role: actor.role });
@@ -122,7 +111,7 @@ fn server(app: &SharedApp, actor: &Actor, headers: &HeaderMap) -> Server {
         unknown_charge_points,
         unknown_id_tags,
         authentication: actor.kind != ActorKind::Open,
-        urls: Urls { ocpp: vec![url(app, headers)] },
+        urls: Urls { ocpp: app.urls.clone() },
         time: Time(time::now()),
         connected: app.peers.len(),
         database: match app.store.kind() {
@@ -136,8 +125,8 @@ fn server(app: &SharedApp, actor: &Actor, headers: &HeaderMap) -> Server {
 
 /// The server, and who asks.
 #[utoipa::path(get, path = "/server", tag = "server", responses((status = OK, body = Server)))]
-async fn read(Viewer(actor): Viewer, State(app): State<SharedApp>, headers: HeaderMap) -> Answer<Server> {
-    Answer(server(&app, &actor, &headers))
+async fn read(Viewer(actor): Viewer, State(app): State<SharedApp>) -> Answer<Server> {
+    Answer(server(&app, &actor))
 }
 
 /// Opens or closes the server for charge points and id tags that nobody has entered.
@@ -146,7 +135,6 @@ async fn read(Viewer(actor): Viewer, State(app): State<SharedApp>, headers: Head
 async fn change(
     Admin(actor): Admin,
     State(app): State<SharedApp>,
-    headers: HeaderMap,
     Json(change): Json<ServerChange>,
 ) -> Result<Answer<Server>, Problem> {
     let charge_points = change.unknown_charge_points.or(change.open);
@@ -164,5 +152,5 @@ async fn change(
     });
     write.await?;
     app.policy.set(charge_points, id_tags);
-    Ok(Answer(server(&app, &actor, &headers)))
+    Ok(Answer(server(&app, &actor)))
 }

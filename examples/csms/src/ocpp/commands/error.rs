@@ -91,14 +91,15 @@ impl From<CommandError> for Problem {
             CommandError::Timeout => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", text),
             CommandError::Lost => Self::new(StatusCode::GATEWAY_TIMEOUT, "disconnected", text),
             CommandError::Refused(refused) => Self {
-                code: Some(spelled(&refused.code)),
-                description: Some(refused.description.clone().into_owned()),
+                code: Some(spelled(&refused.code).into()),
+                description: Some((*refused.description).into()),
                 details: refused.details.as_ref().and_then(|details| serde_json::from_str(details.as_str()).ok()),
                 ..Self::new(StatusCode::BAD_GATEWAY, "callError", text)
             },
-            CommandError::InvalidResponse(error) => {
-                Self { pointer: Some(error.pointer), ..Self::new(StatusCode::BAD_GATEWAY, "invalidResponse", text) }
-            }
+            CommandError::InvalidResponse(error) => Self {
+                pointer: Some(error.pointer.into()),
+                ..Self::new(StatusCode::BAD_GATEWAY, "invalidResponse", text)
+            },
             CommandError::Store(error) => error.into(),
             CommandError::Failed => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", text),
         }

@@ -62,6 +62,8 @@ function updateForm(id, files) {
       { name: 'retrieveDate', label: t('firmware.retrieveDate'), type: 'datetime', hint: t('firmware.now') },
       ...transfer(),
       { name: 'signed', label: t('firmware.signed'), type: 'check' },
+      { name: 'signature', label: t('firmware.signature'), type: 'textarea', rows: 2, hint: t('firmware.signatureHint') },
+      { name: 'signingCertificate', label: t('firmware.certificate'), type: 'textarea', rows: 2 },
     ],
     onsubmit: (body, place) => ask(id, 'update-firmware', body.signed ? 'SignedUpdateFirmware' : 'UpdateFirmware', body, place),
   }).node;

@@ -1,0 +1,108 @@
+//! Charge points that were never accepted may send a BootNotification and nothing else (OCPP-J 1.6 errata §3.8). Acceptance
+//! is kept: neither a reconnect nor a restart of the server asks for another BootNotification (OCPP-J 1.6 §5.4).
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use onwire::frame::Reply;
+use onwire::{CallError, Cx, Dialect, ErrorCode, Router, SendRouter};
+
+use crate::app::SharedApp;
+use crate::store::{StoreError, charge_points};
+
+/// Who is known to be accepted, for as long as they are connected: the database is asked once for each connection.
+#[derive(Debug, Clone, Default)]
+pub struct Admitted(Arc<Mutex<HashSet<Box<str>>>>);
+
+impl Admitted {
+    fn with<T>(&self, access: impl FnOnce(&mut HashSet<Box<str>>) -> T) -> T {
+        access(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// It was accepted.
+    pub fn add(&self, identity: &str) {
+        self.with(|admitted| admitted.insert(identity.into()));
+    }
+
+    /// The database is to be asked again about it.
+    pub fn forget(&self, identity: &str) {
+        self.with(|admitted| admitted.remove(identity));
+    }
+
+    /// The database is to be asked again about everybody.
+    pub fn forget_all(&self) {
+        self.with(HashSet::clear);
+    }
+
+    /// Whether a BootNotification of it was ever accepted.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn has(&self, app: &SharedApp, identity: &str) -> Result<bool, StoreError> {
+        if self.with(|admitted| admitted.contains(identity)) {
+            return Ok(true);
+        }
+        let registration = charge_points::registration(app.store.readers(), identity).await?;
+        let is_accepted = registration.is_some_and(|registration| registration.is_accepted());
+        if is_accepted {
+            self.add(identity);
+        }
+        Ok(is_accepted)
+    }
+}
+
+/// Handlers that only accepted charge points reach.
+#[derive(Debug)]
+pub struct Admission<R> {
+    handlers: R,
+    app: SharedApp,
+    admitted: Admitted,
+}
+
+impl<R> Admission<R> {
+    /// In front of those handlers.
+    pub fn new(handlers: R, app: SharedApp, admitted: Admitted) -> Self {
+        Self { handlers, app, admitted }
+    }
+
+    async fn check(&self, cx: Cx<'_>) -> Result<(), CallError> {
+        if cx.action() == "BootNotification" {
+            return Ok(());
+        }
+        match self.admitted.has(&self.app, cx.peer().identity()).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(CallError::new(ErrorCode::SecurityError, "no BootNotification was accepted yet")),
+            Err(error) => Err(super::handlers::failed(error)),
+        }
+    }
+}
+
+impl<R: Router> Router for Admission<R> {
+    type Role = R::Role;
+    const DIALECT: &'static Dialect = R::DIALECT;
+
+    async fn on<'a>(&'a self, cx: Cx<'a>) -> Result<Reply, CallError> {
+        self.check(cx).await?;
+        self.handlers.on(cx).await
+    }
+
+    fn has_after(&self, action: &str) -> bool {
+        self.handlers.has_after(action)
+    }
+
+    fn after<'a>(&'a self, cx: Cx<'a>) -> impl Future<Output = ()> + 'a {
+        self.handlers.after(cx)
+    }
+}
+
+impl<R: SendRouter> SendRouter for Admission<R> {
+    async fn on_send<'a>(&'a self, cx: Cx<'a>) -> Result<Reply, CallError> {
+        self.check(cx).await?;
+        self.handlers.on_send(cx).await
+    }
+
+    fn after_send<'a>(&'a self, cx: Cx<'a>) -> impl Future<Output = ()> + Send + 'a {
+        self.handlers.after_send(cx)
+    }
+}

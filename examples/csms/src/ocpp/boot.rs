@@ -1,0 +1,164 @@
+//! BootNotification: who may begin, and what is asked of those who may.
+
+use std::time::Duration;
+
+use onwire::ocpp::v16::*;
+use onwire::types::DateTime;
+use onwire::{CallFailure, ErrorCode, Peer};
+use serde_json::{Map, Value, json};
+use tracing::{debug, info, warn};
+
+use crate::app::SharedApp;
+use crate::store::charge_points::{self, Boot, BootPolicy, Registration};
+use crate::store::configuration::{self, ConfigurationKey};
+use crate::store::text::{storable, storable_option};
+use crate::store::{Store, StoreError};
+use crate::time;
+
+/// Seconds until a charge point that has to wait asks again, unless heartbeats are more frequent.
+const RETRY_INTERVAL: u32 = 60;
+
+/// How long the charge point may take over each question after its boot. Commands of operators wait so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The properties of BootNotification that OCPP 1.6 knows.
+const KNOWN: [&str; 9] = [
+    "chargePointVendor",
+    "chargePointModel",
+    "chargePointSerialNumber",
+    "chargeBoxSerialNumber",
+    "firmwareVersion",
+    "iccid",
+    "imsi",
+    "meterType",
+    "meterSerialNumber",
+];
+
+/// What is decided for the charge point itself comes first; then those who were entered or accepted before are accepted;
+/// then the server's switch for unknown charge points decides.
+fn policy(registration: Option<&Registration>, accepts_unknown: bool) -> BootPolicy {
+    let Some(registration) = registration else {
+        return if accepts_unknown { BootPolicy::Accept } else { BootPolicy::Reject };
+    };
+    let is_known = registration.is_registered() || registration.is_accepted() || accepts_unknown;
+    registration.boot_policy().unwrap_or(if is_known { BootPolicy::Accept } else { BootPolicy::Reject })
+}
+
+/// What a BootNotification has beyond the schema, as a JSON object.
+fn extras(payload: &str) -> Option<String> {
+    let mut properties: Map<String, Value> = serde_json::from_str(payload).ok()?;
+    properties.retain(|name, _| !KNOWN.contains(&name.as_str()));
+    (!properties.is_empty()).then(|| storable(&Value::Object(properties).to_string()))
+}
+
+/// Answers a BootNotification, and keeps what it says.
+///
+/// # Errors
+/// Those of the database.
+pub async fn answer(
+    app: &SharedApp,
+    peer: &Peer,
+    req: BootNotificationRequest,
+    payload: &str,
+) -> Result<BootNotificationResponse, StoreError> {
+    let identity = peer.identity();
+    let registration = charge_points::registration(app.store.readers(), identity).await?;
+    let policy = policy(registration.as_ref(), app.policy.accepts_unknown_charge_points());
+    let heartbeat = app.config.heartbeat_interval;
+    let (status, interval) = match policy {
+        BootPolicy::Accept => (RegistrationStatus::Accepted, heartbeat),
+        BootPolicy::Pending => (RegistrationStatus::Pending, heartbeat.min(RETRY_INTERVAL)),
+        BootPolicy::Reject => (RegistrationStatus::Rejected, heartbeat.min(RETRY_INTERVAL)),
+    };
+    let (vendor, model, firmware) = (&req.charge_point_vendor, &req.charge_point_model, &req.firmware_version);
+    info!(identity, %status, %vendor, %model, ?firmware, "boot");
+    // Strangers that are turned away leave nothing here.
+    if registration.is_some() || policy != BootPolicy::Reject {
+        let boot = Boot {
+            charge_point: identity.to_owned(),
+            status: status.as_str().to_owned(),
+            protocol: super::protocol(peer).to_owned(),
+            vendor: storable(vendor),
+            model: storable(model),
+            serial_number: storable_option(req.charge_point_serial_number.as_deref()),
+            charge_box_serial_number: storable_option(req.charge_box_serial_number.as_deref()),
+            firmware_version: storable_option(firmware.as_deref()),
+            iccid: storable_option(req.iccid.as_deref()),
+            imsi: storable_option(req.imsi.as_deref()),
+            meter_type: storable_option(req.meter_type.as_deref()),
+            meter_serial_number: storable_option(req.meter_serial_number.as_deref()),
+            extras: extras(payload),
+            at: time::now(),
+        };
+        app.store.write(|db| Box::pin(charge_points::keep_boot(db, boot))).await?;
+    }
+    app.events.tell("booted", identity, || {
+        json!({"chargePoint": identity, "status": status.as_str(), "vendor": &**vendor, "model": &**model,
+            "firmwareVersion": firmware.as_deref(), "at": time::text(time::now())})
+    });
+    Ok(BootNotificationResponse::new(status, DateTime::now(), i64::from(interval)))
+}
+
+/// Asks an accepted charge point for its configuration and the version of its local list. What it refuses stays unknown.
+pub async fn ask(app: &SharedApp, peer: &Peer) {
+    match peer.call(GetConfigurationRequest::default()).timeout(PATIENCE).await {
+        Ok(answer) => logged(peer, keep_configuration(&app.store, peer.identity(), &answer, true).await),
+        Err(failure) => debug!(identity = peer.identity(), %failure, "no configuration"),
+    }
+    let version = match peer.call(GetLocalListVersionRequest::new()).timeout(PATIENCE).await {
+        Ok(answer) => Some(answer.list_version),
+        Err(failure) if is_unsupported(&failure) => Some(-1),
+        Err(failure) => {
+            debug!(identity = peer.identity(), %failure, "no version of the local list");
+            None
+        }
+    };
+    if let Some(version) = version {
+        let identity = peer.identity().to_owned();
+        let write = app.store.write(move |db| Box::pin(charge_points::keep_list_version(db, identity, version)));
+        logged(peer, write.await);
+    }
+}
+
+fn is_unsupported(failure: &CallFailure) -> bool {
+    let CallFailure::Refused(error) = failure else { return false };
+    matches!(error.code, ErrorCode::NotImplemented | ErrorCode::NotSupported)
+}
+
+fn logged(peer: &Peer, kept: Result<(), StoreError>) {
+    if let Err(error) = kept {
+        warn!(identity = peer.identity(), %error, "what it told after its boot was not kept");
+    }
+}
+
+/// Keeps an answer to GetConfiguration. `is_all`: all keys were asked for, so that others are gone.
+///
+/// # Errors
+/// Those of the database.
+pub async fn keep_configuration(
+    store: &Store,
+    charge_point: &str,
+    answer: &GetConfigurationResponse,
+    is_all: bool,
+) -> Result<(), StoreError> {
+    let keys = answer.configuration_key.iter().flatten().map(|key| ConfigurationKey {
+        key: storable(&key.key),
+        value: storable_option(key.value.as_deref()),
+        readonly: key.readonly,
+    });
+    let (keys, charge_point, at) = (keys.collect(), charge_point.to_owned(), time::now());
+    store.write(move |db| Box::pin(configuration::keep_keys(db, charge_point, keys, is_all, at))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extras_are_what_the_schema_does_not_know() {
+        let payload =
+            r#"{"chargePointVendor":"V","chargePointModel":"M","iccid":"","customData":{"moduleVersion":"1"},"x":1}"#;
+        assert_eq!(extras(payload).as_deref(), Some(r#"{"customData":{"moduleVersion":"1"},"x":1}"#));
+        assert_eq!(extras(r#"{"chargePointVendor":"V","chargePointModel":"M"}"#), None);
+    }
+}

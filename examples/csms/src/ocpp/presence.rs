@@ -1,0 +1,89 @@
+//! Who comes and goes, and what only time changes.
+
+use std::time::Duration;
+
+use onwire::Peer;
+use onwire::net::{PeerEvent, PeerEvents};
+use serde_json::json;
+use tokio::time::MissedTickBehavior;
+use tracing::warn;
+
+use super::admission::Admitted;
+use crate::app::SharedApp;
+use crate::store::{StoreError, charge_points, reservations};
+use crate::time;
+
+/// How late a reservation's expiry is noticed at most.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Follows the directory of connected charge points until the server ends.
+pub async fn follow(app: SharedApp, admitted: Admitted, mut events: PeerEvents) {
+    let mut ends = app.ends.clone();
+    let mut sweep = tokio::time::interval(SWEEP);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ends.changed() => return,
+            _ = sweep.tick() => logged(expire(&app).await),
+            event = events.next() => match event {
+                Some(Ok(event)) => logged(told(&app, &admitted, &event).await),
+                Some(Err(lost)) => {
+                    warn!(lost, "charge points come and go faster than it can be followed");
+                    admitted.forget_all();
+                }
+                None => return,
+            },
+        }
+    }
+}
+
+fn logged(kept: Result<(), StoreError>) {
+    if let Err(error) = kept {
+        warn!(%error, "not kept");
+    }
+}
+
+async fn told(app: &SharedApp, admitted: &Admitted, event: &PeerEvent) -> Result<(), StoreError> {
+    match event {
+        PeerEvent::Connected(peer) | PeerEvent::Replaced(peer) => {
+            admitted.forget(peer.identity());
+            app.events.tell("connected", peer.identity(), || connected(app, peer));
+            seen(app, peer).await
+        }
+        PeerEvent::Disconnected(peer) => {
+            admitted.forget(peer.identity());
+            app.events.tell(
+                "disconnected",
+                peer.identity(),
+                || json!({"chargePoint": peer.identity(), "reason": peer.failure().map(|failure| failure.to_string())}),
+            );
+            seen(app, peer).await
+        }
+        PeerEvent::HeldBack(identity) => {
+            app.events.tell("heldBack", identity, || json!({"chargePoint": &**identity}));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn connected(app: &SharedApp, peer: &Peer) -> serde_json::Value {
+    let remote = app.peers.find(peer.identity()).and_then(|found| found.remote);
+    json!({"chargePoint": peer.identity(), "protocol": super::protocol(peer),
+        "remoteAddress": remote.map(|address| address.to_string())})
+}
+
+async fn seen(app: &SharedApp, peer: &Peer) -> Result<(), StoreError> {
+    let (id, now) = (peer.identity().to_owned(), time::now());
+    app.store.write(move |db| Box::pin(charge_points::keep_last_seen(db, id, now))).await
+}
+
+async fn expire(app: &SharedApp) -> Result<(), StoreError> {
+    let now = time::now();
+    let sql = "SELECT COUNT(*) FROM reservations WHERE status IN ('Pending', 'Accepted') AND expiry_at <= $1";
+    let count: i64 = sqlx::query_scalar(sql).bind(now).fetch_one(app.store.readers()).await?;
+    if count == 0 {
+        return Ok(());
+    }
+    app.store.write(move |db| Box::pin(reservations::expire(db, now))).await
+}

@@ -1,0 +1,63 @@
+//! StatusNotification, and what it shows of transactions and reservations.
+
+use onwire::Peer;
+use onwire::ocpp::v16::*;
+use onwire::types::DateTime;
+use serde_json::json;
+
+use crate::app::SharedApp;
+use crate::store::connectors::{self, ConnectorStatus};
+use crate::store::text::{storable, storable_option};
+use crate::store::transactions::{self, Over};
+use crate::store::{StoreError, reservations};
+use crate::time;
+
+/// Keeps it. A connector that is Available has no transaction: one that runs here has lost its stop, and is ended. A status
+/// from before the transaction's start (charge points send them late, too) shows nothing of it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn keep(app: &SharedApp, peer: &Peer, req: StatusNotificationRequest) -> Result<(), StoreError> {
+    let now = time::now();
+    let identity = peer.identity();
+    let at = req.timestamp.map_or(now, DateTime::unix_millis);
+    let status = ConnectorStatus {
+        charge_point: identity.to_owned(),
+        connector: req.connector_id,
+        status: storable(req.status.as_str()),
+        error_code: storable(req.error_code.as_str()),
+        info: storable_option(req.info.as_deref().filter(|info| !info.is_empty())),
+        vendor_id: storable_option(req.vendor_id.as_deref()),
+        vendor_error_code: storable_option(req.vendor_error_code.as_deref()),
+        reported_at: at,
+    };
+    let event = status.clone();
+    let write = app.store.write(move |db| {
+        Box::pin(async move {
+            let (charge_point, connector, word) =
+                (status.charge_point.clone(), status.connector, status.status.clone());
+            let before = connectors::keep_status(db, status).await?;
+            if connector == 0 {
+                return Ok(Vec::new());
+            }
+            if word == "Reserved" {
+                reservations::connector_is_reserved(db, charge_point.clone(), connector).await?;
+            }
+            if word != "Available" {
+                return Ok(Vec::new());
+            }
+            if before.as_deref() == Some("Reserved") {
+                reservations::connector_is_free(db, charge_point.clone(), connector, now).await?;
+            }
+            transactions::end_estimated(db, &charge_point, connector, Over { begun_until: at, at, now }).await
+        })
+    });
+    let ended = write.await?;
+    app.events.tell("status", identity, || {
+        json!({"chargePoint": identity, "connector": event.connector, "status": event.status,
+            "errorCode": event.error_code, "info": event.info, "vendorId": event.vendor_id,
+            "vendorErrorCode": event.vendor_error_code, "at": time::text(at)})
+    });
+    super::transactions::tell_ended(app, &ended);
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Certificates of charge points, as the database has them: those that were issued here, and those that were revoked.
+
+use serde::Serialize;
+
+use super::authority::Issued;
+use crate::app::App;
+use crate::store::{Store, StoreError};
+use crate::time;
+
+/// A certificate.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Certificate {
+    /// Hexadecimal.
+    pub serial: String,
+    /// Whose it is; empty if it was not issued here.
+    pub charge_point: String,
+    /// Empty if it was not issued here.
+    pub pem: String,
+    /// When it was issued.
+    pub issued_at: String,
+    /// Until when it is valid.
+    pub expires_at: String,
+    /// Whether it opens nothing any more.
+    pub revoked: bool,
+}
+
+/// Keeps one that was issued.
+///
+/// # Errors
+/// Those of the database.
+pub async fn keep(store: &Store, identity: &str, issued: &Issued) -> Result<(), StoreError> {
+    let (identity, Issued { serial, pem, expires_at }) = (identity.to_owned(), issued.clone());
+    let sql = "INSERT INTO certificates (serial, charge_point, pem, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5)";
+    store
+        .write(move |db| {
+            Box::pin(async move {
+                let query = sqlx::query(sql).bind(serial).bind(identity).bind(pem).bind(time::now()).bind(expires_at);
+                query.execute(&mut *db).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Whether the certificate with that serial number is revoked.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_revoked(store: &Store, serial: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT revoked FROM certificates WHERE serial = $1";
+    let revoked: Option<i64> = sqlx::query_scalar(sql).bind(serial.to_owned()).fetch_optional(store.readers()).await?;
+    Ok(revoked.is_some_and(|revoked| revoked != 0))
+}
+
+/// Revokes a certificate from the next connection on, also one of another authority, which is not known here.
+///
+/// # Errors
+/// Those of the database.
+pub async fn revoke(store: &Store, serial: &str) -> Result<(), StoreError> {
+    let serial = serial.to_owned();
+    let sql = "INSERT INTO certificates (serial, charge_point, pem, issued_at, expires_at, revoked)
+        VALUES ($1, '', '', $2, $2, 1) ON CONFLICT (serial) DO UPDATE SET revoked = 1";
+    store
+        .write(move |db| {
+            Box::pin(async move {
+                sqlx::query(sql).bind(serial).bind(time::now()).execute(&mut *db).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// The newest certificates, perhaps of one charge point.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(app: &App, charge_point: Option<String>, limit: i64) -> Result<Vec<Certificate>, StoreError> {
+    let sql = "SELECT serial, charge_point, pem, issued_at, expires_at, revoked FROM certificates
+        WHERE $1 = '' OR charge_point = $1 ORDER BY issued_at DESC, serial LIMIT $2";
+    let query = sqlx::query_as(sql).bind(charge_point.unwrap_or_default()).bind(limit);
+    let rows: Vec<(String, String, String, i64, i64, i64)> = query.fetch_all(app.store.readers()).await?;
+    let certificate = |(serial, charge_point, pem, issued_at, expires_at, revoked)| Certificate {
+        serial,
+        charge_point,
+        pem,
+        issued_at: time::text(issued_at),
+        expires_at: time::text(expires_at),
+        revoked: revoked != 0,
+    };
+    Ok(rows.into_iter().map(certificate).collect())
+}

@@ -1,0 +1,96 @@
+//! What becomes of reservations: used, ended, expired. They are made where ReserveNow is sent.
+
+use sqlx::AnyConnection;
+
+use super::{StoreError, folded};
+
+/// A charge point's clock may be ahead by so much that it ends a reservation early.
+const CLOCK_DIFFERENCE: i64 = 60_000;
+
+/// A start that may use a reservation.
+#[derive(Debug)]
+pub struct Use<'a> {
+    /// Identity.
+    pub charge_point: &'a str,
+    /// Where it starts.
+    pub connector: i64,
+    /// Who starts.
+    pub id_tag: &'a str,
+    /// Their group.
+    pub parent_id_tag: Option<&'a str>,
+    /// What StartTransaction names.
+    pub reservation: Option<i64>,
+    /// The transaction that uses it.
+    pub transaction: i64,
+}
+
+/// Marks the reservation that this start uses: the one that it names, or that of its connector or of the whole charge
+/// point for the same tag or group, because some charge points leave its number out.
+///
+/// # Errors
+/// Those of the database.
+pub async fn use_one(db: &mut AnyConnection, start: Use<'_>) -> Result<(), StoreError> {
+    let named = "UPDATE reservations SET status = 'Used', transaction_id = $3
+        WHERE id = $1 AND charge_point = $2 AND status IN ('Pending', 'Accepted', 'Expired')";
+    if let Some(reservation) = start.reservation {
+        let query = sqlx::query(named).bind(reservation).bind(start.charge_point.to_owned()).bind(start.transaction);
+        query.execute(&mut *db).await?;
+        return Ok(());
+    }
+    let sql = "SELECT id, id_tag, parent_id_tag FROM reservations
+        WHERE charge_point = $1 AND connector IN ($2, 0) AND status IN ('Pending', 'Accepted')
+        ORDER BY connector DESC, id";
+    let query = sqlx::query_as(sql).bind(start.charge_point.to_owned()).bind(start.connector);
+    let found: Vec<(i64, String, Option<String>)> = query.fetch_all(&mut *db).await?;
+    let fits = |id_tag: &str, parent: Option<&str>| {
+        let same_group = matches!((parent, start.parent_id_tag), (Some(a), Some(b)) if folded(a) == folded(b));
+        same_group || folded(id_tag) == folded(start.id_tag)
+    };
+    if let Some((id, ..)) = found.iter().find(|(_, id_tag, parent)| fits(id_tag, parent.as_deref())) {
+        let query = sqlx::query(named).bind(*id).bind(start.charge_point.to_owned()).bind(start.transaction);
+        query.execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// A connector says that it is reserved: a ReserveNow whose answer was lost was accepted.
+///
+/// # Errors
+/// Those of the database.
+pub async fn connector_is_reserved(
+    db: &mut AnyConnection,
+    charge_point: String,
+    connector: i64,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE reservations SET status = 'Accepted', answer = 'Accepted'
+        WHERE charge_point = $1 AND connector = $2 AND status = 'Pending'";
+    sqlx::query(sql).bind(charge_point).bind(connector).execute(&mut *db).await?;
+    Ok(())
+}
+
+/// A connector that was reserved is free: its reservation has ended at the charge point, by its expiry or otherwise.
+///
+/// # Errors
+/// Those of the database.
+pub async fn connector_is_free(
+    db: &mut AnyConnection,
+    charge_point: String,
+    connector: i64,
+    now: i64,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE reservations SET status = CASE WHEN expiry_at <= $3 THEN 'Expired' ELSE 'Cancelled' END
+        WHERE charge_point = $1 AND connector = $2 AND status = 'Accepted'";
+    let query = sqlx::query(sql).bind(charge_point).bind(connector).bind(now.saturating_add(CLOCK_DIFFERENCE));
+    query.execute(&mut *db).await?;
+    Ok(())
+}
+
+/// Marks those whose time is over.
+///
+/// # Errors
+/// Those of the database.
+pub async fn expire(db: &mut AnyConnection, now: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE reservations SET status = 'Expired' WHERE status IN ('Pending', 'Accepted') AND expiry_at <= $1";
+    sqlx::query(sql).bind(now).execute(&mut *db).await?;
+    Ok(())
+}

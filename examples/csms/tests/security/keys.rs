@@ -1,0 +1,135 @@
+//! Security profiles 0 and 1: unknown charge points, keys, and their change.
+
+use std::slice::from_ref;
+
+use csms::security::keys::{self, Outcome};
+use serde_json::json;
+
+use crate::support::Csms;
+use crate::world::{app, basic, connect, enter, status};
+
+const OLD: &str = "00112233445566778899aabbccddeeff00112233";
+const NEW: &str = "ffeeddccbbaa99887766554433221100ffeeddcc";
+
+fn bytes(key: &str) -> Vec<u8> {
+    keys::parse(key).unwrap()
+}
+
+#[tokio::test]
+async fn an_unknown_charge_point_gets_404_unless_the_server_is_open() {
+    let data = tempfile::tempdir().unwrap();
+    let csms = Csms::start_in(data.path(), &["--open", "false"]).await;
+    enter(&*app(data.path()).await, "KNOWN", None).await;
+    assert_eq!(status(&csms, "CP1", &[]).await, 404);
+    assert_eq!(status(&csms, "CP1", &[basic("CP1", b"a key of somebody")]).await, 404);
+    assert_eq!(status(&csms, "KNOWN", &[]).await, 101);
+    csms.stop().await;
+
+    let csms = Csms::start_in(data.path(), &[]).await;
+    assert_eq!(status(&csms, "CP1", &[]).await, 101);
+    assert_eq!(status(&csms, &"x".repeat(49), &[]).await, 404, "nobody fills the database with long names");
+    csms.stop().await;
+    // It has entered itself.
+    let csms = Csms::start_in(data.path(), &["--open", "false"]).await;
+    assert_eq!(status(&csms, "CP1", &[]).await, 101);
+}
+
+/// OCPP-J 1.6 §6.2.2: the password is bytes, which need not be text. Some charge points send the digits all the same.
+#[tokio::test]
+async fn a_charge_point_with_a_key_needs_it_in_a_form_that_was_chosen() {
+    let data = tempfile::tempdir().unwrap();
+    enter(&*app(data.path()).await, "CP1", Some(OLD)).await;
+    let (raw, text) = (basic("CP1", &bytes(OLD)), basic("CP1", OLD.as_bytes()));
+    let (upper, wrong) = (basic("CP1", OLD.to_uppercase().as_bytes()), basic("CP1", &bytes(NEW)));
+    for (form, raw_status, text_status) in [("either", 101, 101), ("bytes", 101, 401), ("text", 401, 101)] {
+        let csms = Csms::start_in(data.path(), &["--key-form", form]).await;
+        assert_eq!(status(&csms, "CP1", from_ref(&raw)).await, raw_status, "{form}");
+        assert_eq!(status(&csms, "CP1", from_ref(&text)).await, text_status, "{form}");
+        assert_eq!(status(&csms, "CP1", from_ref(&upper)).await, text_status, "{form}");
+        assert_eq!(status(&csms, "CP1", from_ref(&wrong)).await, 401);
+        assert_eq!(status(&csms, "CP1", &[]).await, 401);
+        assert_eq!(status(&csms, "CP1", &[basic("CP2", &bytes(OLD))]).await, 401, "somebody else's name");
+        csms.stop().await;
+    }
+    let kept = std::fs::read(data.path().join("csms.db")).unwrap();
+    let holds = |text: &[u8]| kept.windows(text.len()).any(|window| window == text);
+    assert!(!holds(OLD.as_bytes()) && !holds(&bytes(OLD)), "the key itself is not kept");
+}
+
+#[tokio::test]
+async fn another_server_secret_makes_all_keys_worthless() {
+    let data = tempfile::tempdir().unwrap();
+    enter(&*app(data.path()).await, "CP1", Some(OLD)).await;
+    let csms = Csms::start_in(data.path(), &["--secret", &"another secret".repeat(3)]).await;
+    assert_eq!(status(&csms, "CP1", &[basic("CP1", &bytes(OLD))]).await, 401);
+}
+
+/// Security whitepaper A01.FR.03-04, and what it leaves open: no answer.
+#[tokio::test]
+async fn a_key_is_changed_without_a_moment_in_which_the_charge_point_is_locked_out() {
+    let data = tempfile::tempdir().unwrap();
+    let app = app(data.path()).await;
+    enter(&app, "CP1", Some(OLD)).await;
+    let csms = Csms::start_in(data.path(), &[]).await;
+    let (old, new) = ([basic("CP1", &bytes(OLD))], [basic("CP1", &bytes(NEW))]);
+
+    // Refused: the old one only.
+    let change = keys::begin_change(&app, "CP1", NEW).await.unwrap();
+    keys::settle_change(&app, &change, Outcome::of_status("Rejected")).await.unwrap();
+    assert_eq!((status(&csms, "CP1", &new).await, status(&csms, "CP1", &old).await), (401, 101));
+
+    // No answer, and the old one is used: it is the only one.
+    let change = keys::begin_change(&app, "CP1", NEW).await.unwrap();
+    keys::settle_change(&app, &change, Outcome::Unknown).await.unwrap();
+    assert_eq!((status(&csms, "CP1", &old).await, status(&csms, "CP1", &new).await), (101, 401));
+
+    // It was only slow: the answer comes after it has connected again.
+    keys::settle_change(&app, &change, Outcome::of_status("Accepted")).await.unwrap();
+    assert_eq!((status(&csms, "CP1", &old).await, status(&csms, "CP1", &new).await), (401, 101));
+
+    // No answer, and the new one is used: it is the only one.
+    let change = keys::begin_change(&app, "CP1", OLD).await.unwrap();
+    keys::settle_change(&app, &change, Outcome::Unknown).await.unwrap();
+    assert_eq!((status(&csms, "CP1", &old).await, status(&csms, "CP1", &new).await), (101, 401));
+
+    // After a restart: the old one may be used until then.
+    let change = keys::begin_change(&app, "CP1", NEW).await.unwrap();
+    keys::settle_change(&app, &change, Outcome::of_status("RebootRequired")).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(status(&csms, "CP1", &old).await, 101);
+    }
+    assert_eq!((status(&csms, "CP1", &new).await, status(&csms, "CP1", &old).await), (101, 401));
+    assert!(keys::begin_change(&app, "CP1", "short").await.is_err());
+}
+
+#[tokio::test]
+async fn who_fails_too_often_has_to_wait_and_nobody_else() {
+    let data = tempfile::tempdir().unwrap();
+    let app = app(data.path()).await;
+    enter(&app, "CP1", Some(OLD)).await;
+    enter(&app, "CP2", Some(OLD)).await;
+    let csms = Csms::start_in(data.path(), &[]).await;
+    let wrong = [basic("CP1", &bytes(NEW))];
+    let mut answers = Vec::new();
+    for _ in 0..20 {
+        answers.push(status(&csms, "CP1", &wrong).await);
+    }
+    assert!(answers.starts_with(&[401; 10]) && answers.ends_with(&[429; 2]), "{answers:?}");
+    assert_eq!(status(&csms, "CP1", &[basic("CP1", &bytes(OLD))]).await, 429);
+    assert_eq!(status(&csms, "CP2", &[basic("CP2", &bytes(OLD))]).await, 101);
+}
+
+/// A page in the operator's browser may open a WebSocket to loopback.
+#[tokio::test]
+async fn a_web_page_elsewhere_cannot_play_a_charge_point() {
+    let data = tempfile::tempdir().unwrap();
+    let csms = Csms::start_in(data.path(), &[]).await;
+    let from = |origin: &str| [("origin", origin.to_owned())];
+    assert_eq!(status(&csms, "CP1", &from("http://evil.example")).await, 403);
+    assert_eq!(status(&csms, "CP1", &from("null")).await, 403);
+    // Some libraries of charge points send the server's own address.
+    assert_eq!(status(&csms, "CP1", &from(&csms.http)).await, 101);
+    let mut station = connect(&csms, "CP1", &[]).await.unwrap();
+    let boot = json!({"chargePointVendor": "onwire", "chargePointModel": "test"});
+    assert_eq!(station.call("BootNotification", boot).await["status"], "Accepted");
+}

@@ -1,0 +1,22 @@
+//! Who may connect, and who may do what, against the program as its users have it.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that panics has failed"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod certificates;
+mod exposure;
+mod keys;
+mod operators;
+mod pages;
+mod tls;
+mod world;
