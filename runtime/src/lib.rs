@@ -91,6 +91,7 @@ pub mod ocpp {
 /// Aliyun IoT: the frames of Alink. Types come from a thing model of your own.
 pub mod alink {
     pub use crate::core::alink::{FRAMING, spell};
+    pub use crate::core::times::Times;
 }
 
 /// Includes a protocol that the crate's `build.rs` generated with `onwire-codegen`.

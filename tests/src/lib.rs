@@ -11,3 +11,23 @@ pub mod stream {
 pub mod charger {
     onwire::include_protocol!("charger");
 }
+
+/// A thing model with identifiers that are keywords, or no identifiers at all, and more than 64 properties.
+pub mod odd {
+    onwire::include_protocol!("odd");
+}
+
+/// A charging pile.
+pub mod pile {
+    onwire::include_protocol!("pile");
+}
+
+/// A smart socket, described in Chinese.
+pub mod socket {
+    onwire::include_protocol!("socket");
+}
+
+/// A tracker.
+pub mod tracker {
+    onwire::include_protocol!("tracker");
+}

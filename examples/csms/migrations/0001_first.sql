@@ -218,14 +218,34 @@ CREATE TABLE files (
     id TEXT NOT NULL PRIMARY KEY,
     -- firmware, diagnostics or log.
     kind TEXT NOT NULL,
+    -- Empty until a charge point has said how it calls its file.
     name TEXT NOT NULL,
     charge_point TEXT,
     size BIGINT,
     sha256 TEXT,
     -- 0 while an upload is expected or under way.
     complete BIGINT NOT NULL,
-    created_at BIGINT NOT NULL
+    created_at BIGINT NOT NULL,
+    completed_at BIGINT
 );
+CREATE INDEX files_by_charge_point ON files (charge_point, kind, created_at);
+
+-- What one charge point may do with one file, and for how long.
+CREATE TABLE file_requests (
+    -- The user name for FTP.
+    id TEXT NOT NULL PRIMARY KEY,
+    -- SHA-256 of the token in the URL (of the password for FTP), hexadecimal: it has 256 random bits of its own.
+    token_hash TEXT NOT NULL UNIQUE,
+    file TEXT NOT NULL,
+    charge_point TEXT NOT NULL,
+    -- download or upload.
+    purpose TEXT NOT NULL,
+    -- http or ftp.
+    transport TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX file_requests_by_file ON file_requests (file, expires_at);
 
 CREATE TABLE users (
     name TEXT NOT NULL PRIMARY KEY,

@@ -7,6 +7,7 @@ use onwire::net::Peers;
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::files::Files;
 use crate::observe::events::Events;
 use crate::observe::metrics::Metrics;
 use crate::security::Security;
@@ -17,10 +18,14 @@ use crate::store::Store;
 pub struct App {
     /// What it was started with.
     pub config: Config,
+    /// Where charge points connect, each with their identity behind it: `ws://HOST:PORT/ocpp/`.
+    pub urls: Vec<String>,
     /// The database.
     pub store: Store,
     /// The connected charge points.
     pub peers: Peers,
+    /// What charge points upload and download.
+    pub files: Files,
     /// What happens, live.
     pub events: Events,
     /// What is counted.

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::commands::Command;
+use crate::files::FileSettings;
 use crate::security::keys::KeyForm;
 use crate::security::secret::Hidden;
 
@@ -120,6 +121,34 @@ settings! {
     /// which is made]; better by the environment, where other users of the machine do not see it
     #[arg(long, env = "CSMS_SECRET", value_name = "TEXT", hide_env_values = true)]
     secret: Hidden,
+    /// Base of the URLs that charge points get for files, as they reach it (through a proxy, too) [default: http:// and
+    /// the address listened on]
+    #[arg(long, env = "CSMS_PUBLIC_URL", value_name = "URL")]
+    public_url: String,
+    /// Address to listen on for FTP, for charge points that speak nothing else; port 0 takes a free one [default: no FTP]
+    #[arg(long, env = "CSMS_FTP_LISTEN", value_name = "HOST:PORT")]
+    ftp_listen: String,
+    /// Host of FTP as charge points reach it [default: that of --ftp-listen, or of --public-url]
+    #[arg(long, env = "CSMS_FTP_PUBLIC_HOST", value_name = "HOST")]
+    ftp_public_host: String,
+    /// Ports for FTP's passive data connections [default: 49152-65535]
+    #[arg(long, env = "CSMS_FTP_PASSIVE_PORTS", value_name = "FIRST-LAST")]
+    ftp_passive_ports: String,
+    /// The largest file that a charge point may upload, in MiB [default: 100]
+    #[arg(long, env = "CSMS_UPLOAD_LIMIT", value_name = "MIB")]
+    upload_limit: u32,
+    /// The largest firmware, in MiB [default: 256]
+    #[arg(long, env = "CSMS_FIRMWARE_LIMIT", value_name = "MIB")]
+    firmware_limit: u32,
+    /// Hours that a charge point has for a download or upload [default: 24]
+    #[arg(long, env = "CSMS_FILE_REQUEST_HOURS", value_name = "HOURS")]
+    file_request_hours: u32,
+    /// Private key that signs firmware: EC on P-256, PKCS #8 in PEM
+    #[arg(long, env = "CSMS_FIRMWARE_SIGNING_KEY", value_name = "FILE")]
+    firmware_signing_key: PathBuf,
+    /// Its certificate, in PEM; at most 5500 characters
+    #[arg(long, env = "CSMS_FIRMWARE_SIGNING_CERTIFICATE", value_name = "FILE")]
+    firmware_signing_certificate: PathBuf,
     /// How the log is written: text or json [default: text]
     #[arg(long, env = "CSMS_LOG_FORMAT", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -185,6 +214,8 @@ pub struct Config {
     pub meter_value_days: u32,
     /// 0: for ever.
     pub message_log_days: u32,
+    /// Uploads and downloads of charge points.
+    pub files: FileSettings,
     /// How log lines look.
     pub log_format: LogFormat,
 }
@@ -207,6 +238,7 @@ fn read(path: &Path) -> Result<Settings> {
 
 impl Settings {
     fn into_config(self) -> Result<Config> {
+        let files = FileSettings::new(&self)?;
         let listen = match self.listen.as_deref() {
             Some("none") => None,
             address => Some(resolve(address.unwrap_or("127.0.0.1:8080"))?),
@@ -253,6 +285,7 @@ impl Settings {
             heartbeat_interval: self.heartbeat_interval.unwrap_or(300),
             meter_value_days: self.meter_value_days.unwrap_or(400),
             message_log_days: self.message_log_days.unwrap_or(14),
+            files,
             log_format: self.log_format.unwrap_or_default(),
         })
     }
@@ -264,7 +297,7 @@ fn network(text: &str) -> Result<IpNet> {
     text.parse().or_else(|_| address()).with_context(|| format!("{text:?} is no address or network"))
 }
 
-fn resolve(address: &str) -> Result<SocketAddr> {
+pub(crate) fn resolve(address: &str) -> Result<SocketAddr> {
     use std::net::ToSocketAddrs;
     let mut found = address.to_socket_addrs().with_context(|| format!("{address:?} is no HOST:PORT"))?;
     found.next().with_context(|| format!("{address:?} has no address"))

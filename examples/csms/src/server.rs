@@ -7,11 +7,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use axum::{Router, middleware};
 use hyper_util::service::TowerToHyperService;
-use onwire::net::{Certificates, Everybody, Peers, Rustls, Server, ServerConfig, Transport};
+use onwire::net::{Certificates, Everybody, Peers, Server, ServerConfig, Transport};
 use tokio::sync::watch;
 
 use crate::app::{App, Policy, SharedApp};
 use crate::config::Config;
+use crate::files::Files;
 use crate::observe::events::Events;
 use crate::observe::http as metrics;
 use crate::observe::messages::Messages;
@@ -21,6 +22,7 @@ use crate::ocpp::{CentralSystem, presence};
 use crate::security::gate::Gate;
 use crate::security::guard::guard;
 use crate::security::{Security, exposure, tls};
+use crate::store::records::settings;
 use crate::store::{Store, retention};
 use crate::{api, commands, files, web};
 
@@ -33,8 +35,11 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
     let store = Store::open(&config.database).await?;
     let (ending, ends) = watch::channel(false);
+    let listeners = Listeners::bind(&config).await?;
     let app = Arc::new(App {
+        urls: listeners.addresses()?.map(|(scheme, address)| format!("ws{scheme}://{address}/ocpp/")).collect(),
         policy: Policy::new(config.open),
+        files: Files::open(&config, listeners.for_files()?, &store).await?,
         metrics: Metrics::new(store.numbers()),
         security: Security::open(&config)?,
         store,
@@ -47,9 +52,13 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         commands::first_admin(file, &app.security.passwords, &app.store).await?;
     }
     exposure::check(&app).await?;
-    let listeners = Listeners::bind(&app.config).await?;
+    app.policy.set(
+        settings::switch(&app.store, settings::UNKNOWN_CHARGE_POINTS).await?,
+        settings::switch(&app.store, settings::UNKNOWN_ID_TAGS).await?,
+    );
     listeners.announce()?;
     let messages = Messages::start(&app);
+    files::ftp::start(&app).await?;
     let admitted = Admitted::default();
     let following = tokio::spawn(presence::follow(Arc::clone(&app), admitted.clone(), app.peers.events()));
     let old = tokio::spawn({
@@ -81,7 +90,7 @@ struct Parts {
 /// Where it listens.
 struct Listeners {
     plain: Option<Server>,
-    tls: Option<(Server, Rustls)>,
+    tls: Option<(Server, tls::Library)>,
 }
 
 impl Listeners {
@@ -91,21 +100,34 @@ impl Listeners {
             None => None,
         };
         let tls = match config.tls_listen {
-            Some(address) => Some((bind(address).await?, tls::rustls(config)?)),
+            Some(address) => Some((bind(address).await?, tls::library(config)?)),
             None => None,
         };
         Ok(Self { plain, tls })
     }
 
+    /// Where charge points find files if nobody says otherwise: without TLS rather than with a certificate that they may
+    /// not know.
+    fn for_files(&self) -> Result<(&'static str, SocketAddr)> {
+        let (s, address) = self.addresses()?.next().context("there is nowhere to listen")?;
+        Ok((if s.is_empty() { "http" } else { "https" }, address))
+    }
+
     /// Tells the operator the addresses.
     fn announce(&self) -> Result<()> {
-        let tls = self.tls.as_ref().map(|(server, _)| (server, "s"));
-        for (server, s) in self.plain.iter().map(|server| (server, "")).chain(tls) {
-            let address = server.local_addr()?;
+        for (s, address) in self.addresses()? {
             println!("charge points connect to ws{s}://{address}/ocpp/{{identity}}");
             println!("the page is at http{s}://{address}/web/");
         }
         Ok(())
+    }
+
+    /// Each address, and what its URLs' schemes end with.
+    fn addresses(&self) -> Result<impl Iterator<Item = (&'static str, SocketAddr)>> {
+        let plain = self.plain.as_ref().map(|server| Ok(("", server.local_addr()?)));
+        let tls = self.tls.as_ref().map(|(server, _)| Ok(("s", server.local_addr()?)));
+        let addresses: Result<Vec<_>> = plain.into_iter().chain(tls).collect();
+        Ok(addresses?.into_iter())
     }
 
     async fn serve(self, parts: &Parts) -> Result<()> {

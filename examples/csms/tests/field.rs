@@ -94,7 +94,6 @@ async fn what_cannot_be_answered_is_refused_with_the_code_of_1_6() {
         (json!({}), "Authorize", "OccurenceConstraintViolation"),
         (json!({"idTag": true}), "Authorize", "TypeConstraintViolation"),
         (json!([]), "Heartbeat", "FormationViolation"),
-        (json!({"csr": "-"}), "SignCertificate", "NotSupported"),
         (json!({"type": "Hard"}), "Reset", "NotSupported"),
         (json!({}), "MakeCoffee", "NotImplemented"),
     ] {

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::app::SharedApp;
 use crate::observe::labels;
 use crate::observe::metrics::Metrics;
+use crate::store::text::{storable, storable_option};
 use crate::store::{Batch, Binding, Room, Row, StoreError, next_numbers};
 use crate::time;
 
@@ -163,8 +164,8 @@ impl Messages {
                 _ => "unreadable",
             },
             message_id: storable(message.id),
-            action: message.action.map(storable),
-            error_code: error_code.as_deref().map(storable),
+            action: storable_option(message.action),
+            error_code: storable_option(error_code),
             elapsed_ms: message.elapsed.map(|elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)),
             text: storable(&message.masked()),
             _waiting: Waiting::new(&self.metrics.message_log_waiting),
@@ -172,11 +173,6 @@ impl Messages {
         place.send(Item::Message(Box::new(logged), room));
         Some(())
     }
-}
-
-/// PostgreSQL has no text with NUL; nor has JSON, but what cannot be read is logged too.
-fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 impl Observe for Messages {
@@ -201,15 +197,14 @@ struct Log {
 impl Log {
     async fn run(mut self, mut items: mpsc::Receiver<Item>) {
         while let Some(Item::Message(mut message, room)) = items.recv().await {
-            let kept = match self.next_id().await {
-                Ok(id) => {
-                    message.id = id;
-                    self.tell(&message);
-                    self.rows.put(*message, room).await
-                }
-                Err(error) => Err(error),
+            let Ok(id) = self.next_id().await else {
+                self.app.metrics.message_log_dropped.inc();
+                continue;
             };
-            if kept.is_err() {
+            message.id = id;
+            self.tell(&message);
+            // Without waiting: the live log goes on when the database does not.
+            if !self.rows.try_put(*message, room) {
                 self.app.metrics.message_log_dropped.inc();
             }
         }

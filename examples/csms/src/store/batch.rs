@@ -3,6 +3,7 @@
 //! What can be lost when the process or the machine dies is what was taken within [`LATE`] and not yet written: once rows
 //! wait for longer, because the disk stalls or the database is away, no more are taken until these are written.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -26,7 +27,7 @@ const WAIT: Duration = Duration::from_millis(500);
 const LATE: Duration = Duration::from_millis(750);
 
 /// Rows that wait for the task beside those it is about to write.
-const QUEUE: usize = 1000;
+const QUEUE: usize = 4000;
 
 /// Bytes of all rows that are not written yet.
 const BYTES: usize = 16 << 20;
@@ -135,16 +136,20 @@ impl<R: Row> Batch<R> {
         }
         let room = Arc::clone(&self.room).acquire_many_owned(permits(row.bytes()));
         let room = timeout(PATIENCE, room).await.map_err(|_| StoreError::Busy)?;
-        self.put(row, Room(room.map_err(|_| StoreError::Closed)?)).await
+        let room = Room(room.map_err(|_| StoreError::Closed)?);
+        let place = timeout(PATIENCE, self.items.reserve()).await.map_err(|_| StoreError::Busy)?;
+        self.put(place.map_err(|_| StoreError::Closed)?, row, room);
+        Ok(())
     }
 
-    /// Takes a row for which there is room already.
-    pub(crate) async fn put(&self, row: R, room: Room) -> Result<(), StoreError> {
-        let place = timeout(PATIENCE, self.items.reserve()).await.map_err(|_| StoreError::Busy)?;
-        let place = place.map_err(|_| StoreError::Closed)?;
+    /// Takes a row for which there is room already, unless too many wait; whether it did.
+    pub(crate) fn try_put(&self, row: R, room: Room) -> bool {
+        self.items.try_reserve().map(|place| self.put(place, row, room)).is_ok()
+    }
+
+    fn put(&self, place: mpsc::Permit<'_, Item<R>>, row: R, room: Room) {
         self.numbers.waiting.fetch_add(1, Ordering::Relaxed);
         place.send(Item::Row(Taken { row, at: Instant::now(), room }));
-        Ok(())
     }
 
     /// Room for a row with so many bytes of text, if there is.
@@ -210,6 +215,12 @@ enum End {
     Flush(oneshot::Sender<()>),
     /// There will be no more.
     Closed,
+}
+
+impl<R> Borrow<R> for Taken<R> {
+    fn borrow(&self) -> &R {
+        &self.row
+    }
 }
 
 impl<R: Row> Task<R> {
@@ -281,7 +292,7 @@ impl<R: Row> Task<R> {
     /// refused.
     async fn try_write(&self, rows: &Arc<Vec<Taken<R>>>) -> Result<usize, StoreError> {
         let all = Arc::clone(rows);
-        if self.writer.write(move |db| Box::pin(async move { insert(db, &all).await })).await.is_ok() {
+        if self.writer.write(move |db| Box::pin(async move { insert::<R>(db, &all).await })).await.is_ok() {
             return Ok(0);
         }
         let each = Arc::clone(rows);
@@ -289,13 +300,17 @@ impl<R: Row> Task<R> {
     }
 }
 
-async fn insert<R: Row>(db: &mut AnyConnection, rows: &[Taken<R>]) -> Result<(), StoreError> {
+/// Inserts rows, within a write.
+///
+/// # Errors
+/// Those of the database.
+pub(super) async fn insert<R: Row>(db: &mut AnyConnection, rows: &[impl Borrow<R>]) -> Result<(), StoreError> {
     let mut left = rows;
     for size in CHUNKS {
         let chunks = left.chunks_exact(size);
         left = chunks.remainder();
         for chunk in chunks {
-            insert_chunk(db, chunk).await?;
+            insert_chunk::<R>(db, chunk).await?;
         }
     }
     Ok(())
@@ -305,7 +320,7 @@ async fn insert_each<R: Row>(db: &mut AnyConnection, rows: &[Taken<R>]) -> Resul
     let mut refused = 0;
     for row in rows {
         let mut savepoint = db.begin().await?;
-        match insert_chunk(&mut savepoint, std::slice::from_ref(row)).await {
+        match insert_chunk::<R>(&mut savepoint, std::slice::from_ref(row)).await {
             Ok(()) => savepoint.commit().await?,
             Err(error) => {
                 tracing::error!(%error, table = R::TABLE, "the database refuses a row");
@@ -321,9 +336,9 @@ async fn insert_each<R: Row>(db: &mut AnyConnection, rows: &[Taken<R>]) -> Resul
     Ok(refused)
 }
 
-async fn insert_chunk<R: Row>(db: &mut AnyConnection, rows: &[Taken<R>]) -> Result<(), StoreError> {
+async fn insert_chunk<R: Row>(db: &mut AnyConnection, rows: &[impl Borrow<R>]) -> Result<(), StoreError> {
     let query = sqlx::query(AssertSqlSafe(insertion::<R>(rows.len())));
-    rows.iter().fold(query, |query, taken| taken.row.bind(query)).execute(&mut *db).await?;
+    rows.iter().fold(query, |query, row| row.borrow().bind(query)).execute(&mut *db).await?;
     Ok(())
 }
 

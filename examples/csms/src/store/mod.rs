@@ -13,6 +13,7 @@ pub mod connectors;
 pub mod id_tags;
 pub mod meter_values;
 mod numbers;
+pub mod records;
 pub mod reservations;
 pub mod retention;
 mod samples;
@@ -51,7 +52,8 @@ pub enum StoreError {
     /// The store is being closed.
     #[error("the database is being closed")]
     Closed,
-    /// Too much waits to be written, because the database does not keep up.
+    /// The database does not keep up: too much waits, or a commit took so long (30 s) that it was given up. Such a commit
+    /// may succeed all the same.
     #[error("the database does not keep up")]
     Busy,
     /// A mistake of this program: nothing was written.
@@ -210,11 +212,19 @@ pub fn folded(text: &str) -> String {
 }
 
 async fn prepare(connection: &mut AnyConnection, kind: Kind) -> Result<(), sqlx::Error> {
-    if kind == Kind::Sqlite {
-        // FULL: what was answered survives a power cut, and not only a crash of this program.
-        connection.execute("PRAGMA journal_mode = WAL").await?;
-        connection.execute("PRAGMA synchronous = FULL").await?;
-        connection.execute("PRAGMA busy_timeout = 10000").await?;
+    match kind {
+        Kind::Sqlite => {
+            // FULL: what was answered survives a power cut, and not only a crash of this program.
+            connection.execute("PRAGMA journal_mode = WAL").await?;
+            connection.execute("PRAGMA synchronous = FULL").await?;
+            connection.execute("PRAGMA busy_timeout = 10000").await?;
+        }
+        Kind::Postgres => {
+            // A server may be set to answer before it has written. More than `on` stays.
+            let sql = "SELECT set_config('synchronous_commit', 'on', false)
+                WHERE current_setting('synchronous_commit') = 'off'";
+            connection.execute(sql).await?;
+        }
     }
     Ok(())
 }

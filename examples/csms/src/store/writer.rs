@@ -1,7 +1,7 @@
 //! One task that writes: what waits is committed together.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -9,6 +9,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::{Numbers, StoreError};
 
@@ -17,6 +18,12 @@ const TOGETHER: usize = 256;
 
 /// How many writes wait at most; then callers wait for room.
 const WAITING: usize = 1024;
+
+/// For a commit with all its writes: a database may vanish without a word.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// For the end of a connection that failed.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A handle of the task.
 #[derive(Debug, Clone)]
@@ -148,16 +155,19 @@ async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>, numbers: 
 
 async fn commit(pool: &AnyPool, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     let mut connection = pool.acquire().await?;
-    let written = write(&mut connection, jobs).await;
+    let written = timeout(PATIENCE, write(&mut connection, jobs)).await.unwrap_or(Err(StoreError::Busy));
     if written.is_err() {
         // Whatever state it is in: the next write gets a fresh one.
-        let _ = connection.close().await;
+        let _ = timeout(FAREWELL, connection.close()).await;
     }
     written
 }
 
 async fn write(connection: &mut PoolConnection<Any>, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-    let mut transaction = connection.begin().await?;
+    // SQLite: a transaction that begins with a read and goes on with a write fails at once if somebody else, such as an
+    // operator with a tool, writes in between.
+    let begin = if connection.backend_name() == "SQLite" { "BEGIN IMMEDIATE" } else { "BEGIN" };
+    let mut transaction = connection.begin_with(begin).await?;
     for job in jobs {
         let mut savepoint = transaction.begin().await?;
         if job.run(&mut savepoint).await {

@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cut_off;
 mod field;
 mod point;
 mod records;

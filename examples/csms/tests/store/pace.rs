@@ -1,9 +1,10 @@
 //! What committing together brings. `cargo test --release -p csms --test store -- --ignored --nocapture` prints it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use csms::store::Store;
+use csms::store::transactions::{self, Start};
+use csms::store::{Store, StoreError};
 use futures_util::future::join_all;
 
 use super::{set, settings, store};
@@ -11,38 +12,60 @@ use super::{set, settings, store};
 /// Writes at a time.
 const CALLERS: usize = 256;
 
-async fn together(store: &Arc<Store>, round: usize) {
-    let writes = (0..CALLERS).map(|caller| {
-        let store = Arc::clone(store);
-        tokio::spawn(async move { set(&store, &format!("together-{round}-{caller}")).await })
-    });
+/// Does `write` for `CALLERS` callers at once.
+async fn together<W: Future<Output = Result<(), StoreError>> + Send + 'static>(
+    store: &Arc<Store>,
+    write: impl Fn(Arc<Store>, usize) -> W,
+) {
+    let writes = (0..CALLERS).map(|caller| tokio::spawn(write(Arc::clone(store), caller)));
     for written in join_all(writes).await {
         written.unwrap().unwrap();
     }
 }
 
+async fn begin(store: Arc<Store>, charge_point: String, at: i64) -> Result<(), StoreError> {
+    let start = Start {
+        charge_point,
+        connector: 1,
+        id_tag: "TAG".to_owned(),
+        meter: at,
+        at,
+        reservation: None,
+        accepts_unknown: true,
+        now: at,
+    };
+    let started = store.write(|db| Box::pin(transactions::start(db, start))).await?;
+    assert!(started.is_new);
+    Ok(())
+}
+
+fn per_second(number: usize, took: Duration) -> f64 {
+    f64::from(u32::try_from(number).unwrap()) / took.as_secs_f64()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement, on a quiet machine"]
-async fn writes_that_wait_together_cost_one_commit() {
+async fn how_many_transactions_begin_in_a_second() {
+    const ROUNDS: usize = 20;
     let (store, _data) = store().await;
     let store = Arc::new(store);
     let began = Instant::now();
     for number in 0..CALLERS {
-        set(&store, &format!("alone-{number}")).await.unwrap();
+        begin(Arc::clone(&store), format!("alone-{number}"), 1).await.unwrap();
     }
-    let alone = began.elapsed() / u32::try_from(CALLERS).unwrap();
+    let alone = per_second(CALLERS, began.elapsed());
     let commits = store.numbers().commits.get();
-    let rounds = 20;
+    assert_eq!(commits, u64::try_from(CALLERS).unwrap(), "one commit each");
     let began = Instant::now();
-    for round in 0..rounds {
-        together(&store, round).await;
+    for round in 0..ROUNDS {
+        let at = i64::try_from(round).unwrap();
+        together(&store, |store, caller| begin(store, format!("together-{caller}"), at)).await;
     }
-    let each = began.elapsed() / u32::try_from(rounds * CALLERS).unwrap();
+    let each = per_second(ROUNDS * CALLERS, began.elapsed());
     let commits = store.numbers().commits.get() - commits;
-    println!("one after the other: {:.0} writes/s", 1.0 / alone.as_secs_f64());
-    println!("{CALLERS} at a time: {:.0} writes/s in {commits} commits", 1.0 / each.as_secs_f64());
-    println!("ratio: {:.1}", alone.as_secs_f64() / each.as_secs_f64());
-    assert_eq!(settings(&store).await.len(), CALLERS * (rounds + 1));
+    println!("one after the other, a commit each: {alone:.0} StartTransactions/s");
+    println!("{CALLERS} at a time: {each:.0} StartTransactions/s, in {commits} commits for {}", ROUNDS * CALLERS);
+    println!("ratio: {:.1}", each / alone);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,7 +73,7 @@ async fn writes_share_commits() {
     let (store, _data) = store().await;
     let store = Arc::new(store);
     let before = store.numbers().commits.get();
-    together(&store, 0).await;
+    together(&store, |store, caller| async move { set(&store, &caller.to_string()).await }).await;
     assert_eq!(settings(&store).await.len(), CALLERS);
     let commits = store.numbers().commits.get() - before;
     assert!(commits < 64, "{commits} commits for {CALLERS} writes");

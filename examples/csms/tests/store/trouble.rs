@@ -1,8 +1,9 @@
 //! Writes that fail.
 
-use csms::store::{Kind, StoreError};
-use futures_util::future::join3;
+use csms::store::{Kind, Store, StoreError};
+use futures_util::future::{join, join3};
 use sqlx::{AnyConnection, AssertSqlSafe, Executor};
+use tokio::sync::oneshot;
 
 use super::{set, settings, store};
 
@@ -108,5 +109,52 @@ async fn a_lost_connection_to_postgresql_fails_those_who_write_and_is_made_anew(
     let all = "SELECT pg_terminate_backend(pid)::TEXT FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
     store.write(move |db| Box::pin(async move { Ok(db.execute(all).await.map(drop)?) })).await.unwrap();
+    assert_eq!(settings(&store).await, ["later"]);
+}
+
+#[tokio::test]
+async fn postgresql_commits_to_the_disk_although_it_is_set_not_to() {
+    let data = tempfile::tempdir().unwrap();
+    let url = crate::support::database(data.path()).await;
+    let store = Store::open(&url).await.unwrap();
+    if store.kind() != Kind::Postgres {
+        return;
+    }
+    let lax =
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$";
+    store.write(move |db| Box::pin(async move { Ok(db.execute(lax).await.map(drop)?) })).await.unwrap();
+    store.close().await;
+    let setting = async |db: &mut AnyConnection| -> String {
+        sqlx::query_scalar("SELECT current_setting('synchronous_commit')").fetch_one(db).await.unwrap()
+    };
+    let mut other = crate::support::look_into(data.path()).await;
+    assert_eq!(setting(&mut other).await, "off");
+    let store = Store::open(&url).await.unwrap();
+    let ours = store.write(|db| {
+        Box::pin(async move {
+            let sql = "SELECT current_setting('synchronous_commit')";
+            Ok(sqlx::query_scalar::<_, String>(sql).fetch_one(&mut *db).await?)
+        })
+    });
+    assert_eq!(ours.await.unwrap(), "on");
+}
+
+#[tokio::test]
+async fn a_commit_that_never_ends_is_given_up_and_the_next_write_works() {
+    let (store, _data) = store().await;
+    let (begun, begins) = oneshot::channel();
+    let hangs = store.write(|_| {
+        let _ = begun.send(());
+        Box::pin(std::future::pending::<Result<(), StoreError>>())
+    });
+    let time_passes = async {
+        begins.await.unwrap();
+        // From here on it goes as fast as nothing happens.
+        tokio::time::pause();
+    };
+    let (hung, ()) = join(hangs, time_passes).await;
+    tokio::time::resume();
+    assert!(matches!(hung, Err(StoreError::Busy)), "{hung:?}");
+    set(&store, "later").await.unwrap();
     assert_eq!(settings(&store).await, ["later"]);
 }
