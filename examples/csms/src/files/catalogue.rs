@@ -7,8 +7,9 @@ use sqlx::FromRow;
 
 use super::shelf::Content;
 use crate::app::App;
+use crate::store::records::columns::Time;
 use crate::store::{Store, StoreError};
-use crate::time::{now, text};
+use crate::time::now;
 
 /// What becomes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -48,9 +49,9 @@ pub struct File {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Since when it is known.
-    pub created_at: String,
+    pub created_at: Time,
     /// When it was complete.
-    pub completed_at: Option<String>,
+    pub completed_at: Option<Time>,
 }
 
 /// A row, with what decides on its state.
@@ -122,8 +123,8 @@ impl Entry {
             state,
             complete: self.complete == 1,
             reason,
-            created_at: text(self.created_at),
-            completed_at: self.completed_at.map(text),
+            created_at: Time(self.created_at),
+            completed_at: self.completed_at.map(Time),
         }
     }
 }
@@ -156,7 +157,7 @@ pub async fn firmware(store: &Store, name: &str) -> Result<Option<Entry>, StoreE
 }
 
 /// Which files to list.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Of that kind only.
     pub kind: Option<String>,
@@ -178,6 +179,16 @@ pub async fn list(store: &Store, filter: Filter, limit: i64) -> Result<Vec<Entry
     let (at, id) = filter.after.unwrap_or((i64::MAX, String::new()));
     let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(filter.kind).bind(filter.charge_point);
     Ok(query.bind(at).bind(id).bind(limit).fetch_all(store.readers()).await?)
+}
+
+/// How many there are, on all pages.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count(store: &Store, filter: Filter) -> Result<i64, StoreError> {
+    let sql = "SELECT COUNT(*) FROM files WHERE ($1 IS NULL OR kind = $1) AND ($2 IS NULL OR charge_point = $2)";
+    let query = sqlx::query_scalar(sql).bind(filter.kind).bind(filter.charge_point);
+    Ok(query.fetch_one(store.readers()).await?)
 }
 
 /// A file that a charge point is asked for, within a write.

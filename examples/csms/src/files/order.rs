@@ -8,16 +8,19 @@ use std::time::Duration;
 use http::StatusCode;
 use onwire::ocpp::v16::*;
 use onwire::types::DateTime;
-use onwire::{CallFailure, ErrorCode, Request as OcppRequest};
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{self, Entry};
 use super::location::NoLocation;
 use super::request::{self, Credentials, Purpose, Transport, random_id};
 use crate::api::problem::Problem;
+use crate::api::v1::charge_points::known;
 use crate::app::SharedApp;
+use crate::ocpp::commands::{self, CommandError};
+use crate::security::access::Actor;
 use crate::store::next_number;
-use crate::time::{now, text};
+use crate::store::records::columns::Time;
+use crate::time::now;
 
 /// What to tell a charge point to install.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -29,15 +32,13 @@ pub struct UpdateFirmwareOrder {
     #[serde(default)]
     pub transport: Transport,
     /// Not before; now if it is missing.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub retrieve_date: Option<DateTime>,
+    pub retrieve_date: Option<Time>,
     /// Of a signed order only: when to install.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub install_date: Option<DateTime>,
+    pub install_date: Option<Time>,
     /// How often the charge point tries to download.
-    pub retries: Option<i64>,
+    pub retries: Option<u32>,
     /// Seconds between that.
-    pub retry_interval: Option<i64>,
+    pub retry_interval: Option<u32>,
     /// Whether to send SignedUpdateFirmware.
     #[serde(default)]
     pub signed: bool,
@@ -57,15 +58,13 @@ pub struct GetDiagnosticsOrder {
     #[serde(default)]
     pub transport: Transport,
     /// From then on.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub start_time: Option<DateTime>,
+    pub start_time: Option<Time>,
     /// Up to then.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub stop_time: Option<DateTime>,
+    pub stop_time: Option<Time>,
     /// How often the charge point tries to upload.
-    pub retries: Option<i64>,
+    pub retries: Option<u32>,
     /// Seconds between that.
-    pub retry_interval: Option<i64>,
+    pub retry_interval: Option<u32>,
     /// Seconds that the upload is allowed for, instead of the server's setting.
     pub valid_seconds: Option<u32>,
 }
@@ -74,24 +73,39 @@ pub struct GetDiagnosticsOrder {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GetLogOrder {
-    /// `DiagnosticsLog` or `SecurityLog`.
-    #[schema(value_type = String)]
-    pub log_type: LogEnumType,
+    /// Which.
+    pub log_type: LogType,
     /// How it travels.
     #[serde(default)]
     pub transport: Transport,
     /// From then on.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub oldest_timestamp: Option<DateTime>,
+    pub oldest_timestamp: Option<Time>,
     /// Up to then.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub latest_timestamp: Option<DateTime>,
+    pub latest_timestamp: Option<Time>,
     /// How often the charge point tries to upload.
-    pub retries: Option<i64>,
+    pub retries: Option<u32>,
     /// Seconds between that.
-    pub retry_interval: Option<i64>,
+    pub retry_interval: Option<u32>,
     /// Seconds that the upload is allowed for, instead of the server's setting.
     pub valid_seconds: Option<u32>,
+}
+
+/// Logs that a charge point has.
+#[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
+pub enum LogType {
+    /// Of the charge point's working.
+    DiagnosticsLog,
+    /// Of its security events.
+    SecurityLog,
+}
+
+impl From<LogType> for LogEnumType {
+    fn from(log: LogType) -> Self {
+        match log {
+            LogType::DiagnosticsLog => Self::DiagnosticsLog,
+            LogType::SecurityLog => Self::SecurityLog,
+        }
+    }
 }
 
 /// What became of an order.
@@ -107,7 +121,7 @@ pub struct Ordered {
     /// The number in its notifications, where they have one.
     pub request_id: Option<i64>,
     /// Until when the charge point may come.
-    pub expires_at: String,
+    pub expires_at: Time,
 }
 
 /// Tells a charge point to install firmware.
@@ -116,6 +130,7 @@ pub struct Ordered {
 /// There is no such firmware, no way to sign it or to reach the charge point; what the charge point fails with.
 pub async fn update_firmware(
     app: &SharedApp,
+    actor: &Actor,
     charge_point: &str,
     order: UpdateFirmwareOrder,
     timeout: Duration,
@@ -125,7 +140,7 @@ pub async fn update_firmware(
         file.filter(|file| file.kind == "firmware").ok_or_else(|| Problem::not_found("there is no such firmware"))?;
     check(app, charge_point, order.transport).await?;
     let signature = if order.signed { Some(signature(app, &file, &order).await?) } else { None };
-    let retrieve_date = order.retrieve_date.unwrap_or_else(DateTime::now);
+    let retrieve_date = order.retrieve_date.map_or_else(DateTime::now, DateTime::from);
     let expires_at = expiry(app, retrieve_date.unix_millis().max(now()), order.valid_seconds);
     let (id, whose, how) = (file.id.clone(), charge_point.to_owned(), (Purpose::Download, order.transport));
     let is_signed = order.signed;
@@ -140,27 +155,31 @@ pub async fn update_firmware(
     let status = match (number, signature) {
         (Some(number), Some((signature, certificate))) => {
             let mut firmware = FirmwareType::new(location, retrieve_date, certificate, signature);
-            firmware.install_date_time = order.install_date;
+            firmware.install_date_time = order.install_date.map(DateTime::from);
             let mut message = SignedUpdateFirmwareRequest::new(number, firmware);
-            (message.retries, message.retry_interval) = (order.retries, order.retry_interval);
-            call(app, charge_point, message, timeout).await.map(|answer| Some(answer.status.as_str().to_owned()))
+            (message.retries, message.retry_interval) =
+                (order.retries.map(i64::from), order.retry_interval.map(i64::from));
+            commands::call(app, actor, charge_point, &message, timeout)
+                .await
+                .map(|answer| Some(answer.status.as_str().to_owned()))
         }
         _ => {
             let mut message = UpdateFirmwareRequest::new(location, retrieve_date);
-            (message.retries, message.retry_interval) = (order.retries, order.retry_interval);
-            call(app, charge_point, message, timeout).await.map(|_| None)
+            (message.retries, message.retry_interval) =
+                (order.retries.map(i64::from), order.retry_interval.map(i64::from));
+            commands::call(app, actor, charge_point, &message, timeout).await.map(|_| None)
         }
     };
     let is_refused = matches!(&status, Ok(Some(status)) if !status.starts_with("Accepted"));
-    if is_refused || matches!(&status, Err(failure) if !failure.may_have_arrived) {
+    if is_refused || matches!(&status, Err(failure) if !failure.may_have_acted()) {
         request::revoke(&app.store, &credentials.id).await?;
     }
     Ok(Ordered {
         file_id: Some(file.id),
         file_name: Some(file.name),
-        status: status.map_err(|failure| failure.problem)?,
+        status: status?,
         request_id: number,
-        expires_at: text(credentials.expires_at),
+        expires_at: Time(credentials.expires_at),
     })
 }
 
@@ -170,6 +189,7 @@ pub async fn update_firmware(
 /// No way to reach the charge point; what it fails with.
 pub async fn get_diagnostics(
     app: &SharedApp,
+    actor: &Actor,
     charge_point: &str,
     order: GetDiagnosticsOrder,
     timeout: Duration,
@@ -179,9 +199,10 @@ pub async fn get_diagnostics(
     let (file, credentials, _) = expect(app, charge_point, "diagnostics", order.transport, expires_at).await?;
     let location = app.files.locations.url(order.transport, &credentials, "")?;
     let mut message = GetDiagnosticsRequest::new(location);
-    (message.start_time, message.stop_time) = (order.start_time, order.stop_time);
-    (message.retries, message.retry_interval) = (order.retries, order.retry_interval);
-    let answer = call(app, charge_point, message, timeout).await;
+    message.start_time = order.start_time.map(DateTime::from);
+    message.stop_time = order.stop_time.map(DateTime::from);
+    (message.retries, message.retry_interval) = (order.retries.map(i64::from), order.retry_interval.map(i64::from));
+    let answer = commands::call(app, actor, charge_point, &message, timeout).await;
     let answer = kept(app, &file, answer).await?;
     let file_name = answer.file_name.map(|name| name.as_str().to_owned());
     uploads(app, file, file_name, credentials, None, None).await
@@ -193,6 +214,7 @@ pub async fn get_diagnostics(
 /// No way to reach the charge point; what it fails with.
 pub async fn get_log(
     app: &SharedApp,
+    actor: &Actor,
     charge_point: &str,
     order: GetLogOrder,
     timeout: Duration,
@@ -201,10 +223,11 @@ pub async fn get_log(
     let expires_at = expiry(app, now(), order.valid_seconds);
     let (file, credentials, number) = expect(app, charge_point, "log", order.transport, expires_at).await?;
     let mut log = LogParametersType::new(app.files.locations.url(order.transport, &credentials, "")?);
-    (log.oldest_timestamp, log.latest_timestamp) = (order.oldest_timestamp, order.latest_timestamp);
-    let mut message = GetLogRequest::new(order.log_type, number, log);
-    (message.retries, message.retry_interval) = (order.retries, order.retry_interval);
-    let answer = call(app, charge_point, message, timeout).await;
+    log.oldest_timestamp = order.oldest_timestamp.map(DateTime::from);
+    log.latest_timestamp = order.latest_timestamp.map(DateTime::from);
+    let mut message = GetLogRequest::new(order.log_type.into(), number, log);
+    (message.retries, message.retry_interval) = (order.retries.map(i64::from), order.retry_interval.map(i64::from));
+    let answer = commands::call(app, actor, charge_point, &message, timeout).await;
     let answer = kept(app, &file, answer).await?;
     let status = answer.status.as_str().to_owned();
     let file_name = answer.filename.map(|name| name.as_str().to_owned());
@@ -214,7 +237,8 @@ pub async fn get_log(
 /// Refuses early what cannot succeed.
 async fn check(app: &SharedApp, charge_point: &str, transport: Transport) -> Result<(), Problem> {
     app.files.locations.check(transport)?;
-    if app.peers.get(charge_point).is_none() { Err(offline()) } else { Ok(()) }
+    known(app, charge_point).await?;
+    if app.peers.get(charge_point).is_none() { Err(CommandError::Offline.into()) } else { Ok(()) }
 }
 
 fn expiry(app: &SharedApp, from: i64, seconds: Option<u32>) -> i64 {
@@ -242,14 +266,14 @@ async fn expect(
 }
 
 /// The answer; without one, the file is forgotten unless the charge point may send it all the same.
-async fn kept<T>(app: &SharedApp, file: &str, answer: Result<T, Failure>) -> Result<T, Problem> {
+async fn kept<T>(app: &SharedApp, file: &str, answer: Result<T, CommandError>) -> Result<T, Problem> {
     match answer {
         Ok(answer) => Ok(answer),
         Err(failure) => {
-            if !failure.may_have_arrived {
+            if !failure.may_have_acted() {
                 catalogue::forget(&app.store, file).await?;
             }
-            Err(failure.problem)
+            Err(failure.into())
         }
     }
 }
@@ -271,7 +295,7 @@ async fn uploads(
         catalogue::name(&app.store, &file, name).await?;
     }
     let file_id = (!is_refused).then_some(file);
-    Ok(Ordered { file_id, file_name, status, request_id, expires_at: text(credentials.expires_at) })
+    Ok(Ordered { file_id, file_name, status, request_id, expires_at: Time(credentials.expires_at) })
 }
 
 /// Signature and certificate: those that the order brings, or the server's own.
@@ -297,64 +321,5 @@ async fn signature(app: &SharedApp, file: &Entry, order: &UpdateFirmwareOrder) -
 impl From<NoLocation> for Problem {
     fn from(error: NoLocation) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
-    }
-}
-
-/// A call that failed.
-struct Failure {
-    problem: Problem,
-    may_have_arrived: bool,
-}
-
-/// Calls the charge point.
-async fn call<R: OcppRequest>(
-    app: &SharedApp,
-    charge_point: &str,
-    request: R,
-    timeout: Duration,
-) -> Result<R::Response, Failure> {
-    let Some(peer) = app.peers.get(charge_point) else {
-        return Err(Failure { problem: offline(), may_have_arrived: false });
-    };
-    peer.call(request).timeout(timeout).await.map_err(Failure::from)
-}
-
-fn offline() -> Problem {
-    Problem::new(StatusCode::CONFLICT, "offline", "the charge point is not connected")
-}
-
-impl From<CallFailure> for Failure {
-    fn from(failure: CallFailure) -> Self {
-        let (status, kind) = match &failure {
-            CallFailure::Unsendable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalidPayload"),
-            CallFailure::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, "queueFull"),
-            CallFailure::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
-            CallFailure::Refused(_) => (StatusCode::BAD_GATEWAY, "callError"),
-            CallFailure::InvalidResponse(_) => (StatusCode::BAD_GATEWAY, "invalidResponse"),
-            CallFailure::NotSent | CallFailure::ShuttingDown => (StatusCode::CONFLICT, "notSent"),
-            _ => (StatusCode::CONFLICT, "offline"),
-        };
-        let may_have_arrived = matches!(
-            failure,
-            CallFailure::Timeout | CallFailure::Disconnected | CallFailure::Replaced | CallFailure::InvalidResponse(_)
-        );
-        let mut problem = Problem::new(status, kind, failure.to_string());
-        match failure {
-            CallFailure::Refused(error) => {
-                problem.code = Some(code_name(&error.code).into());
-                problem.description = Some((*error.description).into());
-                problem.details = error.details.and_then(|details| serde_json::from_str(details.as_str()).ok());
-            }
-            CallFailure::Unsendable(error) => problem.pointer = Some(error.pointer.into()),
-            _ => {}
-        }
-        Self { problem, may_have_arrived }
-    }
-}
-
-fn code_name(code: &ErrorCode) -> String {
-    match code {
-        ErrorCode::Other(code) => code.to_string(),
-        code => format!("{code:?}"),
     }
 }

@@ -338,7 +338,7 @@ async fn an_order_that_cannot_be_carried_out_is_refused_and_leaves_nothing() {
     let (csms, mut station, _data) = connected(&[]).await;
     let path = "/api/v1/charge-points/CP1/get-diagnostics";
     let (code, problem) = csms.http("POST", "/api/v1/charge-points/CP2/get-diagnostics", Some(json!({}))).await;
-    assert_eq!((code, &problem["kind"]), (409, &json!("offline")));
+    assert_eq!((code, &problem["kind"]), (404, &json!("notFound")));
     let (code, problem) = csms.http("POST", path, Some(json!({"transport": "ftp"}))).await;
     assert_eq!((code, &problem["kind"]), (409, &json!("conflict")), "FTP is off");
     let (code, _) = csms.http("POST", path, Some(json!({"retrys": 1}))).await;

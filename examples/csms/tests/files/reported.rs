@@ -5,6 +5,7 @@ use rcgen::{CertificateParams, KeyPair};
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use serde_json::{Value, json};
 
+use super::support::is_sqlite;
 use super::{client, connected, diagnostics, on_disk};
 
 async fn put(location: &Value, content: &'static str) -> u16 {
@@ -94,6 +95,10 @@ async fn signed_firmware_can_be_verified_by_who_downloads_it() {
 
 #[tokio::test]
 async fn no_credential_is_kept_in_the_database_or_its_message_log() {
+    if !is_sqlite() {
+        // It looks for them in the database's file.
+        return;
+    }
     let (csms, mut station, data) = connected(&["--ftp-listen", "127.0.0.1:0"]).await;
     let file = csms.put_firmware("fw.bin", b"an image".to_vec()).await;
     let mut secrets = Vec::new();

@@ -1,20 +1,26 @@
 //! Files, and the orders that move them to and from charge points.
 
-use std::time::Duration;
+use std::str::FromStr;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::Json as Answer;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
-use axum::{Json, Router};
 use futures_util::StreamExt;
 use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, Request, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::super::problem::Problem;
+use super::commands::seconds;
+use super::transactions::Waiting;
+use crate::api::extract::{Json, Path, Query};
+use crate::api::page::{Page, Paging};
+use crate::api::problem::Problem;
 use crate::app::SharedApp;
 use crate::files::catalogue::{self, Entry, File, Filter};
 use crate::files::http::{content, length};
@@ -23,70 +29,82 @@ use crate::files::order::{self, GetDiagnosticsOrder, GetLogOrder, Ordered, Updat
 use crate::files::request::random_id;
 use crate::files::upload::SILENCE;
 use crate::security::access::{Admin, Operator, Viewer};
+use crate::store::records::audit::{self, NewEntry};
 
-/// `/files`, and what is below `/charge-points/{id}` that concerns files.
-pub fn router() -> Router<SharedApp> {
-    let upload = Router::new().route("/files/firmware/{name}", put(put_firmware)).layer(DefaultBodyLimit::disable());
-    Router::new()
-        .route("/files", get(list))
-        .route("/files/{id}", get(read).delete(remove))
-        .route("/files/{id}/content", get(download))
-        .route("/charge-points/{id}/update-firmware", post(update_firmware))
-        .route("/charge-points/{id}/get-diagnostics", post(get_diagnostics))
-        .route("/charge-points/{id}/get-log", post(get_log))
-        .merge(upload)
+/// `/files`.
+pub fn router() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read, remove))
 }
 
-/// Which files.
-#[derive(Debug, Deserialize)]
+/// What waits for a charge point, and what takes as long as its content.
+pub fn patient_router() -> OpenApiRouter<SharedApp> {
+    // Firmware has a limit of its own.
+    let firmware = OpenApiRouter::new().routes(routes!(put_firmware)).layer(DefaultBodyLimit::disable());
+    OpenApiRouter::new()
+        .routes(routes!(download))
+        .routes(routes!(update_firmware))
+        .routes(routes!(get_diagnostics))
+        .routes(routes!(get_log))
+        .merge(firmware)
+}
+
+/// Which files are wanted.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
-struct Which {
+#[into_params(parameter_in = Query)]
+pub struct Wanted {
+    /// `firmware`, `diagnostics` or `log`.
     kind: Option<String>,
+    /// Those of that charge point.
     charge_point: Option<String>,
-    cursor: Option<String>,
-    limit: Option<i64>,
 }
 
-/// A page of files.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Page {
-    items: Vec<File>,
-    next_cursor: Option<String>,
-}
+/// Where a file stands in the list.
+struct Place(i64, String);
 
-async fn list(_: Viewer, State(app): State<SharedApp>, Query(which): Query<Which>) -> Result<Json<Page>, Problem> {
-    let limit = which.limit.unwrap_or(50).clamp(1, 500);
-    let after = match which.cursor.as_deref().map(cursor) {
-        Some(None) => {
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "badRequest", "`cursor` is no cursor of this list"));
-        }
-        after => after.flatten(),
-    };
-    let filter = Filter { kind: which.kind, charge_point: which.charge_point, after };
-    let mut entries = catalogue::list(&app.store, filter, limit + 1).await?;
-    let has_more = entries.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    if has_more {
-        entries.pop();
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (at, id) = text.split_once('.').ok_or(())?;
+        Ok(Self(at.parse().map_err(|_| ())?, id.to_owned()))
     }
-    let next_cursor = entries.last().filter(|_| has_more).map(|last| format!("{}.{}", last.created_at, last.id));
-    Ok(Json(Page { items: entries.into_iter().map(|entry| entry.shown(&app)).collect(), next_cursor }))
 }
 
-fn cursor(text: &str) -> Option<(i64, String)> {
-    let (at, id) = text.split_once('.')?;
-    Some((at.parse().ok()?, id.to_owned()))
+/// Files, the newest first.
+#[utoipa::path(get, path = "/files", tag = "files", params(Wanted, Paging),
+    responses((status = OK, body = Page<File>)))]
+async fn list(
+    _: Viewer,
+    State(app): State<SharedApp>,
+    Query(wanted): Query<Wanted>,
+    Query(paging): Query<Paging>,
+) -> Result<Answer<Page<File>>, Problem> {
+    let limit = paging.limit()?;
+    let after = paging.after()?.map(|Place(at, id)| (at, id));
+    let filter = Filter { kind: wanted.kind, charge_point: wanted.charge_point, after };
+    let total = catalogue::count(&app.store, filter.clone()).await?;
+    let items = catalogue::list(&app.store, filter, limit + 1).await?;
+    let page = paging.page(items, Some(total), |last| format!("{}.{}", last.created_at, last.id))?;
+    let Page { items, next_cursor, total } = page;
+    Ok(Answer(Page { items: items.into_iter().map(|entry| entry.shown(&app)).collect(), next_cursor, total }))
 }
 
 fn no_file() -> Problem {
     Problem::not_found("there is no such file")
 }
 
-async fn read(_: Viewer, State(app): State<SharedApp>, Path(id): Path<String>) -> Result<Json<File>, Problem> {
+/// A file.
+#[utoipa::path(get, path = "/files/{id}", tag = "files", params(("id" = String, Path)),
+    responses((status = OK, body = File)))]
+async fn read(_: Viewer, State(app): State<SharedApp>, Path(id): Path<String>) -> Result<Answer<File>, Problem> {
     let entry = catalogue::find(&app.store, &id).await?.ok_or_else(no_file)?;
-    Ok(Json(entry.shown(&app)))
+    Ok(Answer(entry.shown(&app)))
 }
 
+/// A file's content, or the part that `Range` asks for.
+#[utoipa::path(get, path = "/files/{id}/content", tag = "files", params(("id" = String, Path)),
+    responses((status = OK, content((String = "application/octet-stream")))))]
 async fn download(
     _: Viewer,
     State(app): State<SharedApp>,
@@ -115,25 +133,42 @@ fn attachment(name: &str, id: &str) -> HeaderValue {
     HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("attachment"))
 }
 
-async fn remove(_: Admin, State(app): State<SharedApp>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+/// Deletes a file, and with it what charge points may do with it.
+#[utoipa::path(delete, path = "/files/{id}", tag = "files", params(("id" = String, Path)),
+    responses((status = NO_CONTENT)))]
+async fn remove(
+    Admin(actor): Admin,
+    State(app): State<SharedApp>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let entry = catalogue::find(&app.store, &id).await?.ok_or_else(no_file)?;
+    let detail = json!({"kind": entry.kind, "name": entry.name, "chargePoint": entry.charge_point});
+    let audit = NewEntry::done(&actor, "delete", format!("files/{id}"), &detail);
     if !catalogue::forget(&app.store, &id).await? {
         return Err(no_file());
     }
+    app.store.write(|db| Box::pin(audit::enter(db, audit))).await?;
     if let Err(error) = app.files.shelf.remove(&id).await {
         tracing::warn!(%error, id, "a deleted file stays on disk until the next start");
     }
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Keeps firmware under that name: the body is the image. Firmware of one name does not change: the same content again is
+/// no error, other content is.
+#[utoipa::path(put, path = "/files/firmware/{name}", tag = "files",
+    params(("name" = String, Path, description = "1 to 100 letters, digits, `.`, `_` and `-`.")),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses((status = OK, body = File), (status = CREATED, body = File)))]
 async fn put_firmware(
-    _: Operator,
+    Operator(actor): Operator,
     State(app): State<SharedApp>,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let wrong = |detail: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalidPayload", detail);
-    let large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "invalidPayload", "more than --firmware-limit allows");
+    let wrong = |detail: &str| Problem::invalid_payload("", detail);
+    let large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "tooLarge", "more than --firmware-limit allows");
     if !is_plain(&name) {
         return Err(wrong("a name has 1 to 100 letters, digits, '.', '_' and '-', and does not begin with '.'"));
     }
@@ -146,7 +181,7 @@ async fn put_firmware(
         let chunk = match tokio::time::timeout(SILENCE, body.next()).await {
             Ok(Some(Ok(chunk))) => chunk,
             Ok(None) => break,
-            _ => return Err(Problem::new(StatusCode::BAD_REQUEST, "invalidPayload", "the request was cut short")),
+            _ => return Err(Problem::bad_request("the request was cut short")),
         };
         draft.write(&chunk).await.map_err(|error| match error.kind() {
             std::io::ErrorKind::FileTooLarge => large(),
@@ -163,16 +198,19 @@ async fn put_firmware(
             let is_same = entry.sha256.as_deref() == Some(&complete.content.sha256);
             let other = "there is other firmware of that name; delete it first, or choose another name";
             return if is_same {
-                Ok((StatusCode::OK, Json(entry.shown(&app))).into_response())
+                Ok((StatusCode::OK, Answer(entry.shown(&app))).into_response())
             } else {
-                Err(Problem::new(StatusCode::CONFLICT, "conflict", other))
+                Err(Problem::conflict(other))
             };
         }
         let id = random_id();
+        let detail = json!({"name": name, "size": complete.content.size, "sha256": complete.content.sha256});
+        let audit = NewEntry::done(&actor, "put", format!("files/{id}"), &detail);
         let content = complete.put(&id).await.map_err(disk)?;
         catalogue::add_firmware(&app.store, &id, &name, content).await?;
+        app.store.write(|db| Box::pin(audit::enter(db, audit))).await?;
         let entry = catalogue::find(&app.store, &id).await?.ok_or_else(no_file)?;
-        Ok((StatusCode::CREATED, Json(entry.shown(&app))).into_response())
+        Ok((StatusCode::CREATED, Answer(entry.shown(&app))).into_response())
     });
     keep.await.map_err(|error| disk(std::io::Error::other(error)))?
 }
@@ -182,56 +220,44 @@ fn disk(error: std::io::Error) -> Problem {
     Problem::new(StatusCode::INSUFFICIENT_STORAGE, "storeUnavailable", "the file cannot be written; the log says why")
 }
 
-/// How long to wait for the charge point's answer.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Wait {
-    timeout_seconds: Option<u64>,
-}
-
-impl Wait {
-    fn time(&self) -> Duration {
-        Duration::from_secs(self.timeout_seconds.unwrap_or(30).clamp(1, 600))
-    }
-}
-
-fn order<T: DeserializeOwned>(body: &Bytes) -> Result<T, serde_json::Error> {
-    serde_json::from_slice(if body.is_empty() { b"{}" } else { body })
-}
-
-fn wrong(error: serde_json::Error) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalidPayload", error.to_string())
-}
-
+/// Tells a charge point to install firmware (UpdateFirmware, or SignedUpdateFirmware), from a URL of its own.
+#[utoipa::path(post, path = "/charge-points/{id}/update-firmware", tag = "files", params(("id" = String, Path), Waiting),
+    request_body = UpdateFirmwareOrder, responses((status = OK, body = Ordered)))]
 async fn update_firmware(
-    _: Operator,
+    Operator(actor): Operator,
     State(app): State<SharedApp>,
     Path(id): Path<String>,
-    Query(wait): Query<Wait>,
-    body: Bytes,
-) -> Result<Json<Ordered>, Problem> {
-    let order: UpdateFirmwareOrder = order(&body).map_err(wrong)?;
-    order::update_firmware(&app, &id, order, wait.time()).await.map(Json)
+    Query(waiting): Query<Waiting>,
+    Json(order): Json<UpdateFirmwareOrder>,
+) -> Result<Answer<Ordered>, Problem> {
+    let timeout = seconds(waiting.timeout_seconds)?;
+    order::update_firmware(&app, &actor, &id, order, timeout).await.map(Answer)
 }
 
+/// Asks a charge point for its diagnostics (GetDiagnostics), which it uploads to a URL of its own.
+#[utoipa::path(post, path = "/charge-points/{id}/get-diagnostics", tag = "files", params(("id" = String, Path), Waiting),
+    request_body = GetDiagnosticsOrder, responses((status = OK, body = Ordered)))]
 async fn get_diagnostics(
-    _: Operator,
+    Operator(actor): Operator,
     State(app): State<SharedApp>,
     Path(id): Path<String>,
-    Query(wait): Query<Wait>,
-    body: Bytes,
-) -> Result<Json<Ordered>, Problem> {
-    let order: GetDiagnosticsOrder = order(&body).map_err(wrong)?;
-    order::get_diagnostics(&app, &id, order, wait.time()).await.map(Json)
+    Query(waiting): Query<Waiting>,
+    Json(order): Json<GetDiagnosticsOrder>,
+) -> Result<Answer<Ordered>, Problem> {
+    let timeout = seconds(waiting.timeout_seconds)?;
+    order::get_diagnostics(&app, &actor, &id, order, timeout).await.map(Answer)
 }
 
+/// Asks a charge point for a log (GetLog), which it uploads to a URL of its own.
+#[utoipa::path(post, path = "/charge-points/{id}/get-log", tag = "files", params(("id" = String, Path), Waiting),
+    request_body = GetLogOrder, responses((status = OK, body = Ordered)))]
 async fn get_log(
-    _: Operator,
+    Operator(actor): Operator,
     State(app): State<SharedApp>,
     Path(id): Path<String>,
-    Query(wait): Query<Wait>,
-    body: Bytes,
-) -> Result<Json<Ordered>, Problem> {
-    let order: GetLogOrder = order(&body).map_err(wrong)?;
-    order::get_log(&app, &id, order, wait.time()).await.map(Json)
+    Query(waiting): Query<Waiting>,
+    Json(order): Json<GetLogOrder>,
+) -> Result<Answer<Ordered>, Problem> {
+    let timeout = seconds(waiting.timeout_seconds)?;
+    order::get_log(&app, &actor, &id, order, timeout).await.map(Answer)
 }

@@ -27,7 +27,7 @@ pub fn router() -> OpenApiRouter<SharedApp> {
     let patient = OpenApiRouter::new()
         .merge(commands::router())
         .merge(events::router())
-        .merge(files::router().into())
+        .merge(files::patient_router())
         .merge(local_list::patient_router())
         .merge(reservations::patient_router())
         .merge(transactions::patient_router());
@@ -36,6 +36,7 @@ pub fn router() -> OpenApiRouter<SharedApp> {
         .merge(audit::router())
         .merge(charge_points::router())
         .merge(charging_profiles::router())
+        .merge(files::router())
         .merge(id_tags::router())
         .merge(local_list::router())
         .merge(messages::router())

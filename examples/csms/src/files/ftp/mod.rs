@@ -9,6 +9,9 @@
 //! whose system closes the connection in good order has, for all that can be seen here, uploaded a shorter file; if it
 //! tries again, that takes the place of this one.
 //!
+//! libunftp bounds neither the length of a command nor, therefore, the memory that it takes; connections are few and end
+//! after [`IDLE`] seconds. Only charge points' networks should reach these ports.
+//!
 //! There is no FTP over TLS: libunftp's data connections panic when a peer's TLS handshake fails. Whoever wants secrecy has
 //! HTTPS.
 
@@ -33,7 +36,7 @@ use crate::app::SharedApp;
 const AT_ONCE: usize = 128;
 
 /// Seconds that a control connection may be silent while nothing is transferred.
-const IDLE: u64 = 120;
+const IDLE: u64 = 60;
 
 /// How long to wait when the system has no room for another connection.
 const LATER: Duration = Duration::from_millis(100);
