@@ -370,7 +370,7 @@ async fn done(
 
 fn invalid(pointer: &str, detail: String) -> Problem {
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalidPayload", detail);
-    Problem { pointer: Some(pointer.into()).filter(|pointer: &Box<str>| !pointer.is_empty()), ..problem }
+    Problem { pointer: (!pointer.is_empty()).then(|| pointer.into()), ..problem }
 }
 
 fn internal(error: anyhow::Error) -> Problem {
