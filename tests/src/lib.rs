@@ -1,6 +1,7 @@
 //! Tests that cross crates live in `tests/`; this library holds what they share.
 
 pub mod program;
+pub mod wire;
 
 /// Two sides and two messages: `Ask` is answered, `Beat` never is.
 pub mod stream {

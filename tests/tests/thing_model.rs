@@ -1,13 +1,14 @@
 //! A device and its platform from one thing model, over the messages that would travel between them.
 
 use std::cell::RefCell;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use onwire::session::Config;
 use onwire::types::{DateTime, Decimal};
 use onwire::{CallError, CallFailure, Connection, ErrorCode, Instant, Peer, Router};
 use onwire_tests::tracker::*;
+use onwire_tests::wire::Wire;
 
 const NOON: DateTime = DateTime::from_unix_millis(1_700_000_000_000);
 
@@ -68,49 +69,6 @@ impl Platform {
     }
 }
 
-/// Both sides of one connection, and a wire that delivers at once.
-struct Wire {
-    device: Connection,
-    platform: Connection,
-    seen: RefCell<Vec<String>>,
-}
-
-impl Wire {
-    fn new() -> Self {
-        Self {
-            device: Connection::new("platform", Tracker::DIALECT, Config::default()),
-            platform: Connection::new("tracker", Platform::DIALECT, Config::default()),
-            seen: RefCell::default(),
-        }
-    }
-
-    /// Runs both sides until nothing moves any more; `work` has come to its end by then.
-    fn run<T>(&self, tracker: &Tracker, platform: &Platform, work: impl Future<Output = T>) -> T {
-        let mut sides: [Pin<Box<dyn Future<Output = ()> + '_>>; 2] =
-            [Box::pin(self.device.serve(tracker)), Box::pin(self.platform.serve(platform))];
-        let (mut work, mut context) = (pin!(work), Context::from_waker(Waker::noop()));
-        let mut result = None;
-        loop {
-            if result.is_none()
-                && let Poll::Ready(done) = work.as_mut().poll(&mut context)
-            {
-                result = Some(done);
-            }
-            for side in &mut sides {
-                assert_eq!(side.as_mut().poll(&mut context), Poll::Pending);
-            }
-            let now = Instant::default();
-            let up = self.device.poll_transmit(now).inspect(|frame| drop(self.platform.receive(frame, now)));
-            let down = self.platform.poll_transmit(now).inspect(|frame| drop(self.device.receive(frame, now)));
-            let moved = up.is_some() || down.is_some();
-            self.seen.borrow_mut().extend(up.into_iter().chain(down));
-            if !moved {
-                return result.expect("the work has ended");
-            }
-        }
-    }
-}
-
 fn position() -> Position {
     Position::new(Decimal::new(113_264_385, 6), Decimal::new(23_129_112, 6), 21, System::WGS84)
 }
@@ -122,7 +80,7 @@ fn tracker() -> Tracker {
 
 #[test]
 fn the_device_posts_and_the_platform_reads_the_same() {
-    let (wire, tracker, platform) = (Wire::new(), tracker(), Platform::default());
+    let (wire, tracker, platform) = (Wire::between::<Tracker, Platform>(), tracker(), Platform::default());
     let properties = Properties {
         position: Some(position()),
         speed: Some(Decimal::from(10)),
@@ -154,7 +112,7 @@ fn the_device_posts_and_the_platform_reads_the_same() {
 
 #[test]
 fn the_platform_sets_and_gets_properties() {
-    let (wire, tracker, platform) = (Wire::new(), tracker(), Platform::default());
+    let (wire, tracker, platform) = (Wire::between::<Tracker, Platform>(), tracker(), Platform::default());
     let peer = wire.platform.peer();
     let wanted =
         Properties { report_interval: Some(60), phone_number: Some("+4930123456".into()), ..Properties::default() };
@@ -174,7 +132,7 @@ fn the_platform_sets_and_gets_properties() {
 
 #[test]
 fn an_alarm_is_told_and_followed_by_a_service_call() {
-    let (wire, tracker, platform) = (Wire::new(), tracker(), Platform::default());
+    let (wire, tracker, platform) = (Wire::between::<Tracker, Platform>(), tracker(), Platform::default());
     let alarm = MovementAlarmOutput::new(position(), Kind::Tow).at(NOON);
     let told = wire.run(&tracker, &platform, wire.device.peer().call(alarm.clone()));
     assert_eq!(told, Ok(MovementAlarmResponse::new()));
@@ -191,7 +149,7 @@ fn an_alarm_is_told_and_followed_by_a_service_call() {
 
 #[test]
 fn a_refusal_has_the_device_s_own_code() {
-    let (wire, tracker, platform) = (Wire::new(), tracker(), Platform::default());
+    let (wire, tracker, platform) = (Wire::between::<Tracker, Platform>(), tracker(), Platform::default());
     let located = wire.run(&tracker, &platform, wire.platform.peer().call(LocateRequest::new()));
     let error = CallError::new(ErrorCode::Other("100001".into()), "no satellites");
     assert_eq!(located, Err(CallFailure::Refused(error)));
@@ -201,7 +159,7 @@ fn a_refusal_has_the_device_s_own_code() {
 
 #[test]
 fn what_breaks_a_limit_is_not_sent() {
-    let wire = Wire::new();
+    let wire = Wire::between::<Tracker, Platform>();
     let says = |properties: Properties| {
         let mut call = pin!(wire.device.peer().call(properties.at(NOON)));
         match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {

@@ -1,4 +1,5 @@
-//! The `postgres` stage: the central system's tests that concern its database, on a PostgreSQL of our own.
+//! The `postgres` stage: the central system's tests, on a PostgreSQL of our own instead of files
+//! (`tests/support/database.rs`).
 //!
 //! The server is Debian's. It listens on a Unix socket only, in a folder of the system's temporary one: the path of a socket
 //! is short, and PostgreSQL, which refuses to run as root, has to reach it when the checkout is in root's home.
@@ -12,9 +13,6 @@ use anyhow::{Context, Result, ensure};
 use crate::system::{ensure_system, is_root, output, run};
 use crate::workspace::Workspace;
 
-/// Tests of csms that use a database as `tests/support/database.rs` gives it to them.
-const TESTS: [&str; 4] = ["store", "metrics", "crash", "field"];
-
 /// Whom Debian's package makes for it.
 const USER: &str = "postgres";
 
@@ -22,10 +20,8 @@ const USER: &str = "postgres";
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     ensure_system(&["postgresql"], "the central system's tests on PostgreSQL")?;
     let server = Server::start(workspace)?;
-    let mut tests = workspace.cargo(["test", "--locked", "-p", "csms"]);
-    for test in TESTS {
-        tests.args(["--test", test]);
-    }
+    // What concerns files only says so to itself.
+    let mut tests = workspace.cargo(["test", "--locked", "-p", "csms", "--tests", "--no-fail-fast"]);
     run(tests.env("CSMS_TEST_DATABASE", server.url()))
 }
 

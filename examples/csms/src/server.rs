@@ -22,9 +22,9 @@ use crate::ocpp::{CentralSystem, presence};
 use crate::security::gate::Gate;
 use crate::security::guard::guard;
 use crate::security::{Security, exposure, tls};
-use crate::store::records::settings;
+use crate::store::records::{id_tags, settings};
 use crate::store::{Store, retention};
-use crate::{api, commands, files, web};
+use crate::{api, commands, files, time, web};
 
 /// Serves until `end` is ready, then completes what is under way.
 ///
@@ -52,10 +52,13 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         commands::first_admin(file, &app.security.passwords, &app.store).await?;
     }
     exposure::check(&app).await?;
+    app.policy.set(None, Some(app.config.unknown_id_tags));
     app.policy.set(
         settings::switch(&app.store, settings::UNKNOWN_CHARGE_POINTS).await?,
         settings::switch(&app.store, settings::UNKNOWN_ID_TAGS).await?,
     );
+    let tags = app.config.id_tags.clone();
+    app.store.write(|db| Box::pin(id_tags::enter(db, tags, time::now()))).await?;
     listeners.announce()?;
     let messages = Messages::start(&app);
     files::ftp::start(&app).await?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Executor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -319,15 +319,13 @@ pub(super) async fn insert<R: Row>(db: &mut AnyConnection, rows: &[impl Borrow<R
 async fn insert_each<R: Row>(db: &mut AnyConnection, rows: &[Taken<R>]) -> Result<usize, StoreError> {
     let mut refused = 0;
     for row in rows {
-        let mut savepoint = db.begin().await?;
-        match insert_chunk::<R>(&mut savepoint, std::slice::from_ref(row)).await {
-            Ok(()) => savepoint.commit().await?,
-            Err(error) => {
-                tracing::error!(%error, table = R::TABLE, "the database refuses a row");
-                refused += 1;
-                savepoint.rollback().await?;
-            }
+        db.execute("SAVEPOINT one_row").await?;
+        if let Err(error) = insert_chunk::<R>(db, std::slice::from_ref(row)).await {
+            tracing::error!(%error, table = R::TABLE, "the database refuses a row");
+            refused += 1;
+            db.execute("ROLLBACK TO SAVEPOINT one_row").await?;
         }
+        db.execute("RELEASE SAVEPOINT one_row").await?;
     }
     // Refused by a database that works, or not written because it does not?
     if refused == rows.len() {

@@ -155,7 +155,8 @@ impl Store {
     }
 
     /// Writes, and returns when what was written is durable. `work` sees what was written before; if it fails, nothing of
-    /// it is kept. It may be committed together with the work of others, whose failure is no concern of it.
+    /// it is kept. It may be committed together with the work of others, whose failure is no concern of it. It must not begin
+    /// or end a transaction: it is within one.
     ///
     /// ```ignore
     /// store.write(|db| Box::pin(async move {

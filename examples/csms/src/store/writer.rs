@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, Connection};
+use sqlx::{AnyConnection, AnyPool, Executor};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -163,18 +162,20 @@ async fn commit(pool: &AnyPool, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreEr
     written
 }
 
-async fn write(connection: &mut PoolConnection<Any>, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+/// Says each step itself: the depth of transactions that sqlx counts goes wrong when a connection is lost within a
+/// savepoint, and then its `commit` succeeds without a word to the database.
+async fn write(db: &mut AnyConnection, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     // SQLite: a transaction that begins with a read and goes on with a write fails at once if somebody else, such as an
     // operator with a tool, writes in between.
-    let begin = if connection.backend_name() == "SQLite" { "BEGIN IMMEDIATE" } else { "BEGIN" };
-    let mut transaction = connection.begin_with(begin).await?;
+    db.execute(if db.backend_name() == "SQLite" { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
     for job in jobs {
-        let mut savepoint = transaction.begin().await?;
-        if job.run(&mut savepoint).await {
-            savepoint.commit().await?;
-        } else {
-            savepoint.rollback().await?;
+        db.execute("SAVEPOINT job").await?;
+        if !job.run(db).await {
+            db.execute("ROLLBACK TO SAVEPOINT job").await?;
         }
+        // Fails if the transaction has ended meanwhile, for whatever reason.
+        db.execute("RELEASE SAVEPOINT job").await?;
     }
-    Ok(transaction.commit().await?)
+    db.execute("COMMIT").await?;
+    Ok(())
 }

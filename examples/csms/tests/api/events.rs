@@ -34,12 +34,15 @@ async fn listen(csms: &Csms, query: &str) -> BoxStream<'static, (String, Value)>
 }
 
 async fn next(events: &mut BoxStream<'static, (String, Value)>, wanted: &str) -> Value {
-    loop {
-        let (kind, data) = events.next().await.expect("the stream goes on");
-        if kind == wanted {
-            return data;
+    let found = async {
+        loop {
+            let (kind, data) = events.next().await.expect("the stream goes on");
+            if kind == wanted {
+                return data;
+            }
         }
-    }
+    };
+    tokio::time::timeout(PATIENCE, found).await.expect("an event in time")
 }
 
 #[tokio::test]

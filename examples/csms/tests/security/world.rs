@@ -16,7 +16,7 @@ use data_encoding::BASE64;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::support::{Csms, PATIENCE, Station};
+use crate::support::{Csms, PATIENCE, Station, database};
 
 /// The program with a command line of its own, until it ends.
 pub async fn program(data: &Path, arguments: &[&str]) -> Output {
@@ -25,6 +25,7 @@ pub async fn program(data: &Path, arguments: &[&str]) -> Output {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CSMS_")) {
         command.env_remove(name);
     }
+    command.env("CSMS_DATABASE", database(data).await);
     let output = command.env("CSMS_PASSWORD", PASSWORD).kill_on_drop(true).output();
     tokio::time::timeout(PATIENCE, output).await.expect("it ends in time").unwrap()
 }
@@ -41,8 +42,8 @@ pub const PASSWORD: &str = "correct horse";
 
 /// The parts of a central system over the same database as a running one.
 pub async fn app(data: &Path) -> Arc<App> {
-    let data = data.to_str().unwrap();
-    let arguments = <Arguments as clap::Parser>::parse_from(["csms", "--data", data]);
+    let (database, data) = (database(data).await, data.to_str().unwrap());
+    let arguments = <Arguments as clap::Parser>::parse_from(["csms", "--data", data, "--database", &database]);
     let (config, _) = arguments.into_config().unwrap();
     let store = Store::open(&config.database).await.unwrap();
     Arc::new(App {

@@ -1,8 +1,8 @@
 //! Writes that fail.
 
 use csms::store::{Kind, Store, StoreError};
-use futures_util::future::{join, join3};
-use sqlx::{AnyConnection, AssertSqlSafe, Executor};
+use futures_util::future::{join, join3, join4};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 use tokio::sync::oneshot;
 
 use super::{set, settings, store};
@@ -157,4 +157,32 @@ async fn a_commit_that_never_ends_is_given_up_and_the_next_write_works() {
     assert!(matches!(hung, Err(StoreError::Busy)), "{hung:?}");
     set(&store, "later").await.unwrap();
     assert_eq!(settings(&store).await, ["later"]);
+}
+
+/// Two writes share a commit. The second loses the connection, and tries to go on with a savepoint of its own, after which
+/// sqlx believes that there is no transaction, and commits nothing with success.
+#[tokio::test]
+async fn nobody_is_told_that_a_write_is_kept_whose_commit_the_database_has_not_seen() {
+    let (store, _data) = store().await;
+    if store.kind() != Kind::Postgres {
+        return;
+    }
+    let (go_on, waits) = oneshot::channel::<()>();
+    let blocks = store.write(|_| Box::pin(async move { Ok(waits.await.is_ok()) }));
+    let cuts = store.write(|db| {
+        Box::pin(async move {
+            db.execute("SELECT pg_terminate_backend(pg_backend_pid())").await.unwrap_err();
+            Ok(db.begin().await.map(drop)?)
+        })
+    });
+    let both_wait = async {
+        while store.waiting_writes() < 2 {
+            tokio::task::yield_now().await;
+        }
+        go_on.send(()).unwrap();
+    };
+    let (_, good, cut, ()) = join4(blocks, set(&store, "good"), cuts, both_wait).await;
+    assert!(matches!(good, Err(StoreError::Database(_))), "{good:?}");
+    assert!(matches!(cut, Err(StoreError::Database(_))), "{cut:?}");
+    assert!(settings(&store).await.is_empty());
 }

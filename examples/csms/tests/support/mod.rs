@@ -65,9 +65,7 @@ impl Csms {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CSMS_")) {
             command.env_remove(name);
         }
-        if !flags.contains(&"--database") {
-            command.arg("--database").arg(database(data).await);
-        }
+        command.env("CSMS_DATABASE", database(data).await);
         let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned());
         command
             .env("RUST_LOG", level)

@@ -370,7 +370,7 @@ async fn done(
 
 fn invalid(pointer: &str, detail: String) -> Problem {
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalidPayload", detail);
-    Problem { pointer: (!pointer.is_empty()).then(|| pointer.into()), ..problem }
+    Problem { pointer: Some(pointer).filter(|pointer| !pointer.is_empty()).map(Into::into), ..problem }
 }
 
 fn internal(error: anyhow::Error) -> Problem {

@@ -154,6 +154,19 @@ pub async fn put(db: &mut AnyConnection, tag: IdTag) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Enters tags that may charge, those that are not there yet.
+///
+/// # Errors
+/// Those of the database.
+pub async fn enter(db: &mut AnyConnection, id_tags: Vec<String>, now: i64) -> Result<(), StoreError> {
+    for id_tag in id_tags {
+        let sql = "INSERT INTO id_tags (folded, id_tag, status, created_at) VALUES ($1, $2, 'Accepted', $3)
+            ON CONFLICT (folded) DO NOTHING";
+        sqlx::query(sql).bind(folded(&id_tag)).bind(id_tag).bind(now).execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
 /// Takes one out; `false` if there is none.
 ///
 /// # Errors
