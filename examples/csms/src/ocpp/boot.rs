@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 
 use crate::app::SharedApp;
 use crate::store::charge_points::{self, Boot, BootPolicy, Registration};
-use crate::store::configuration::{self, ConfigurationKey};
+use crate::store::records::configuration;
 use crate::store::text::{storable, storable_option};
 use crate::store::{Store, StoreError};
 use crate::time;
@@ -102,7 +102,7 @@ pub async fn answer(
 /// Asks an accepted charge point for its configuration and the version of its local list. What it refuses stays unknown.
 pub async fn ask(app: &SharedApp, peer: &Peer) {
     match peer.call(GetConfigurationRequest::default()).timeout(PATIENCE).await {
-        Ok(answer) => logged(peer, keep_configuration(&app.store, peer.identity(), &answer, true).await),
+        Ok(answer) => logged(peer, keep_configuration(&app.store, peer.identity(), answer).await),
         Err(failure) => debug!(identity = peer.identity(), %failure, "no configuration"),
     }
     let version = match peer.call(GetLocalListVersionRequest::new()).timeout(PATIENCE).await {
@@ -131,23 +131,24 @@ fn logged(peer: &Peer, kept: Result<(), StoreError>) {
     }
 }
 
-/// Keeps an answer to GetConfiguration. `is_all`: all keys were asked for, so that others are gone.
-///
-/// # Errors
-/// Those of the database.
-pub async fn keep_configuration(
+/// Keeps the answer to a GetConfiguration for all keys: others are gone.
+async fn keep_configuration(
     store: &Store,
     charge_point: &str,
-    answer: &GetConfigurationResponse,
-    is_all: bool,
+    answer: GetConfigurationResponse,
 ) -> Result<(), StoreError> {
-    let keys = answer.configuration_key.iter().flatten().map(|key| ConfigurationKey {
-        key: storable(&key.key),
-        value: storable_option(key.value.as_deref()),
-        readonly: key.readonly,
+    let charge_point = charge_point.to_owned();
+    let write = store.write(move |db| {
+        Box::pin(async move {
+            configuration::forget_all(db, &charge_point).await?;
+            for key in answer.configuration_key.into_iter().flatten() {
+                let value = storable_option(key.value.as_deref());
+                configuration::keep(db, &charge_point, &storable(&key.key), value.as_deref(), key.readonly).await?;
+            }
+            Ok(())
+        })
     });
-    let (keys, charge_point, at) = (keys.collect(), charge_point.to_owned(), time::now());
-    store.write(move |db| Box::pin(configuration::keep_keys(db, charge_point, keys, is_all, at))).await
+    write.await
 }
 
 #[cfg(test)]

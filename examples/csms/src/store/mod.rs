@@ -8,7 +8,6 @@
 
 mod batch;
 pub mod charge_points;
-pub mod configuration;
 pub mod connectors;
 pub mod id_tags;
 pub mod meter_values;

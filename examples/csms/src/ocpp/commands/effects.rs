@@ -90,14 +90,7 @@ async fn configured(
         configuration::forget_all(db, id).await?;
     }
     for key in told {
-        configuration::keep(
-            db,
-            id,
-            key.key.as_str(),
-            key.value.as_ref().map(onwire::types::CiString::as_str),
-            key.readonly,
-        )
-        .await?;
+        configuration::keep(db, id, key.key.as_str(), key.value.as_deref(), key.readonly).await?;
     }
     for key in response.unknown_key.unwrap_or_default() {
         configuration::forget(db, id, key.as_str()).await?;

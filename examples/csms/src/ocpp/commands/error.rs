@@ -5,6 +5,7 @@ use onwire::codec::{DecodeError, EncodeError};
 use onwire::{CallError, CallFailure, ErrorCode};
 
 use crate::api::problem::Problem;
+use crate::security::keys::KeyError;
 use crate::store::StoreError;
 
 /// A command that came to nothing, or whose answer could not be kept.
@@ -23,6 +24,9 @@ pub enum CommandError {
     /// The payload is not what the schema says; nothing was sent.
     #[error("the payload is wrong: {0}")]
     Unsendable(EncodeError),
+    /// It would give the charge point a key that is none; nothing was sent.
+    #[error("{0}")]
+    NotAKey(KeyError),
     /// As many commands wait for it as may; nothing was sent.
     #[error("too many commands are waiting for this charge point")]
     QueueFull,
@@ -86,6 +90,7 @@ impl From<CommandError> for Problem {
             CommandError::Unsendable(EncodeError { fault, pointer }) => {
                 Self::invalid_payload(pointer, fault.to_string())
             }
+            CommandError::NotAKey(_) => Self::invalid_payload("/value", text),
             CommandError::QueueFull => Self::new(StatusCode::SERVICE_UNAVAILABLE, "queueFull", text),
             CommandError::NotSent => Self::new(StatusCode::CONFLICT, "notSent", text),
             CommandError::Timeout => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", text),

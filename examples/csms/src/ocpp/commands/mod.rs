@@ -3,6 +3,7 @@
 
 mod effects;
 mod error;
+mod key;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use onwire::codec::{self, Quirks};
 use onwire::net::masked;
 use onwire::ocpp::v16::ACTIONS;
 use onwire::types::RawJson;
-use onwire::{Action, ActionEntry, Request};
+use onwire::{Action, ActionEntry, Peer, Request};
 use serde_json::value::RawValue;
 
 pub use self::error::CommandError;
@@ -106,10 +107,19 @@ async fn exchange(app: &SharedApp, command: &Command) -> Result<String, CommandE
     if command.judged && begins_or_ends && charge_points::is_pending(&app.store, &command.charge_point).await? {
         return Err(CommandError::Pending);
     }
+    let change = key::begin(app, command).await?;
+    let answer = answer(&peer, command, &request).await;
+    if let Some(change) = change {
+        key::settle(app, &change, &answer).await?;
+    }
+    answer
+}
+
+async fn answer(peer: &Peer, command: &Command, request: &str) -> Result<String, CommandError> {
     let call = if command.judged {
-        peer.call_text(command.action, &request)
+        peer.call_text(command.action, request)
     } else {
-        let raw = RawJson::new(&request).map_err(|error| CommandError::not_json(&error))?;
+        let raw = RawJson::new(request).map_err(|error| CommandError::not_json(&error))?;
         peer.call_unjudged(command.action, &raw)
     };
     // The call's own time begins when it is sent; calls before it may take theirs.
