@@ -1,6 +1,10 @@
-//! Generates the protocols that the tests use: a thing model, and one with a message that is never answered.
+//! Generates the protocols that the tests use: thing models, and one with a message that is never answered.
 
 fn main() -> Result<(), onwire_codegen::Error> {
     onwire_codegen::alink("models/charger.json")?.to_out_dir("charger")?;
+    onwire_codegen::alink("models/odd.json")?.to_out_dir("odd")?;
+    for name in ["pile", "socket", "tracker"] {
+        onwire_codegen::thing_model(name)?.to_out_dir(name)?;
+    }
     onwire_codegen::ocpp("models/stream")?.to_out_dir("stream")
 }

@@ -14,13 +14,14 @@
 //!   them, with an optional `index.json` that says who may start which action.
 //! - [`ocpp_1_6`]: OCPP 1.6 from `onwire-schemas`; [`ocpp_2_0_1`] and [`ocpp_2_1`]: a folder of that version's official
 //!   schemas with our index.
-//! - [`alink`]: a thing model (TSL) as Aliyun IoT exports it; its services.
+//! - [`alink`]: a thing model (TSL) of Aliyun IoT: its properties, events and services.
 //!
 //! The same input gives the same bytes.
 
 mod alink;
 mod emit;
 mod error;
+mod inline;
 mod model;
 mod names;
 mod ocpp;
@@ -91,7 +92,21 @@ fn with_index(folder: &Path, index: onwire_schemas::File) -> Result<Generator, E
     Ok(Generator::new(Source::Ocpp(files), vec![folder.to_owned()]))
 }
 
-/// Reads a thing model (TSL) as Aliyun IoT exports it: each service becomes an action that the platform starts.
+/// Reads a thing model (TSL) of Aliyun IoT: as the console exports it, simplified, or that of a custom module.
+///
+/// - All properties together are `Properties`, in which each may be absent. `PropertySet` and `PropertyGet` are actions that
+///   the platform starts, `PropertyPost` one that the device does; its request says when each property was so.
+/// - Each event `X` is an action that the device starts. What it tells is `XOutput`; its request has the time too.
+/// - Each service `Y` is an action that the platform starts, with `YRequest` and `YResponse`.
+/// - Each struct and enumeration is a type, named by its identifier, and by its owner too where identifiers clash.
+///
+/// Identifiers that cannot be Rust names become such (`meter:Power` is the field `meter_power`); of two that are spelled
+/// alike then, the later one gets a number. Limits are checked on sending and receiving: ranges, steps, the length of text
+/// (in characters) and the size of arrays. A step counts from zero; it is not checked where the lower limit is no multiple
+/// of it, nor is a limit that no number of 18 digits can break, such as the largest `double`.
+///
+/// Where a module's name stands in an exported file is not verified: `functionBlockId` is understood at the top and in the
+/// entries of `functionBlocks`.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -99,6 +114,19 @@ pub fn alink(file: impl AsRef<Path>) -> Result<Generator, Error> {
     let file = file.as_ref();
     let text = std::fs::read_to_string(file).map_err(|source| Error::Io { path: file.to_owned(), source })?;
     Ok(Generator::new(Source::Alink { file: file.display().to_string(), text }, vec![file.to_owned()]))
+}
+
+/// A thing model that `onwire-schemas` carries, by its name: `pile`, `socket` or `tracker`.
+///
+/// # Errors
+/// [`Error::Folder`] if there is none of that name.
+pub fn thing_model(name: &str) -> Result<Generator, Error> {
+    let file = onwire_schemas::THING.iter().find(|file| file.name.strip_suffix(".json") == Some(name));
+    let file = file.ok_or_else(|| {
+        let known: Vec<&str> = onwire_schemas::THING.iter().map(|file| file.name).collect();
+        Error::Folder { file: format!("{name}.json"), problem: format!("no such thing model; there are {known:?}") }
+    })?;
+    Ok(Generator::new(Source::Alink { file: file.name.to_owned(), text: file.text.to_owned() }, Vec::new()))
 }
 
 impl Generator {

@@ -54,9 +54,42 @@ pub(crate) enum Kind {
     Struct(Struct),
     Enum(Enum),
     Alias(Shape),
+    Wrapped(Wrapped),
 }
 
+/// A payload of a thing model around another type.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wrapped {
+    pub(crate) form: Form,
+    /// Name of the type that it is made of, or speaks of.
+    pub(crate) inner: String,
+}
+
+/// How a payload of a thing model looks around what it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As the inner type: a second type, because a request belongs to one action.
+    Bare,
+    /// Properties, each as it is or with the time at which it was so.
+    Post,
+    /// The inner type, as it is or with the time at which it was so.
+    Event,
+    /// A list of identifiers of the inner type's properties.
+    Identifiers,
+}
+
+impl Form {
+    /// The Rust name of the field that holds the inner type.
+    pub(crate) fn field(self) -> Option<&'static str> {
+        match self {
+            Self::Bare | Self::Post => Some("properties"),
+            Self::Event => Some("value"),
+            Self::Identifiers => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Struct {
     pub(crate) fields: Vec<Field>,
     /// Wire names of the required fields in the order of the constructor's parameters.
@@ -67,9 +100,10 @@ pub(crate) struct Struct {
 }
 
 /// What becomes of properties beyond the fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Extra {
     Forbidden,
+    #[default]
     Skipped,
     /// A field of that type holds them.
     Kept,
@@ -118,6 +152,7 @@ pub(crate) enum Shape {
     Integer {
         min: Option<i64>,
         max: Option<i64>,
+        step: Option<i64>,
     },
     Number(Limits),
     /// A number that is written with at least one digit after the point.
@@ -187,6 +222,7 @@ impl Kind {
         match self {
             Self::Struct(object) => object.fields.iter().filter_map(|field| field.shape.named()).collect(),
             Self::Alias(shape) => shape.named().into_iter().collect(),
+            Self::Wrapped(wrapped) => vec![wrapped.inner.as_str()],
             Self::Enum(_) => Vec::new(),
         }
     }

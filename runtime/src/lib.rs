@@ -88,9 +88,29 @@ pub mod ocpp {
     }
 }
 
-/// Aliyun IoT: the frames of Alink. Types come from a thing model of your own.
+/// Aliyun IoT: the frames of Alink. Types come from a thing model of your own, by `onwire_codegen::alink`.
+///
+/// The generated module has the roles `Device` and `Platform`, and their actions:
+///
+/// | method | action | started by | request | answer |
+/// |---|---|---|---|---|
+/// | `thing.event.property.post` | `PropertyPost` | device | `Properties`, each as it is or with its time | nothing |
+/// | `thing.service.property.set` | `PropertySet` | platform | `Properties` | nothing |
+/// | `thing.service.property.get` | `PropertyGet` | platform | identifiers | `Properties` |
+/// | `thing.event.{id}.post` | the event | device | what it tells, and its time | nothing |
+/// | `thing.service.{id}` | the service | platform | its input | its output |
+///
+/// A handler may take `Properties`, or what an event tells, without the times; and it may return nothing where the answer is
+/// nothing. An answer has the `code` 200, or that of the error: 460 for a parameter, 404 for what is not handled, 400 for a
+/// broken message, 500 for the rest, and the device's own as [`ErrorCode::Other`](crate::ErrorCode::Other) (the range for those
+/// is 100000 to 110000). Message ids are echoed in the form in which they came, a number or a string.
+///
+/// What is read liberally beyond the [quirks](crate::codec::Quirk) of every protocol: a value with or without its time, that as
+/// a number or as text; an event in its wrapping or bare; `true` and `false` for 1 and 0. Members of structs, of inputs and of
+/// outputs have to be there. Text is measured in characters; whether the cloud counts bytes is not verified.
 pub mod alink {
     pub use crate::core::alink::{FRAMING, spell};
+    pub use crate::core::times::Times;
 }
 
 /// Includes a protocol that the crate's `build.rs` generated with `onwire-codegen`.

@@ -112,17 +112,24 @@ pub static OCPP_2_0_1_INDEX: File = File { name: "index.json", text: include_str
 /// Who may start which action of OCPP 2.1; see [`OCPP_2_0_1_INDEX`].
 pub static OCPP_2_1_INDEX: File = File { name: "index.json", text: include_str!("../ocpp2.1/index.json") };
 
+/// Thing models (TSL) of Aliyun IoT, written for this project: a charging pile, a smart socket, a tracker.
+pub static THING: &[File] = folder! { "thing": "pile" "socket" "tracker" };
+
 #[cfg(test)]
 mod tests {
-    use super::OCPP_1_6;
+    use super::{File, OCPP_1_6, THING};
 
-    #[test]
-    fn every_file_of_the_folder_is_carried() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/ocpp1.6");
+    fn assert_carried(folder: &str, files: &[File]) {
         let mut found: Vec<String> =
             std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         found.sort();
-        let carried: Vec<&str> = OCPP_1_6.iter().map(|file| file.name).collect();
+        let carried: Vec<&str> = files.iter().map(|file| file.name).collect();
         assert_eq!(found, carried);
+    }
+
+    #[test]
+    fn every_file_of_the_folders_is_carried() {
+        assert_carried(concat!(env!("CARGO_MANIFEST_DIR"), "/ocpp1.6"), OCPP_1_6);
+        assert_carried(concat!(env!("CARGO_MANIFEST_DIR"), "/thing"), THING);
     }
 }

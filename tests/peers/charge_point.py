@@ -1,4 +1,4 @@
-"""An OCPP 1.6J charge point built on the `ocpp` library: charge_point.py URL
+"""An OCPP 1.6J charge point built on the `ocpp` library: charge_point.py URL [ID_TAG]
 
 It proves that a charge point written by others can boot, charge, and be
 commanded by a central system, with each request and response validated
@@ -8,7 +8,7 @@ identity: ws://127.0.0.1:PORT/ocpp/CP-PY.
 Standard output has one JSON object per line, in this order:
 
     {"event":"boot","status":S,"interval":N,"currentTime":T}
-    {"event":"authorize","status":S}                for idTag PYTAG1
+    {"event":"authorize","status":S}                for ID_TAG, else PYTAG1
     {"event":"start","status":S,"transactionId":N}
     {"event":"data_transfer","status":S}            for vendorId com.example.unknown
     {"event":"stop","status":S or null}             null: no idTagInfo in the answer
@@ -19,7 +19,8 @@ Standard output has one JSON object per line, in this order:
     {"event":"remote_stopped"}
     {"event":"done"}                                closed normally; exit code 0
 
-Each GetConfiguration, whenever it comes, adds
+A GetLocalListVersion is answered with -1: there is no local list. Each
+GetConfiguration, whenever it comes, adds
 {"event":"get_configuration","key":[S,..] or null}. A RemoteStopTransaction of
 another transaction is printed and answered with Rejected.
 
@@ -62,8 +63,9 @@ def meter_value(*samples):
 
 
 class PythonChargePoint(StrictPeer):
-    def __init__(self, id, connection):
+    def __init__(self, id, connection, id_tag):
         super().__init__(id, connection)
+        self.id_tag = id_tag
         self.transaction_id = None
         self.commands = asyncio.Queue()
 
@@ -83,11 +85,11 @@ class PythonChargePoint(StrictPeer):
         await self.status(ChargePointStatus.available, connector_id=0)
         await self.status(ChargePointStatus.available)
 
-        authorize = await self.request(call.Authorize(ID_TAG))
+        authorize = await self.request(call.Authorize(self.id_tag))
         emit("authorize", status=authorize.id_tag_info["status"])
         require_accepted(authorize.id_tag_info["status"], "Authorize")
         await self.status(ChargePointStatus.preparing)
-        start = await self.start_transaction(ID_TAG, 1000)
+        start = await self.start_transaction(self.id_tag, 1000)
         emit("start", status=start.id_tag_info["status"], transactionId=start.transaction_id)
         require_accepted(start.id_tag_info["status"], "StartTransaction")
         await self.status(ChargePointStatus.charging)
@@ -115,7 +117,7 @@ class PythonChargePoint(StrictPeer):
 
         data = [first, *second, meter_value(energy(2000, "Transaction.End"))]
         stop = await self.request(
-            call.StopTransaction(2000, now(), start.transaction_id, "Local", ID_TAG, data)
+            call.StopTransaction(2000, now(), start.transaction_id, "Local", self.id_tag, data)
         )
         self.transaction_id = None
         emit("stop", status=stop.id_tag_info and stop.id_tag_info["status"])
@@ -154,6 +156,10 @@ class PythonChargePoint(StrictPeer):
         unknown = [name for name in key or [] if name.casefold() not in known]
         return call_result.GetConfiguration(found or None, unknown or None)
 
+    @on(Action.get_local_list_version)
+    def on_get_local_list_version(self):
+        return call_result.GetLocalListVersion(-1)
+
     @on(Action.remote_start_transaction)
     def on_remote_start(self, id_tag, connector_id=None, **_):
         emit("remote_start", idTag=id_tag, connectorId=connector_id)
@@ -177,14 +183,15 @@ class PythonChargePoint(StrictPeer):
 
 
 async def main():
-    if len(sys.argv) != 2:
-        raise PeerError("usage: charge_point.py URL")
+    if len(sys.argv) not in (2, 3):
+        raise PeerError("usage: charge_point.py URL [ID_TAG]")
     url = sys.argv[1]
+    id_tag = sys.argv[2] if len(sys.argv) == 3 else ID_TAG
     timeouts = {"open_timeout": TIMEOUT, "close_timeout": TIMEOUT}
     async with connect(url, subprotocols=[SUBPROTOCOL], proxy=None, **timeouts) as connection:
         if connection.subprotocol != SUBPROTOCOL:
             raise PeerError(f"negotiated the subprotocol {connection.subprotocol}")
-        peer = PythonChargePoint(url.rsplit("/", 1)[-1], connection)
+        peer = PythonChargePoint(url.rsplit("/", 1)[-1], connection, id_tag)
         await peer.play(peer.script())
     if connection.close_code == CloseCode.ABNORMAL_CLOSURE:
         raise PeerError("the closing handshake was not completed")

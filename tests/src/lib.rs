@@ -1,6 +1,7 @@
 //! Tests that cross crates live in `tests/`; this library holds what they share.
 
 pub mod program;
+pub mod wire;
 
 /// Two sides and two messages: `Ask` is answered, `Beat` never is.
 pub mod stream {
@@ -10,4 +11,24 @@ pub mod stream {
 /// A thing-model device, generated from a thing model of ten lines.
 pub mod charger {
     onwire::include_protocol!("charger");
+}
+
+/// A thing model with identifiers that are keywords, or no identifiers at all, and more than 64 properties.
+pub mod odd {
+    onwire::include_protocol!("odd");
+}
+
+/// A charging pile.
+pub mod pile {
+    onwire::include_protocol!("pile");
+}
+
+/// A smart socket, described in Chinese.
+pub mod socket {
+    onwire::include_protocol!("socket");
+}
+
+/// A tracker.
+pub mod tracker {
+    onwire::include_protocol!("tracker");
 }

@@ -18,7 +18,7 @@ impl Pile {
     #[on(StartCharging)]
     async fn start_charging(&self, req: StartChargingRequest) -> StartChargingResponse {
         self.started.set(Some(req.connector_id));
-        let eco = req.mode == StartChargingRequestMode::Eco;
+        let eco = req.mode == Mode::Eco;
         StartChargingResponse::new(true, if eco { Decimal::new(35, 1) } else { req.power_limit })
     }
 }
@@ -40,7 +40,7 @@ fn a_service_call_of_the_platform_reaches_the_typed_handler() {
         &pile,
         r#"{"method":"thing.service.StartCharging","id":"7","params":{"ConnectorId":2,"PowerLimit":7,"Mode":0},"version":"1.0.0"}"#,
     );
-    assert_eq!(answer, r#"{"id":"7","code":200,"data":{"Result":1,"Power":7.0}}"#);
+    assert_eq!(answer, r#"{"id":"7","code":200,"data":{"Result":1,"Power":7.0},"message":"success"}"#);
     assert_eq!(pile.started.get(), Some(2));
 
     // The id keeps its form, and a parameter out of range is told by name.
@@ -59,7 +59,7 @@ fn the_platform_side_calls_it_typed() {
     let pile = Pile { started: Cell::new(None) };
     let device = Connection::new("platform", Pile::DIALECT, Config::default());
     let platform = Connection::new("pile", Pile::DIALECT, Config::default());
-    let request = StartChargingRequest::new(1, Decimal::new(75, 1), StartChargingRequestMode::Eco);
+    let request = StartChargingRequest::new(1, Decimal::new(75, 1), Mode::Eco);
     let mut call = pin!(platform.peer().call(request));
     let frame = platform.poll_transmit(Instant::default()).unwrap();
     platform.receive(&turn(&device, &pile, &frame), Instant::default());
@@ -67,7 +67,7 @@ fn the_platform_side_calls_it_typed() {
     let Poll::Ready(response) = call.as_mut().poll(&mut context) else { panic!("no answer") };
     assert_eq!(response, Ok(StartChargingResponse::new(true, Decimal::new(35, 1))));
 
-    let too_much = StartChargingRequest::new(1, 8, StartChargingRequestMode::Fast);
+    let too_much = StartChargingRequest::new(1, 8, Mode::Fast);
     let mut call = pin!(platform.peer().call(too_much));
     let Poll::Ready(Err(CallFailure::Unsendable(error))) = call.as_mut().poll(&mut context) else { panic!("was sent") };
     assert_eq!(error.to_string(), "/PowerLimit: number out of range");

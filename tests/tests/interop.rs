@@ -159,7 +159,9 @@ async fn our_charge_point_charges_and_obeys_at_pypi_ocpp_as_central_system() {
 
 #[tokio::test]
 async fn our_programs_play_a_session_with_each_other() {
-    let mut csms = Program::example("csms", &["--listen", "127.0.0.1:0", "--id-tag", "tag1"]);
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().to_str().unwrap();
+    let mut csms = Program::example("csms", &["--listen", "127.0.0.1:0", "--data", folder, "--id-tag", "tag1"]);
     let line = csms.line().await.unwrap();
     let url = line.strip_prefix("charge points connect to ").unwrap().replace("{identity}", "CP1");
     let mut charge_point = Program::example("charge-point", &[&url, "--charge", "1"]);

@@ -125,6 +125,8 @@ fn interop(workspace: &Workspace) -> Result<()> {
         "--test",
         "interop",
         "--test",
+        "fleet",
+        "--test",
         "every_action",
         "--test",
         "equivalence",

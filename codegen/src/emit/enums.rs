@@ -32,6 +32,10 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum, respelled: &[&
     });
     let spelled = spellings.iter().map(|(_, variant)| ident(variant));
     let blank = spelled.clone().next();
+    let (index, nth) = match spellings.len() {
+        1 => (quote!(_), quote!(Self::#blank)),
+        _ => (quote!(index), quote!(match index { #(#indices => Self::#spelled,)* })),
+    };
     let to_wire = values.values.iter().map(|value| {
         let (variant, wire) = (ident(&value.name), &value.wire);
         quote!(Self::#variant => #wire,)
@@ -78,10 +82,8 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum, respelled: &[&
         impl ::onwire::codec::Enumeration for #name {
             const VALUES: &'static [&'static str] = &[#(#wires),*];
 
-            fn nth(index: usize) -> Self {
-                match index {
-                    #(#indices => Self::#spelled,)*
-                }
+            fn nth(#index: usize) -> Self {
+                #nth
             }
 
             #starting

@@ -6,6 +6,7 @@ mod enums;
 mod shapes;
 mod structs;
 mod table;
+mod wrapped;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -61,6 +62,7 @@ fn item(protocol: &Protocol, options: &Options, each: &Type) -> TokenStream {
             let (name, doc, target) = (ident(&each.name), doc(&each.doc), shapes::rust_type(shape));
             quote! { #doc pub type #name = #target; }
         }
+        Kind::Wrapped(wrapped) => wrapped::item(protocol, options, each, wrapped),
     }
 }
 
@@ -132,6 +134,7 @@ fn action_items(protocol: &Protocol, action: &Action) -> TokenStream {
             }
         };
     };
+    let for_wrapped = wrapped::parameters(protocol, action);
     quote! {
         #doc
         #[derive(Debug, Clone, Copy)]
@@ -175,6 +178,8 @@ fn action_items(protocol: &Protocol, action: &Action) -> TokenStream {
                 ::onwire::__private::reply(&self, cx)
             }
         }
+
+        #for_wrapped
     }
 }
 

@@ -122,10 +122,13 @@ impl<'p> Reading<'p> {
             Shape::Text { ignores_case: false, .. } => return Self::InPlace(ident("text")),
             Shape::Text { ignores_case: true, .. } => return Self::InPlace(ident("ci_string")),
             Shape::List { item, min, max } => return Self::List { item, min: *min, max: *max },
-            Shape::Integer { min: None, max: None } => quote!(integer()),
-            Shape::Integer { min, max } => {
+            Shape::Integer { min: None, max: None, step: None } => quote!(integer()),
+            Shape::Integer { min, max, step } => {
                 let (min, max) = (integer(*min, "MIN"), integer(*max, "MAX"));
-                quote!(integer_in(#min, #max))
+                match step.map(Literal::i64_unsuffixed) {
+                    Some(step) => quote!(integer_step(#step, #min, #max)),
+                    None => quote!(integer_in(#min, #max)),
+                }
             }
             Shape::Number(limits) | Shape::Float(limits) => {
                 let limits = limit_arguments(limits);
@@ -166,10 +169,13 @@ pub(super) fn encode(protocol: &Protocol, shape: &Shape, place: &Place) -> Token
         Shape::Named(_) => quote!(e.message(#value)?;),
         Shape::Text { ignores_case: false, .. } => quote!(e.text(#value)?;),
         Shape::Text { ignores_case: true, .. } => quote!(e.ci_string(#value)?;),
-        Shape::Integer { min: None, max: None } => quote!(e.integer(#copied);),
-        Shape::Integer { min, max } => {
+        Shape::Integer { min: None, max: None, step: None } => quote!(e.integer(#copied);),
+        Shape::Integer { min, max, step } => {
             let (min, max) = (integer(*min, "MIN"), integer(*max, "MAX"));
-            quote!(e.integer_in(#copied, #min, #max)?;)
+            match step.map(Literal::i64_unsuffixed) {
+                Some(step) => quote!(e.integer_step(#copied, #step, #min, #max)?;),
+                None => quote!(e.integer_in(#copied, #min, #max)?;),
+            }
         }
         Shape::Number(limits) => {
             let check = check(limits, copied);

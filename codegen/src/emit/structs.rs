@@ -5,7 +5,7 @@ use quote::quote;
 
 use super::shapes::{Place, Target, blank_function, blank_value, decode, encode, resolved, rust_type};
 use super::{Options, doc, more_derives, serde_derive};
-use crate::model::{Extra, Field, Kind, Protocol, Shape, Struct, Type};
+use crate::model::{Extra, Field, Framing, Kind, Protocol, Shape, Struct, Type};
 use crate::names::ident;
 
 pub(super) fn item(protocol: &Protocol, options: &Options, each: &Type, object: &Struct) -> TokenStream {
@@ -15,8 +15,10 @@ pub(super) fn item(protocol: &Protocol, options: &Options, each: &Type, object: 
     let fields = object.fields.iter().map(|field| declaration(protocol, options, object, field));
     let extra = (object.extra == Extra::Kept).then(|| extra_declaration(options));
     let constructor = constructor(protocol, object);
-    let Decoding { message, record } = decoding(protocol, object);
+    let Decoding { message, record, words } = decoding(protocol, object, Reader::Plain);
     let encoder = encoder(protocol, object);
+    let width = (words > 1).then(|| Literal::usize_unsuffixed(words)).map(|words| quote!(<#words>));
+    let constructor = constructor.map(|constructor| quote!(impl #name { #constructor }));
     quote! {
         #type_doc
         #[derive(Debug, Clone, PartialEq, Eq, Hash #default)]
@@ -27,16 +29,14 @@ pub(super) fn item(protocol: &Protocol, options: &Options, each: &Type, object: 
             #extra
         }
 
-        impl #name {
-            #constructor
-        }
+        #constructor
 
         impl ::onwire::codec::Message for #name {
             #message
             #encoder
         }
 
-        impl ::onwire::codec::Record for #name {
+        impl ::onwire::codec::Record #width for #name {
             #record
         }
     }
@@ -85,10 +85,14 @@ fn limits(shape: &Shape) -> Vec<String> {
             let case = ignores_case.then(|| " Compared without regard to case.".to_owned());
             [Some(format!(" At most {max} characters.")), case].into_iter().flatten().collect()
         }
-        Shape::Integer { min, max } => [min.as_ref().map(|min| at_least(min)), max.as_ref().map(|max| at_most(max))]
-            .into_iter()
-            .flatten()
-            .collect(),
+        Shape::Integer { min, max, step } => [
+            step.map(|step| format!(" A multiple of {step}.")),
+            min.as_ref().map(|min| at_least(min)),
+            max.as_ref().map(|max| at_most(max)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         Shape::Number(limits) | Shape::Float(limits) => [
             limits.step.as_ref().map(|step| format!(" A multiple of {step}.")),
             limits.min.as_ref().map(|min| at_least(min)),
@@ -105,7 +109,12 @@ fn limits(shape: &Shape) -> Vec<String> {
     }
 }
 
-fn constructor(protocol: &Protocol, object: &Struct) -> TokenStream {
+/// None for the long lists of thing models: there a literal, which names each value, is easier to read and to get right.
+fn constructor(protocol: &Protocol, object: &Struct) -> Option<TokenStream> {
+    const MOST: usize = 7;
+    if protocol.framing == Framing::Alink && (object.required.len() > MOST || object.fields.len() > 64) {
+        return None;
+    }
     let required = object.required.iter().filter_map(|wire| object.fields.iter().find(|field| field.wire == *wire));
     let parameters = required.map(|field| {
         let (name, ty) = (ident(&field.name), rust_type(&field.shape));
@@ -130,12 +139,12 @@ fn constructor(protocol: &Protocol, object: &Struct) -> TokenStream {
         let name = ident(Extra::FIELD);
         quote!(#name: ::core::default::Default::default(),)
     });
-    quote! {
+    Some(quote! {
         /// A message with its required fields; optional ones are public fields.
         pub fn new(#(#parameters),*) -> Self {
             Self { #(#fields)* #extra }
         }
-    }
+    })
 }
 
 /// Whether `""` cannot be a value of the shape.
@@ -147,18 +156,37 @@ fn is_blankable(protocol: &Protocol, shape: &Shape) -> bool {
     }
 }
 
-/// What belongs to `impl Message` and to `impl Record`.
-struct Decoding {
-    message: TokenStream,
-    record: TokenStream,
+/// What belongs to `impl Message` and to `impl Record`, and how many words its masks have.
+pub(super) struct Decoding {
+    pub(super) message: TokenStream,
+    pub(super) record: TokenStream,
+    pub(super) words: usize,
 }
 
-fn decoding(protocol: &Protocol, object: &Struct) -> Decoding {
+/// Where the fields are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// In the type itself.
+    Plain,
+    /// In its field `properties`, where each value may come with a time.
+    Post,
+}
+
+pub(super) fn decoding(protocol: &Protocol, object: &Struct, reader: Reader) -> Decoding {
     let wires: Vec<_> = object.fields.iter().map(|field| &field.wire).collect();
     let is_blank = |field: &Field| !is_required(object, field) && is_blankable(protocol, &field.shape);
+    let words = object.fields.len().div_ceil(64).max(1);
     let mask = |keep: &dyn Fn(&Field) -> bool| {
-        let bits = object.fields.iter().enumerate().filter(|(_, field)| keep(field));
-        Literal::u64_unsuffixed(bits.fold(0, |mask, (index, _)| mask | 1u64 << index))
+        let words = object.fields.chunks(64).map(|fields| {
+            let bits = fields.iter().enumerate().filter(|(_, field)| keep(field));
+            Literal::u64_unsuffixed(bits.fold(0, |mask, (index, _)| mask | 1u64 << index))
+        });
+        let words: Vec<_> = words.collect();
+        match words.as_slice() {
+            [] => quote!(0),
+            [one] => quote!(#one),
+            _ => quote!([#(#words),*]),
+        }
     };
     // An optional property of any type is in both masks: neither `null` nor `""` means that it is absent.
     let is_any = |field: &Field| !is_required(object, field) && matches!(resolved(protocol, &field.shape), Shape::Any);
@@ -175,16 +203,34 @@ fn decoding(protocol: &Protocol, object: &Struct) -> Decoding {
         .iter()
         .map(|field| {
             let name = ident(&field.name);
+            let place = match reader {
+                Reader::Plain => quote!(self.#name),
+                Reader::Post => quote!(self.properties.#name),
+            };
             let target = if is_required(object, field) {
-                Target { reference: quote!(&mut self.#name), assignment: quote!(self.#name = value) }
+                Target { reference: quote!(&mut #place), assignment: quote!(#place = value) }
             } else {
                 let blank = blank_function(protocol, &field.shape);
                 Target {
-                    reference: quote!(self.#name.get_or_insert_with(#blank)),
-                    assignment: quote!(self.#name = ::core::option::Option::Some(value)),
+                    reference: quote!(#place.get_or_insert_with(#blank)),
+                    assignment: quote!(#place = ::core::option::Option::Some(value)),
                 }
             };
-            decode(protocol, &field.shape, &target)
+            let read = decode(protocol, &field.shape, &target);
+            match reader {
+                Reader::Plain => read,
+                Reader::Post => {
+                    let (wire, is_object) = (&field.wire, is_object(protocol, &field.shape));
+                    quote! {
+                        {
+                            let timed = d.begin_timed(#is_object)?;
+                            #read?;
+                            d.end_timed(timed, #wire, &mut self.times);
+                            ::core::result::Result::Ok(())
+                        }
+                    }
+                }
+            }
         })
         .collect();
     let blanks = object.fields.iter().map(|field| {
@@ -204,6 +250,7 @@ fn decoding(protocol: &Protocol, object: &Struct) -> Decoding {
         quote!(if d.in_order(object, #index, #key, #blank) { #read?; })
     });
     let mut arms: Vec<_> = reads.iter().cloned().chain(keep).collect();
+    let width = (words > 1).then(|| Literal::usize_unsuffixed(words)).map(|words| quote!(<#words>));
     // What the last arm reads needs no index.
     let field = arms.pop().map(|last| {
         let object = if kept { quote!(object) } else { quote!(_) };
@@ -223,21 +270,26 @@ fn decoding(protocol: &Protocol, object: &Struct) -> Decoding {
             fn field(
                 &mut self,
                 d: &mut ::onwire::codec::Decoder<'_>,
-                #object: &::onwire::codec::Object,
+                #object: &::onwire::codec::Object #width,
                 #index: usize,
             ) -> ::core::result::Result<(), ::onwire::codec::Reject> {
                 #body
             }
         }
     });
+    let blank_body = match reader {
+        Reader::Plain => quote!(Self { #(#blanks)* #extra_blank }),
+        Reader::Post => quote!(Self::default()),
+    };
+    let new = if words > 1 { quote!(wide) } else { quote!(new) };
     let message = quote! {
         fn blank() -> Self {
-            Self { #(#blanks)* #extra_blank }
+            #blank_body
         }
 
         fn read(&mut self, d: &mut ::onwire::codec::Decoder<'_>) -> ::core::result::Result<(), ::onwire::codec::Reject> {
-            const FIELDS: &::onwire::codec::Fields =
-                &::onwire::codec::Fields::new(&[#(#wires),*], #required, #blank, ::onwire::codec::Extra::#extra);
+            const FIELDS: &::onwire::codec::Fields #width =
+                &::onwire::codec::Fields::#new(&[#(#wires),*], #required, #blank, ::onwire::codec::Extra::#extra);
             d.object(FIELDS, self)
         }
     };
@@ -246,18 +298,26 @@ fn decoding(protocol: &Protocol, object: &Struct) -> Decoding {
             fn in_order(
                 &mut self,
                 d: &mut ::onwire::codec::Decoder<'_>,
-                object: &mut ::onwire::codec::Object,
+                object: &mut ::onwire::codec::Object #width,
             ) -> ::core::result::Result<(), ::onwire::codec::Reject> {
                 #(#in_order)*
                 ::core::result::Result::Ok(())
             }
         }
     });
-    Decoding { message, record: quote!(#in_order #field) }
+    Decoding { message, record: quote!(#in_order #field), words }
+}
+
+/// Whether a value of the shape is an object.
+fn is_object(protocol: &Protocol, shape: &Shape) -> bool {
+    match resolved(protocol, shape) {
+        Shape::Named(name) => matches!(protocol.find(name).map(|each| &each.kind), Some(Kind::Struct(_))),
+        _ => false,
+    }
 }
 
 /// The key's own JSON text with its colon, so that nothing is escaped at run time.
-fn key(field: &Field) -> String {
+pub(super) fn key(field: &Field) -> String {
     format!("{}:", serde_json::Value::from(field.wire.as_str()))
 }
 

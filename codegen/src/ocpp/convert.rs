@@ -9,8 +9,8 @@ use schemars::schema::{InstanceType, RootSchema, Schema, SchemaObject, SingleOrV
 use serde_json::Value as Json;
 
 use super::cycles;
-use super::inline::Inlines;
 use crate::error::Error;
+use crate::inline::Inlines;
 use crate::model::{Enum, Extra, Field, Kind, Limits, Shape, Struct, Type, Value};
 use crate::names;
 
@@ -67,7 +67,7 @@ impl<'f> Converter<'f> {
                 }
             }
         }
-        Ok(Self { schemas, definitions, inlines: Inlines::default() })
+        Ok(Self { schemas, definitions, inlines: Inlines::shared() })
     }
 
     /// The root of a message file.
@@ -363,7 +363,7 @@ fn text(schema: &SchemaObject, place: &Place<'_>) -> Result<Shape, Error> {
 }
 
 fn integer(schema: &SchemaObject, place: &Place<'_>) -> Result<Shape, Error> {
-    let Some(number) = schema.number.as_deref() else { return Ok(Shape::Integer { min: None, max: None }) };
+    let Some(number) = schema.number.as_deref() else { return Ok(Shape::Integer { min: None, max: None, step: None }) };
     if number.multiple_of.is_some_and(|step| step != 1.0) {
         return Err(place.unsupported("`multipleOf` of an integer is not checked; remove it"));
     }
@@ -377,7 +377,7 @@ fn integer(schema: &SchemaObject, place: &Place<'_>) -> Result<Shape, Error> {
     };
     let min = whole(number.minimum, 0.0)?.max(whole(number.exclusive_minimum, 1.0)?);
     let max = [whole(number.maximum, 0.0)?, whole(number.exclusive_maximum, -1.0)?].into_iter().flatten().min();
-    Ok(Shape::Integer { min, max })
+    Ok(Shape::Integer { min, max, step: None })
 }
 
 fn limits(schema: &SchemaObject, place: &Place<'_>) -> Result<Limits, Error> {

@@ -39,7 +39,7 @@ fn held<'t>(types: &'t [Type], kind: &'t Kind) -> Vec<&'t str> {
             })
             .collect(),
         Kind::Alias(shape) => innermost(shape).filter(|name| is_alias(types, name)).into_iter().collect(),
-        Kind::Enum(_) => Vec::new(),
+        Kind::Enum(_) | Kind::Wrapped(_) => Vec::new(),
     }
 }
 

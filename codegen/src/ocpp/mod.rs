@@ -3,7 +3,6 @@
 mod convert;
 mod cycles;
 mod index;
-mod inline;
 
 use std::collections::BTreeMap;
 use std::path::Path;

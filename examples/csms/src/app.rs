@@ -18,6 +18,8 @@ use crate::store::Store;
 pub struct App {
     /// What it was started with.
     pub config: Config,
+    /// Where charge points connect, each with their identity behind it: `ws://HOST:PORT/ocpp/`.
+    pub urls: Vec<String>,
     /// The database.
     pub store: Store,
     /// The connected charge points.

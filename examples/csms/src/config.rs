@@ -66,7 +66,7 @@ settings! {
     /// Listen beyond loopback although nobody has to log in
     #[arg(long, env = "CSMS_INSECURE", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     insecure: bool,
-    /// A tag that may charge, entered at start; repeat it for more
+    /// A tag that may charge, entered at start; repeat it for more. Unknown tags are refused then, unless --open says so
     #[arg(long = "id-tag", env = "CSMS_ID_TAGS", value_name = "TAG", value_delimiter = ',')]
     id_tags: Vec<String>,
     /// Seconds between two heartbeats of a charge point [default: 300]
@@ -143,7 +143,7 @@ settings! {
     /// Hours that a charge point has for a download or upload [default: 24]
     #[arg(long, env = "CSMS_FILE_REQUEST_HOURS", value_name = "HOURS")]
     file_request_hours: u32,
-    /// Private key that signs firmware, PKCS #8 in PEM: EC P-256, or RSA of 2048 bits or more
+    /// Private key that signs firmware: EC on P-256, PKCS #8 in PEM
     #[arg(long, env = "CSMS_FIRMWARE_SIGNING_KEY", value_name = "FILE")]
     firmware_signing_key: PathBuf,
     /// Its certificate, in PEM; at most 5500 characters
@@ -206,6 +206,8 @@ pub struct Config {
     pub open: bool,
     /// Whether to listen beyond loopback without authentication.
     pub insecure: bool,
+    /// Whether unknown id tags are accepted, unless an operator has changed it since.
+    pub unknown_id_tags: bool,
     /// Tags to enter at start.
     pub id_tags: Vec<String>,
     /// In seconds.
@@ -280,6 +282,7 @@ impl Settings {
             data,
             database,
             open: self.open.unwrap_or(on_loopback),
+            unknown_id_tags: self.open.unwrap_or(on_loopback && self.id_tags.is_none()),
             insecure,
             id_tags: self.id_tags.unwrap_or_default(),
             heartbeat_interval: self.heartbeat_interval.unwrap_or(300),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use axum::{Router, middleware};
 use hyper_util::service::TowerToHyperService;
-use onwire::net::{Certificates, Everybody, Peers, Rustls, Server, ServerConfig, Transport};
+use onwire::net::{Certificates, Everybody, Peers, Server, ServerConfig, Transport};
 use tokio::sync::watch;
 
 use crate::app::{App, Policy, SharedApp};
@@ -22,8 +22,9 @@ use crate::ocpp::{CentralSystem, presence};
 use crate::security::gate::Gate;
 use crate::security::guard::guard;
 use crate::security::{Security, exposure, tls};
+use crate::store::records::{id_tags, settings};
 use crate::store::{Store, retention};
-use crate::{api, commands, files, web};
+use crate::{api, commands, files, time, web};
 
 /// Serves until `end` is ready, then completes what is under way.
 ///
@@ -36,6 +37,7 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     let (ending, ends) = watch::channel(false);
     let listeners = Listeners::bind(&config).await?;
     let app = Arc::new(App {
+        urls: listeners.addresses()?.map(|(scheme, address)| format!("ws{scheme}://{address}/ocpp/")).collect(),
         policy: Policy::new(config.open),
         files: Files::open(&config, listeners.for_files()?, &store).await?,
         metrics: Metrics::new(store.numbers()),
@@ -50,6 +52,13 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         commands::first_admin(file, &app.security.passwords, &app.store).await?;
     }
     exposure::check(&app).await?;
+    app.policy.set(None, Some(app.config.unknown_id_tags));
+    app.policy.set(
+        settings::switch(&app.store, settings::UNKNOWN_CHARGE_POINTS).await?,
+        settings::switch(&app.store, settings::UNKNOWN_ID_TAGS).await?,
+    );
+    let tags = app.config.id_tags.clone();
+    app.store.write(|db| Box::pin(id_tags::enter(db, tags, time::now()))).await?;
     listeners.announce()?;
     let messages = Messages::start(&app);
     files::ftp::start(&app).await?;
@@ -84,7 +93,7 @@ struct Parts {
 /// Where it listens.
 struct Listeners {
     plain: Option<Server>,
-    tls: Option<(Server, Rustls)>,
+    tls: Option<(Server, tls::Library)>,
 }
 
 impl Listeners {
@@ -94,7 +103,7 @@ impl Listeners {
             None => None,
         };
         let tls = match config.tls_listen {
-            Some(address) => Some((bind(address).await?, tls::rustls(config)?)),
+            Some(address) => Some((bind(address).await?, tls::library(config)?)),
             None => None,
         };
         Ok(Self { plain, tls })
@@ -103,21 +112,25 @@ impl Listeners {
     /// Where charge points find files if nobody says otherwise: without TLS rather than with a certificate that they may
     /// not know.
     fn for_files(&self) -> Result<(&'static str, SocketAddr)> {
-        let plain = self.plain.as_ref().map(|server| ("http", server));
-        let either = plain.or(self.tls.as_ref().map(|(server, _)| ("https", server)));
-        let (scheme, server) = either.context("there is nowhere to listen")?;
-        Ok((scheme, server.local_addr()?))
+        let (s, address) = self.addresses()?.next().context("there is nowhere to listen")?;
+        Ok((if s.is_empty() { "http" } else { "https" }, address))
     }
 
     /// Tells the operator the addresses.
     fn announce(&self) -> Result<()> {
-        let tls = self.tls.as_ref().map(|(server, _)| (server, "s"));
-        for (server, s) in self.plain.iter().map(|server| (server, "")).chain(tls) {
-            let address = server.local_addr()?;
+        for (s, address) in self.addresses()? {
             println!("charge points connect to ws{s}://{address}/ocpp/{{identity}}");
             println!("the page is at http{s}://{address}/web/");
         }
         Ok(())
+    }
+
+    /// Each address, and what its URLs' schemes end with.
+    fn addresses(&self) -> Result<impl Iterator<Item = (&'static str, SocketAddr)>> {
+        let plain = self.plain.as_ref().map(|server| Ok(("", server.local_addr()?)));
+        let tls = self.tls.as_ref().map(|(server, _)| Ok(("s", server.local_addr()?)));
+        let addresses: Result<Vec<_>> = plain.into_iter().chain(tls).collect();
+        Ok(addresses?.into_iter())
     }
 
     async fn serve(self, parts: &Parts) -> Result<()> {

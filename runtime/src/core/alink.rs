@@ -9,7 +9,10 @@ use crate::codec::{Decoder, Extra, Fields, Quirks};
 use crate::core::error::{CallError, ErrorCode, shortened};
 use crate::core::frame::{BadFrame, Defect, Frame, Framing};
 
-/// `{"id":"1","version":"1.0","params":{…},"method":"thing.service.X"}` and `{"id":"1","code":200,"data":{…}}`.
+/// `{"id":"1","version":"1.0","params":{…},"method":"thing.service.X"}` and
+/// `{"id":"1","code":200,"data":{…},"message":"success"}`.
+///
+/// An id keeps its form, string or number, in the answer. A message with `"sys":{"ack":0}` is not answered.
 pub static FRAMING: Framing = Framing {
     split,
     open_call,
@@ -22,7 +25,10 @@ pub static FRAMING: Framing = Framing {
     unreadable_id: None,
 };
 
-static ENVELOPE: Fields = Fields::new(&["id", "method", "params", "code", "data", "message"], 1, 0, Extra::Skipped);
+static SYSTEM: Fields = Fields::new(&["ack"], 0, 0, Extra::Skipped);
+
+static ENVELOPE: Fields =
+    Fields::new(&["id", "method", "params", "code", "data", "message", "sys"], 1, 0, Extra::Skipped);
 
 /// Codes that a device answers with: 460 and its neighbours are for parameters, 400 for a bad request, 500 for
 /// the device itself.
@@ -50,7 +56,7 @@ fn split(text: &str) -> Result<Frame, BadFrame> {
     // taken as they are and judged afterwards.
     let mut reader = Decoder::new(text, Quirks::ALL);
     let mut object = reader.begin_object(&ENVELOPE).map_err(|_| bad("not a JSON object"))?;
-    let mut spans: [Option<core::ops::Range<usize>>; 6] = Default::default();
+    let mut spans: [Option<core::ops::Range<usize>>; 7] = Default::default();
     while let Some(index) = reader.next_field(&mut object).map_err(|_| bad("a broken envelope"))? {
         reader.peek();
         let start = reader.offset();
@@ -60,12 +66,16 @@ fn split(text: &str) -> Result<Frame, BadFrame> {
         }
     }
     reader.finish().map_err(|_| bad("more than one value"))?;
-    let [id, method, params, code, data, message] = spans;
+    let [id, method, params, code, data, message, system] = spans;
     let id = id.ok_or_else(|| bad("no id"))?;
     let unquoted = |span: &core::ops::Range<usize>| text.get(span.clone()).unwrap_or("").trim_matches('"');
     if let Some(code) = code {
         return Ok(match unquoted(&code) {
-            "200" => Frame::CallResult { id, payload: data.unwrap_or(0..0) },
+            // Where there is nothing to say, some write `""`.
+            "200" => {
+                let data = data.filter(|data| text.get(data.clone()) != Some("\"\""));
+                Frame::CallResult { id, payload: data.unwrap_or(0..0) }
+            }
             other => {
                 let description = message.as_ref().map_or("", unquoted);
                 let mut error = CallError::new(ErrorCode::Other(other.into()), "");
@@ -76,10 +86,23 @@ fn split(text: &str) -> Result<Frame, BadFrame> {
     }
     match method {
         Some(method) if text.as_bytes().get(method.start) == Some(&b'"') => {
-            Ok(Frame::Call { id, action: method.start + 1..method.end - 1, payload: params.unwrap_or(0..0) })
+            let (action, payload) = (method.start + 1..method.end - 1, params.unwrap_or(0..0));
+            let wants_answer = system.and_then(|system| acknowledged(text.get(system)?)).unwrap_or(true);
+            Ok(match wants_answer {
+                true => Frame::Call { id, action, payload },
+                false => Frame::Send { id, action, payload },
+            })
         }
         _ => Err(BadFrame { defect: Defect::Call, id: Some(id), reason: "neither a method nor a code" }),
     }
+}
+
+/// Whether `sys` asks for an answer, if it says.
+fn acknowledged(system: &str) -> Option<bool> {
+    let mut reader = Decoder::new(system, Quirks::ALL);
+    let mut object = reader.begin_object(&SYSTEM).ok()?;
+    reader.next_field(&mut object).ok()??;
+    reader.integer().ok().map(|ack| ack != 0)
 }
 
 fn open_call(out: &mut String, id: &str, _action: &str) {
@@ -101,7 +124,8 @@ fn open_result(out: &mut String, id_token: &str) {
 }
 
 fn close_result(out: &mut String) {
-    out.push('}');
+    // There are SDKs that drop an answer without it.
+    out.push_str(",\"message\":\"success\"}");
 }
 
 fn error(out: &mut String, id_token: &str, code: &str, error: &CallError) {
@@ -126,6 +150,16 @@ mod tests {
             (&text[id], &text[action], &text[payload]),
             ("7", "thing.service.StartCharging", r#"{"Power":3.5}"#)
         );
+    }
+
+    #[test]
+    fn a_message_may_say_that_it_wants_no_answer() {
+        let text =
+            |ack: &str| format!(r#"{{"id":"1","sys":{{"ack":{ack}}},"params":{{}},"method":"thing.event.X.post"}}"#);
+        assert!(matches!(split(&text("0")), Ok(Frame::Send { .. })));
+        assert!(matches!(split(&text("1")), Ok(Frame::Call { .. })));
+        assert!(matches!(split(&text("null")), Ok(Frame::Call { .. })));
+        assert!(matches!(split(r#"{"id":1,"sys":7,"method":"thing.event.X.post"}"#), Ok(Frame::Call { .. })));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use core::fmt::Write;
 
 use arbitrary::{Arbitrary, Error, Result, Unstructured};
 
+use crate::alink::Times;
 use crate::codec::write_escaped;
 use crate::types::{CiString, DateTime, Decimal, RawJson, Text, Unrecognized};
 
@@ -38,6 +39,17 @@ impl<'a, const N: usize> Arbitrary<'a> for CiString<N> {
 impl<'a> Arbitrary<'a> for Unrecognized {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         text(u, LONG).map(|value| Self::new(&value))
+    }
+}
+
+/// Of properties that no model need have.
+impl<'a> Arbitrary<'a> for Times {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        let mut times = Self::default();
+        for _ in 0..u.int_in_range(0..=3)? {
+            times.set(&text(u, LONG)?, u.arbitrary()?);
+        }
+        Ok(times)
     }
 }
 

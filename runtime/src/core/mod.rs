@@ -27,4 +27,5 @@ mod span;
 pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod time;
+pub(crate) mod times;
 pub(crate) mod unrecognized;

@@ -14,6 +14,9 @@ const KEY_VALUES: [&str; 2] = ["value", "attributeValue"];
 /// Properties that are secrets themselves.
 const SECRETS: [&str; 2] = ["password", "apnPassword"];
 
+/// The length from which on a part of a URL's path counts as a credential: 240 bits in Base64.
+const TOKEN: usize = 40;
+
 const MASK: &str = "***";
 
 pub(super) fn received(peer: &Peer, frame: &str) {
@@ -28,8 +31,9 @@ pub(super) fn sent(peer: &Peer, frame: &str) {
     }
 }
 
-/// The frame with each secret replaced by `***`; what is no JSON is searched all the same.
-pub(super) fn masked(frame: &str) -> Cow<'_, str> {
+/// The text of a frame or a payload with its secrets (`AuthorizationKey`, passwords, user names in URLs) replaced by `***`,
+/// fit for a log; what is no JSON is searched all the same.
+pub fn masked(frame: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(frame);
     let lower = frame.to_ascii_lowercase();
     if SECRET_KEYS.iter().any(|key| lower.contains(key)) {
@@ -37,6 +41,7 @@ pub(super) fn masked(frame: &str) -> Cow<'_, str> {
     }
     SECRETS.iter().for_each(|property| mask_property(&mut text, property));
     mask_user_info(&mut text);
+    mask_tokens(&mut text);
     text
 }
 
@@ -86,6 +91,30 @@ fn mask_user_info(text: &mut Cow<'_, str>) {
     }
 }
 
+/// Masks parts of URLs' paths that are as long and as random as nobody writes by hand: there are charge points that can
+/// only be given a credential there.
+fn mask_tokens(text: &mut Cow<'_, str>) {
+    let mut from = 0;
+    while let Some(found) = text.get(from..).and_then(|rest| rest.find("://")) {
+        from += found + 3;
+        let mut start = from;
+        while let Some(rest) = text.get(start..) {
+            let end = rest.find(['/', '"', ' ', '?', '#']).unwrap_or(rest.len());
+            let is_last = !rest.get(end..).unwrap_or("").starts_with('/');
+            let part = rest.get(..end).unwrap_or("");
+            let is_plain = part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+            let is_token = start > from && end >= TOKEN && is_plain;
+            if is_token {
+                text.to_mut().replace_range(start..start + end, MASK);
+            }
+            start += if is_token { MASK.len() } else { end } + 1;
+            if is_last {
+                break;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::masked;
@@ -109,6 +138,10 @@ mod tests {
                 r#"[2,"1","GetDiagnostics",{"location":"ftp://user:p@ss@host/x?a=b@c"}]"#,
                 r#"[2,"1","GetDiagnostics",{"location":"ftp://***@host/x?a=b@c"}]"#,
             ),
+            (
+                r#"[2,"1","UpdateFirmware",{"location":"http://host:80/files/0aZ_-0aZ_-0aZ_-0aZ_-0aZ_-0aZ_-0aZ_-0aZ_-xyz/fw.bin","x":"http://h/0aZ_-0aZ_-0aZ_-0aZ_-0aZ_-0aZ_-0aZ_-0aZ_-xyz"}]"#,
+                r#"[2,"1","UpdateFirmware",{"location":"http://host:80/files/***/fw.bin","x":"http://h/***"}]"#,
+            ),
             (r#"{"vpn":{"password":"x","user":"u"}}"#, r#"{"vpn":{"password":"***","user":"u"}}"#),
             (r#"{"password":"never ends"#, r#"{"password":"***"#),
         ];
@@ -122,6 +155,7 @@ mod tests {
         for frame in [
             r#"[2,"1","ChangeConfiguration",{"key":"HeartbeatInterval","value":"300"}]"#,
             r#"[2,"1","GetDiagnostics",{"location":"https://host/x@y"}]"#,
+            r#"[2,"1","GetDiagnostics",{"location":"https://host/a-folder/firmware-of-a-charge-point-version-1.2.3.bin?x=/y"}]"#,
             "password",
             "://",
         ] {

@@ -51,6 +51,7 @@ pub use endpoint::Endpoint;
 pub use front::{Http, NoHttp};
 #[cfg(feature = "server")]
 pub use handshake::{Handshake, HandshakeSettings, Refusal};
+pub use message_log::masked;
 pub use observe::{Direction, MessageKind, Observe, Observed};
 #[cfg(feature = "server")]
 pub use peers::{ConnectedPeer, PeerEvent, PeerEvents, Peers};

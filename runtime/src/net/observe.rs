@@ -71,7 +71,7 @@ pub struct Observed<'a> {
 }
 
 impl Observed<'_> {
-    /// The text with secrets (`AuthorizationKey`, passwords, user names in URLs) replaced by `***`, fit for a log.
+    /// The text with secrets (`AuthorizationKey`, passwords, user names and tokens in URLs) replaced by `***`, fit for a log.
     pub fn masked(&self) -> Cow<'_, str> {
         masked(self.text)
     }

@@ -17,6 +17,21 @@ const READINGS: [(&str, &str, &str, &str, f64, f64); 10] = [
     ("SoC", "", "EV", "Percent", 54.0, 1.0),
 ];
 
+/// A post of all 60 properties of a thing model; `time` gives each the time at which it was so.
+pub fn property_post(time: Option<u64>) -> String {
+    let property = |index: usize| {
+        let value = match index % 6 {
+            0 | 1 => format!("{}.{}", 7 * index, index % 9 + 1),
+            2 | 3 => format!("{}", 1201 * index),
+            4 => format!(r#""SN-{index:08}-2024""#),
+            _ => format!("{}", index / 6 % 2),
+        };
+        let value = time.map_or_else(|| value.clone(), |time| format!(r#"{{"value":{value},"time":{time}}}"#));
+        format!(r#""Property{index}":{value}"#)
+    };
+    format!("{{{}}}", (0..60).map(property).collect::<Vec<_>>().join(","))
+}
+
 /// MeterValues.req: ten moments of ten readings each, a minute apart.
 pub fn meter_values() -> String {
     let moments: Vec<String> = (0..10).map(moment).collect();

@@ -12,4 +12,5 @@ pub mod comparison;
 pub mod contenders;
 pub mod documents;
 pub mod table;
+mod thing;
 mod typify;

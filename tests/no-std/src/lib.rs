@@ -1,8 +1,10 @@
-//! Built for microcontrollers in CI: a generated protocol, its handlers and the behaviours of the firmware, without `std`.
+//! Built for microcontrollers in CI: generated protocols, their handlers and the behaviours of the firmware, without `std`.
 
 #![no_std]
 
 extern crate alloc;
+
+pub mod pile;
 
 use core::pin::Pin;
 use core::task::{Context, Waker};

@@ -129,7 +129,9 @@ async fn charges_and_obeys_at_pypi_ocpp_as_central_system() {
 
 #[tokio::test]
 async fn charges_twice_at_our_example_of_a_central_system() {
-    let mut csms = Program::example("csms", &["--listen", "127.0.0.1:0"]);
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().to_str().unwrap();
+    let mut csms = Program::example("csms", &["--listen", "127.0.0.1:0", "--data", folder]);
     let url = loop {
         let line = csms.line().await.expect("it prints its address");
         if let Some((_, rest)) = line.split_once("ws://") {

@@ -14,32 +14,32 @@ pub struct Problem {
     /// HTTP status code.
     pub status: u16,
     /// The status in words.
-    pub title: String,
+    pub title: &'static str,
     /// For programs: `offline`, `timeout`, `callError`, `invalidPayload`, ..
-    pub kind: String,
+    pub kind: &'static str,
     /// For people.
     pub detail: String,
     /// JSON pointer to what is wrong with the request's body.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pointer: Option<String>,
+    pub pointer: Option<Box<str>>,
     /// Error code of a charge point's CALLERROR.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
+    pub code: Option<Box<str>>,
     /// Its description.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
+    pub description: Option<Box<str>>,
     /// Its details.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub details: Option<serde_json::Value>,
+    pub details: Option<Box<serde_json::Value>>,
 }
 
 impl Problem {
     /// A problem with its machine-readable kind.
-    pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
         Self {
             status: status.as_u16(),
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
-            kind: kind.to_owned(),
+            title: status.canonical_reason().unwrap_or("Error"),
+            kind,
             detail: detail.into(),
             pointer: None,
             code: None,
@@ -51,6 +51,25 @@ impl Problem {
     /// There is no such thing.
     pub fn not_found(what: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "notFound", what)
+    }
+
+    /// It is there already, or something else stands against it.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", detail)
+    }
+
+    /// The path or the query is not what it should be.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "badRequest", detail)
+    }
+
+    /// The body is not what it should be, there.
+    pub fn invalid_payload(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let pointer = Some(pointer.into());
+        Self {
+            pointer: pointer.map(Into::into),
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalidPayload", detail)
+        }
     }
 
     /// Known, and not allowed.

@@ -3,11 +3,22 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 
-use http::StatusCode;
-
 use super::request::{Credentials, Transport};
 use super::settings::FileSettings;
-use crate::api::problem::Problem;
+
+/// Why a charge point cannot be told where a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoLocation {
+    /// It listens on every address, and each charge point may reach it by another one.
+    #[error("the server does not know how charge points reach it: set --public-url")]
+    Http,
+    /// As [`NoLocation::Http`].
+    #[error("the server does not know how charge points reach its FTP: set --ftp-public-host")]
+    Ftp,
+    /// There is no FTP.
+    #[error("FTP is off: set --ftp-listen")]
+    FtpIsOff,
+}
 
 /// Where charge points find the server's files.
 #[derive(Debug)]
@@ -49,17 +60,16 @@ impl Locations {
     ///
     /// # Errors
     /// The server was not told how it is reached from outside, or has no FTP.
-    pub fn url(&self, transport: Transport, credentials: &Credentials, name: &str) -> Result<String, Problem> {
+    pub fn url(&self, transport: Transport, credentials: &Credentials, name: &str) -> Result<String, NoLocation> {
         let Credentials { id, token, .. } = credentials;
         match transport {
             Transport::Http => {
-                let base =
-                    self.http.as_deref().ok_or_else(|| missing("how charge points reach it: set --public-url"))?;
+                let base = self.http.as_deref().ok_or(NoLocation::Http)?;
                 Ok(format!("{base}/files/{token}/{name}"))
             }
             Transport::Ftp => {
-                let address = self.ftp_address.get().ok_or_else(|| missing("FTP: set --ftp-listen"))?;
-                let host = self.ftp_host().ok_or_else(|| missing("how FTP is reached: set --ftp-public-host"))?;
+                let address = self.ftp_address.get().ok_or(NoLocation::FtpIsOff)?;
+                let host = self.ftp_host().ok_or(NoLocation::Ftp)?;
                 Ok(format!("ftp://{id}:{token}@{host}:{}/{name}", address.port()))
             }
         }
@@ -69,14 +79,10 @@ impl Locations {
     ///
     /// # Errors
     /// Its.
-    pub fn check(&self, transport: Transport) -> Result<(), Problem> {
+    pub fn check(&self, transport: Transport) -> Result<(), NoLocation> {
         let nobody = Credentials { id: String::new(), token: String::new(), expires_at: 0 };
         self.url(transport, &nobody, "").map(drop)
     }
-}
-
-fn missing(what: &str) -> Problem {
-    Problem::new(StatusCode::CONFLICT, "conflict", format!("the server does not know {what}"))
 }
 
 fn of_listener(ip: IpAddr) -> Option<String> {

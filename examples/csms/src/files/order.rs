@@ -12,6 +12,7 @@ use onwire::{CallFailure, ErrorCode, Request as OcppRequest};
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{self, Entry};
+use super::location::NoLocation;
 use super::request::{self, Credentials, Purpose, Transport, random_id};
 use crate::api::problem::Problem;
 use crate::app::SharedApp;
@@ -122,7 +123,7 @@ pub async fn update_firmware(
     let file = catalogue::find(&app.store, &order.file_id).await?;
     let file =
         file.filter(|file| file.kind == "firmware").ok_or_else(|| Problem::not_found("there is no such firmware"))?;
-    check(app, charge_point, order.transport)?;
+    check(app, charge_point, order.transport).await?;
     let signature = if order.signed { Some(signature(app, &file, &order).await?) } else { None };
     let retrieve_date = order.retrieve_date.unwrap_or_else(DateTime::now);
     let expires_at = expiry(app, retrieve_date.unix_millis().max(now()), order.valid_seconds);
@@ -173,7 +174,7 @@ pub async fn get_diagnostics(
     order: GetDiagnosticsOrder,
     timeout: Duration,
 ) -> Result<Ordered, Problem> {
-    check(app, charge_point, order.transport)?;
+    check(app, charge_point, order.transport).await?;
     let expires_at = expiry(app, now(), order.valid_seconds);
     let (file, credentials, _) = expect(app, charge_point, "diagnostics", order.transport, expires_at).await?;
     let location = app.files.locations.url(order.transport, &credentials, "")?;
@@ -196,7 +197,7 @@ pub async fn get_log(
     order: GetLogOrder,
     timeout: Duration,
 ) -> Result<Ordered, Problem> {
-    check(app, charge_point, order.transport)?;
+    check(app, charge_point, order.transport).await?;
     let expires_at = expiry(app, now(), order.valid_seconds);
     let (file, credentials, number) = expect(app, charge_point, "log", order.transport, expires_at).await?;
     let mut log = LogParametersType::new(app.files.locations.url(order.transport, &credentials, "")?);
@@ -211,7 +212,7 @@ pub async fn get_log(
 }
 
 /// Refuses early what cannot succeed.
-fn check(app: &SharedApp, charge_point: &str, transport: Transport) -> Result<(), Problem> {
+async fn check(app: &SharedApp, charge_point: &str, transport: Transport) -> Result<(), Problem> {
     app.files.locations.check(transport)?;
     if app.peers.get(charge_point).is_none() { Err(offline()) } else { Ok(()) }
 }
@@ -293,6 +294,12 @@ async fn signature(app: &SharedApp, file: &Entry, order: &UpdateFirmwareOrder) -
     })
 }
 
+impl From<NoLocation> for Problem {
+    fn from(error: NoLocation) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
+    }
+}
+
 /// A call that failed.
 struct Failure {
     problem: Problem,
@@ -334,11 +341,11 @@ impl From<CallFailure> for Failure {
         let mut problem = Problem::new(status, kind, failure.to_string());
         match failure {
             CallFailure::Refused(error) => {
-                problem.code = Some(code_name(&error.code));
-                problem.description = Some(error.description.to_string());
+                problem.code = Some(code_name(&error.code).into());
+                problem.description = Some((*error.description).into());
                 problem.details = error.details.and_then(|details| serde_json::from_str(details.as_str()).ok());
             }
-            CallFailure::Unsendable(error) => problem.pointer = Some(error.pointer),
+            CallFailure::Unsendable(error) => problem.pointer = Some(error.pointer.into()),
             _ => {}
         }
         Self { problem, may_have_arrived }

@@ -13,7 +13,7 @@ use crate::security::{audit, issued};
 /// SignCertificate: whether the request can be signed. It is, by [`sign`], when the charge point has been told so.
 pub(super) fn judge(app: &App, peer: &Peer, request: &SignCertificateRequest) -> SignCertificateResponse {
     let limits = &app.security.limits.signings;
-    let refused = match (&app.security.authority, read(app, peer, request)) {
+    let refused = match (app.security.authority(), read(app, peer, request)) {
         (Some(_), Ok(_)) if limits.check(peer.identity()).is_ok() => {
             limits.failed(peer.identity());
             return SignCertificateResponse::new(GenericStatusEnumType::Accepted);
@@ -48,7 +48,7 @@ pub(super) async fn sign(app: &App, peer: &Peer, request: &SignCertificateReques
 async fn signed(app: &App, peer: &Peer, request: &SignCertificateRequest) -> anyhow::Result<(String, String)> {
     let identity = peer.identity();
     // Refused before it came here.
-    let Some(authority) = &app.security.authority else { anyhow::bail!("there is no authority") };
+    let Some(authority) = app.security.authority() else { anyhow::bail!("there is no authority") };
     let request = read(app, peer, request)?;
     let (operator, days) = (app.config.cpo_name.as_deref(), app.config.certificate_days);
     let issued = authority.sign(&request, identity, operator, days)?;

@@ -11,12 +11,14 @@
 //! | [`metering`] | MeterValues, transactionData, energy registers |
 //! | [`vendors`] | DataTransfer |
 //! | [`certificates`] | SignCertificate |
+//! | [`commands`] | what is sent to charge points, and what their answers change |
 //! | [`presence`] | who comes and goes; reservations that expire |
 
 pub mod admission;
 pub mod authorization;
 pub mod boot;
 pub mod certificates;
+pub mod commands;
 mod handlers;
 pub mod metering;
 pub mod presence;

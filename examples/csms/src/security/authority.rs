@@ -68,7 +68,6 @@ impl Request {
         let is_request = matches!(pem.label.as_str(), "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST");
         ensure!(is_request, "it is no certificate signing request");
         let (_, request) = X509CertificationRequest::from_der(&pem.contents).context("it cannot be read")?;
-        request.verify_signature().context("its signature is not good")?;
         let info = &request.certification_request_info;
         let name = common_name(&info.subject)?;
         ensure!(name == identity, "its common name (CN) is not the charge point's identity");
@@ -82,6 +81,7 @@ impl Request {
             PublicKey::RSA(_) | PublicKey::EC(_) => info.subject_pki.raw,
             _ => bail!("its key is neither RSA nor of an elliptic curve"),
         };
+        request.verify_signature().context("its signature is not good")?;
         let key = SubjectPublicKeyInfo::from_der(bits).context("its key is of a kind that is not signed here")?;
         Ok(Self { key, organization })
     }
@@ -253,5 +253,60 @@ mod tests {
         let changed = if parts[end] == 'A' { 'B' } else { 'A' };
         parts[end] = changed;
         parts.into_iter().collect()
+    }
+
+    /// Made by OpenSSL for O=Operator, CN=CP1.
+    const RSA_2048: &str = "-----BEGIN CERTIFICATE REQUEST-----\n\
+        MIICZjCCAU4CAQAwITERMA8GA1UECgwIT3BlcmF0b3IxDDAKBgNVBAMMA0NQMTCC\n\
+        ASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBANE4OHVhlmZ7P50C2hS4IYOj\n\
+        pnHWeUyPKGk7z+ScURP4S9nBbsncQWL0Eo0/XTWgiiKEVqg73uWUR33NPcEwKIDr\n\
+        ZPXYv17Kl0CQ5vIR8zAj7Jr+FG6zhlFzIsN5gmQA/YSk8Tt7/Kh0oUehwYlCZePs\n\
+        tGbjmrkJ31eSHA+HQJK2f8/rxvjfmWBitWiVVycjBLOtjrD4QNtG7kktbCb0HDW+\n\
+        HNHtKAgtWTPrgLe47Ga7elch83Y04Zx9gz5vazAnVmz18oZvSPjHuvKc0D5Hi75T\n\
+        vWYuqx39ylT8xA+pkn7Vic/mEWadXBn+EEcnRcB/pCFrdd4/wvAxT+o4pXm+KjMC\n\
+        AwEAAaAAMA0GCSqGSIb3DQEBCwUAA4IBAQCQUkwuSi+KeuIcHfn1bPWOXxhxzd6m\n\
+        8OR1G5XTbQRLCSa+Z2UMSNATlxJMLogvZxNyZhE5pUNsI8HO/UFsfs+Q150JejPL\n\
+        lORMBum6ZbXltvi04teFk5CxKEPO3Oc6Yav1IA5pk4ygc99dJLtNjikGwieFNfJ4\n\
+        Rd7gGvlqI8WZ104CZoOb58096SKgL8j59Sygu/NAT4Bn1dK/JrZZVjySe+2trCuA\n\
+        XJyhk6UyeQFhtDv7/6B5CZ/DfvYzp1AGpghmj4YLvmEHbDojL/F6tZpsNiUgF091\n\
+        n0oOui2RLOsGA2CRN7vL9BRvUFOcjb/r0O3ieUGQ9/J/U5b9sR/YngzI\n\
+        -----END CERTIFICATE REQUEST-----";
+    const RSA_1024: &str = "-----BEGIN CERTIFICATE REQUEST-----\n\
+        MIIBYDCBygIBADAhMREwDwYDVQQKDAhPcGVyYXRvcjEMMAoGA1UEAwwDQ1AxMIGf\n\
+        MA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCZyPqwLE5VhEvZn6y8CscliBljaldr\n\
+        Ghqzy+NouCw8Z/Uk3R8jSUwKkEgYZ5LhYQ5FaU3zTAECfQwc+V+QvTU1QxeepUga\n\
+        Sq8twMpC6nGEQ3JEsILqtsdsVPkG0FIrn4liXKYiUNR5pMk+mEGYYhgW4Zn6qEri\n\
+        bT5nk6qxsZVnkwIDAQABoAAwDQYJKoZIhvcNAQELBQADgYEAOoVi7RktyEG0WK3h\n\
+        B2y+4Yj26yeK+s4dJYpyx097Sy4xxgrzMmxIpl2OS6Ono9zL7uTXZrzFXrY6G9/N\n\
+        02I10qOWkY+LAHD4njFCwbJ0PDqIWERDTUHxb3tpzekJGr2gfOR/8o+Ycy2c+nbJ\n\
+        1mO6puHziHosHcxiPUuQzZBd/c8=\n\
+        -----END CERTIFICATE REQUEST-----";
+    const EC_192: &str = "-----BEGIN CERTIFICATE REQUEST-----\n\
+        MIG7MHMCAQAwITERMA8GA1UECgwIT3BlcmF0b3IxDDAKBgNVBAMMA0NQMTBJMBMG\n\
+        ByqGSM49AgEGCCqGSM49AwEBAzIABF/+nrBBLnWVSL4dlaktOVZMnVlPwZ3ci2os\n\
+        rzVYRlPbmJBcwf41kGAx/5Ara2TjlaAAMAoGCCqGSM49BAMCAzgAMDUCGBh1koaM\n\
+        6Qd7a0XGJOx97BTO92nonc+ImwIZAOhMkwyxXeHLLWMLVdIzQECIhZwYrKVg4w==\n\
+        -----END CERTIFICATE REQUEST-----";
+    const ED25519: &str = "-----BEGIN CERTIFICATE REQUEST-----\n\
+        MIGgMFQCAQAwITERMA8GA1UECgwIT3BlcmF0b3IxDDAKBgNVBAMMA0NQMTAqMAUG\n\
+        AytlcAMhACMdWbcK+C21rwz7mcVhidgtdx0k4HQOAHGQwJHoFkF9oAAwBQYDK2Vw\n\
+        A0EAAeqG5Jtv2fTy5ChTVLyhp4wzkad/endg0VpPmWIW86w1WYV0p80m/wO5OtdA\n\
+        wYr5uKiqe9dCAlQBDcAuhii6Cw==\n\
+        -----END CERTIFICATE REQUEST-----";
+
+    /// Security whitepaper A00.FR.501-503.
+    #[test]
+    fn keys_that_are_too_short_or_of_another_kind_are_not_signed() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::make(folder.path(), "Operator").unwrap();
+        let good = Request::read(RSA_2048, "CP1", Some("Operator")).unwrap();
+        let issued = authority.sign(&good, "CP1", None, 30).unwrap();
+        let certificates = read_pem(issued.pem.as_bytes()).unwrap();
+        assert_eq!(subject(&certificates[0]).unwrap().organization.as_deref(), Some("Operator"));
+        Chains::new(authority.certificate().as_bytes()).unwrap().check(&certificates).unwrap();
+        for (pem, why) in [(RSA_1024, "2048 bits"), (EC_192, "224 bits"), (ED25519, "neither RSA")] {
+            let error = format!("{:#}", Request::read(pem, "CP1", None).unwrap_err());
+            assert!(error.contains(why), "{error}");
+        }
     }
 }

@@ -169,7 +169,7 @@ mod tests {
         let bare = BASE64.encode(&der);
         let rfc = format!(":{bare}:");
         for header in [&escaped, &folded, &bare, &rfc] {
-            assert_eq!(from_header(header.as_bytes()).unwrap(), [der.clone()], "{header}");
+            assert_eq!(from_header(header.as_bytes()).unwrap(), std::slice::from_ref(&der), "{header}");
         }
         assert_eq!(from_chain_header(format!("{rfc}, {rfc}").as_bytes()).unwrap().len(), 2);
         assert!(from_header(b"nonsense!").is_err() && from_header(b"-----BEGIN").is_err());

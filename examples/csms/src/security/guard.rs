@@ -22,6 +22,13 @@ use super::exposure;
 use crate::api::problem::Problem;
 use crate::app::SharedApp;
 
+/// What answers that are no pages may load: nothing.
+const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// What pages may load that do not say: the server's own files.
+const PAGE_POLICY: &str = "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; \
+    form-action 'self'";
+
 /// To be put around everything beside `/ocpp`. The request gets its [`Client`] among its extensions.
 pub async fn guard(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
     let path_is_api = request.uri().path().starts_with("/api");
@@ -93,6 +100,8 @@ pub(super) fn host_of(value: &HeaderValue) -> Option<String> {
 /// What browsers are told with each answer; what a handler has set stays.
 fn advise(response: &mut Response, is_api: bool, is_encrypted: bool) {
     let needs_login = response.status() == StatusCode::UNAUTHORIZED;
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_page = kind.starts_with("text/html");
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -100,7 +109,8 @@ fn advise(response: &mut Response, is_api: bool, is_encrypted: bool) {
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(X_FRAME_OPTIONS, "DENY");
     set(REFERRER_POLICY, "same-origin");
-    set(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
+    // What is no page needs nothing; pages that need more than the server's own files say so themselves.
+    set(CONTENT_SECURITY_POLICY, if is_page { PAGE_POLICY } else { POLICY });
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     if is_api {

@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_password_is_read_in_the_forms_that_were_chosen() {
         let digits = b"ff".repeat(16);
-        assert_eq!(readings(&digits, KeyForm::Bytes), [digits.clone()]);
+        assert_eq!(readings(&digits, KeyForm::Bytes), std::slice::from_ref(&digits));
         assert_eq!(readings(&digits, KeyForm::Text), [vec![0xff; 16]]);
         assert_eq!(readings(&digits, KeyForm::Either), [digits, vec![0xff; 16]]);
         for form in [KeyForm::Bytes, KeyForm::Either] {

@@ -33,7 +33,7 @@ pub mod tokens;
 pub mod users;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -55,17 +55,32 @@ use crate::store::{Store, StoreError};
 pub struct Security {
     /// What keys are hashed with.
     pub secret: Secret,
-    /// Signs what charge points ask for; `None`: nobody does.
-    pub authority: Option<Authority>,
     /// Checks people's passwords.
     pub passwords: Passwords,
     /// Who has failed.
     pub limits: Limits,
     proxies: Proxies,
-    /// Who signs certificates of charge points; read again with the server's certificates.
-    chains: RwLock<Option<Chains>>,
+    /// Read again with the server's certificates.
+    files: RwLock<Files>,
     /// A user or a token has been seen: from then on everybody has to prove who they are.
     has_accounts: AtomicBool,
+}
+
+/// What is in files that may change while the server runs.
+#[derive(Debug, Clone, Default)]
+struct Files {
+    /// Signs what charge points ask for; `None`: nobody does.
+    authority: Option<Arc<Authority>>,
+    /// Checks certificates of charge points that a proxy passes.
+    chains: Option<Chains>,
+}
+
+impl Files {
+    fn read(config: &Config) -> Result<Self> {
+        let authority = config.ca.as_deref().map(Authority::open).transpose()?.map(Arc::new);
+        let chains = tls::client_authorities(config)?.as_deref().map(Chains::new).transpose()?;
+        Ok(Self { authority, chains })
+    }
 }
 
 /// How often somebody may fail.
@@ -101,27 +116,33 @@ impl Security {
     /// # Errors
     /// A secret, a certificate or a key that cannot be read.
     pub fn open(config: &Config) -> Result<Self> {
-        let security = Self {
+        Ok(Self {
             secret: Secret::open(config.secret.as_ref(), &config.data)?,
-            authority: config.ca.as_deref().map(Authority::open).transpose()?,
             passwords: Passwords::default(),
             limits: Limits::default(),
             proxies: Proxies {
                 trusted: config.trusted_proxies.clone(),
                 certificate_header: config.proxy_certificate_header.clone(),
             },
-            chains: RwLock::new(None),
+            files: RwLock::new(Files::read(config)?),
             has_accounts: AtomicBool::new(false),
-        };
-        security.trust(tls::client_authorities(config)?.as_deref())?;
-        Ok(security)
+        })
     }
 
-    /// Trusts these authorities (PEM) for certificates that a proxy passes.
-    fn trust(&self, authorities: Option<&[u8]>) -> Result<()> {
-        let chains = authorities.map(Chains::new).transpose()?;
-        *self.chains.write().unwrap_or_else(PoisonError::into_inner) = chains;
+    /// Reads certificates and keys of authorities again.
+    fn renew(&self, config: &Config) -> Result<()> {
+        let files = Files::read(config)?;
+        *self.files.write().unwrap_or_else(PoisonError::into_inner) = files;
         Ok(())
+    }
+
+    fn files(&self) -> Files {
+        self.files.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who signs what charge points ask for; `None`: nobody does.
+    pub fn authority(&self) -> Option<Arc<Authority>> {
+        self.files().authority
     }
 
     /// Who is at the other end.
@@ -129,8 +150,7 @@ impl Security {
     /// # Errors
     /// A proxy passes a certificate that is not good.
     pub fn client(&self, origin: &Origin, headers: &HeaderMap) -> Result<Client> {
-        let chains = self.chains.read().unwrap_or_else(PoisonError::into_inner).clone();
-        self.proxies.client(origin, headers, chains.as_ref())
+        self.proxies.client(origin, headers, self.files().chains.as_ref())
     }
 
     /// Whether there is a user or a token. Once there was, the answer stays `true` while the server runs, so that it never

@@ -4,7 +4,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use onwire::net::{Certificates, Rustls};
+use onwire::net::Certificates;
+#[cfg(feature = "openssl")]
+pub use onwire::net::OpenSsl as Library;
+#[cfg(not(feature = "openssl"))]
+pub use onwire::net::Rustls as Library;
 
 use crate::app::SharedApp;
 use crate::config::Config;
@@ -46,23 +50,24 @@ pub fn certificates(config: &Config) -> Result<Certificates> {
     })
 }
 
-/// TLS by rustls as the settings say.
+/// TLS as the settings say: by rustls, or by OpenSSL if the program was built with that feature, for charge points that know
+/// the TLS_RSA cipher suites only.
 ///
 /// # Errors
 /// As [`certificates`]; certificates that cannot be used.
-pub fn rustls(config: &Config) -> Result<Rustls> {
-    Ok(Rustls::new(&certificates(config)?)?)
+pub fn library(config: &Config) -> Result<Library> {
+    Ok(Library::new(&certificates(config)?)?)
 }
 
 /// Reads all certificates again; connections that stand go on.
 ///
 /// # Errors
-/// As [`rustls`]; nothing is changed then.
+/// As [`library`]; nothing is changed then.
 pub fn renew(app: &SharedApp, replace: impl Fn(&Certificates) -> Result<()>) -> Result<()> {
     if app.config.tls_listen.is_some() {
         replace(&certificates(&app.config)?)?;
     }
-    app.security.trust(client_authorities(&app.config)?.as_deref())
+    app.security.renew(&app.config)
 }
 
 /// Renews whenever the process gets SIGHUP, where there is such.

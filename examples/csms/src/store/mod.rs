@@ -13,6 +13,7 @@ pub mod connectors;
 pub mod id_tags;
 pub mod meter_values;
 mod numbers;
+pub mod records;
 pub mod reservations;
 pub mod retention;
 mod samples;

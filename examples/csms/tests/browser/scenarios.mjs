@@ -36,6 +36,10 @@ export const SCENARIOS = [
   ['the local list is sent', localList],
   ['availability and extended triggers are sent', everydayCommands],
   ['signed values are handed out as they came', signedData],
+  ['a lost stop is marked as estimated', estimated],
+  ['charging starts with a stored profile', startWithProfile],
+  ['what there is not is told', nothingThere],
+  ['the keyboard is enough', keyboard],
   ['a firmware is uploaded and offered, diagnostics are asked for', files],
   ['the log shows whole messages and can be filtered and paused', messages],
   ['hostile texts stay texts', hostile],
@@ -351,6 +355,66 @@ async function signedData(world) {
   await link.waitFor({ state: 'visible' });
   const response = await fetch(base + (await link.getAttribute('href')));
   assert.equal((await response.text()).trim(), signed);
+}
+
+async function estimated({ browser, chargePoint }) {
+  await browser.go('transactions');
+  const began = Date.now() - 5 * MINUTE;
+  const transaction = await chargePoint.start(1, 'DRIVER-1', began, METER_START);
+  await chargePoint.meter(1, transaction, began + MINUTE, [['Energy.Active.Import.Register', METER_START + 250, 'Wh']]);
+  await browser.hasText(`transaction-${transaction}`, 'Running');
+  await chargePoint.status(1, 'Available');
+  await browser.hasText(`transaction-${transaction}`, 'Estimated');
+  await browser.hasText(`transaction-${transaction}`, '0.25 kWh');
+}
+
+async function startWithProfile({ browser, chargePoint }) {
+  await browser.go('charging-profiles');
+  await browser.click('add-profile');
+  await browser.fillIn('profile-form', { name: 'slow', chargingProfileId: 7, chargingProfilePurpose: 'TxProfile', chargingRateUnit: 'W' });
+  await browser.page.locator('.period [name="limit"]').fill('2300');
+  await browser.submit('profile-form');
+  await browser.gone('profile-dialog');
+  await browser.go(`${HERE}/overview`);
+  await browser.page.selectOption('#start-profile', 'slow');
+  await browser.click('start-1');
+  const { chargingProfile } = await chargePoint.asked('RemoteStartTransaction');
+  assert.equal(chargingProfile.chargingProfileId, 7);
+  assert.deepEqual(chargingProfile.chargingSchedule, { chargingRateUnit: 'W', chargingSchedulePeriod: [{ startPeriod: 0, limit: 2300 }] });
+  await browser.outcome('outcome-1', 'good', 'Accepted');
+}
+
+async function nothingThere({ browser }) {
+  await browser.go('charge-points/NOBODY');
+  await browser.hasText('problem', 'There is no such thing here.');
+  await browser.go('transactions/4711000');
+  await browser.hasText('problem', 'There is no such thing here.');
+}
+
+async function keyboard({ browser, transaction }) {
+  const { page } = browser;
+  await page.reload();
+  await browser.at('menu-transactions').waitFor();
+  await page.keyboard.press('Tab');
+  assert.match(await page.evaluate(() => document.activeElement.className), /skip/);
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'view');
+  await browser.at('menu-transactions').focus();
+  await page.keyboard.press('Enter');
+  await browser.at(`transaction-${transaction}`).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), 'H1', 'a new view is where the focus is');
+  await browser.go(`transactions/${transaction}`);
+  await drawnPoints(browser, 'energy-chart', POWERS.length);
+  await page.locator('[data-testid="energy-chart"] svg').focus();
+  await page.keyboard.press('ArrowRight');
+  await browser.hasText('energy-chart-readout', '0 kWh');
+  await browser.go('id-tags');
+  await browser.at('add-tag').focus();
+  await page.keyboard.press('Enter');
+  await page.locator('dialog').waitFor();
+  await page.keyboard.press('Escape');
+  await page.locator('dialog').waitFor({ state: 'detached' });
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), 'add-tag', 'the focus returns');
 }
 
 async function files({ browser, chargePoint }) {

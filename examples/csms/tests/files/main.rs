@@ -13,6 +13,7 @@ mod support;
 
 mod ftp;
 mod http;
+mod reported;
 
 use std::path::Path;
 

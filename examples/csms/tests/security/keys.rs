@@ -1,5 +1,7 @@
 //! Security profiles 0 and 1: unknown charge points, keys, and their change.
 
+use std::slice::from_ref;
+
 use csms::security::keys::{self, Outcome};
 use serde_json::json;
 
@@ -41,10 +43,10 @@ async fn a_charge_point_with_a_key_needs_it_in_a_form_that_was_chosen() {
     let (upper, wrong) = (basic("CP1", OLD.to_uppercase().as_bytes()), basic("CP1", &bytes(NEW)));
     for (form, raw_status, text_status) in [("either", 101, 101), ("bytes", 101, 401), ("text", 401, 101)] {
         let csms = Csms::start_in(data.path(), &["--key-form", form]).await;
-        assert_eq!(status(&csms, "CP1", &[raw.clone()]).await, raw_status, "{form}");
-        assert_eq!(status(&csms, "CP1", &[text.clone()]).await, text_status, "{form}");
-        assert_eq!(status(&csms, "CP1", &[upper.clone()]).await, text_status, "{form}");
-        assert_eq!(status(&csms, "CP1", &[wrong.clone()]).await, 401);
+        assert_eq!(status(&csms, "CP1", from_ref(&raw)).await, raw_status, "{form}");
+        assert_eq!(status(&csms, "CP1", from_ref(&text)).await, text_status, "{form}");
+        assert_eq!(status(&csms, "CP1", from_ref(&upper)).await, text_status, "{form}");
+        assert_eq!(status(&csms, "CP1", from_ref(&wrong)).await, 401);
         assert_eq!(status(&csms, "CP1", &[]).await, 401);
         assert_eq!(status(&csms, "CP1", &[basic("CP2", &bytes(OLD))]).await, 401, "somebody else's name");
         csms.stop().await;

@@ -157,6 +157,17 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
+    /// An integer within `min..=max` that is a multiple of `step`, which is above 0.
+    ///
+    /// # Errors
+    /// [`Fault::OutOfRange`], [`Fault::NotAMultiple`].
+    pub fn integer_step(&mut self, value: i64, step: i64, min: i64, max: i64) -> Result<(), Reject> {
+        if value.checked_rem(step) != Some(0) {
+            return Err(self.reject(Fault::NotAMultiple { step: Decimal::from(step) }));
+        }
+        self.integer_in(value, min, max)
+    }
+
     /// A decimal number.
     pub fn decimal(&mut self, value: Decimal) {
         value.write(self.out);
@@ -199,6 +210,37 @@ impl<'a> Encoder<'a> {
         self.out.push('"');
         self.integer(at.unix_millis());
         self.out.push('"');
+    }
+
+    /// Opens the wrapping of a property's value if it has a time, to be handed to [`Encoder::end_timed`].
+    pub fn begin_timed(&mut self, time: Option<DateTime>) -> Option<DateTime> {
+        if time.is_some() {
+            self.json("{\"value\":");
+        }
+        time
+    }
+
+    /// Closes the wrapping of a property's value.
+    pub fn end_timed(&mut self, time: Option<DateTime>) {
+        if let Some(time) = time {
+            self.json(",\"time\":");
+            self.integer(time.unix_millis());
+            self.out.push('}');
+        }
+    }
+
+    /// What an event tells, and when it happened.
+    ///
+    /// # Errors
+    /// Those of the value.
+    pub fn event<T: Message>(&mut self, value: &T, time: Option<DateTime>) -> Result<(), Reject> {
+        self.json("{\"value\":");
+        value.encode(self)?;
+        match time {
+            Some(_) => self.end_timed(time),
+            None => self.out.push('}'),
+        }
+        Ok(())
     }
 
     /// Properties beyond those that the schema names, which are `known`.

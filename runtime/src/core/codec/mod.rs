@@ -16,7 +16,7 @@ use alloc::string::String;
 use fault::Found;
 use pointer::pointer_at;
 
-pub use decoder::{Decoder, Enumeration, Extra, Fields, Object, Record};
+pub use decoder::{Decoder, Enumeration, Extra, Fields, Object, Record, Timed};
 pub use encoder::Encoder;
 pub(crate) use encoder::write_escaped;
 pub use fault::{DecodeError, EncodeError, Fault, Reject};

@@ -1,4 +1,5 @@
-//! Every comparison: three messages, each decoded and encoded.
+//! Every comparison: three messages of OCPP, and a property post of a thing model plain and with times, each decoded and
+//! encoded.
 //!
 //! One file for each way to do it. [`checked`] makes their contenders, and sees to it that they do the same work.
 
@@ -22,7 +23,7 @@ use serde::de::DeserializeOwned;
 
 use self::checked::Document;
 use crate::comparison::{Comparison, Contender};
-use crate::{documents, typify};
+use crate::{documents, thing, typify};
 
 /// All comparisons; `python` is one that has the package `ocpp`, if that is to be among the contenders.
 ///
@@ -54,7 +55,24 @@ pub fn all(python: Option<&Path>) -> Result<Vec<Comparison>, Box<dyn Error>> {
     ]
     .into_iter()
     .flatten()
+    .chain(property_post("plain", documents::property_post(None), true)?)
+    .chain(property_post("with times", documents::property_post(Some(1_700_000_000_000)), false)?)
     .collect())
+}
+
+/// A post of 60 properties. The first contender is what thing-model SDKs use: no types. typify's know of no times.
+fn property_post(form: &str, payload: String, has_typify: bool) -> Result<[Comparison; 2], Box<dyn Error>> {
+    let message = format!("property post {form}, {} bytes", payload.len());
+    let document = Document::new(payload)?;
+    let mut all = by_serde_json::contenders::<serde_json::Value>("serde_json::Value", &document)?;
+    all.extend(ours::contenders::<thing::ours::PropertyPostRequest>(&document)?);
+    if has_typify {
+        all.extend(by_serde_json::contenders::<thing::typify::PostRequest>("typify", &document)?);
+    }
+    Ok([
+        Comparison { message: message.clone(), operation: "decode", contenders: all.decoding },
+        Comparison { message, operation: "encode", contenders: all.encoding },
+    ])
 }
 
 /// One message, which is of these types in onwire, rust-ocpp, typify's output and ocpp-kit.

@@ -33,7 +33,6 @@ pub fn router() -> OpenApiRouter<SharedApp> {
         .routes(routes!(remove_token))
         .routes(routes!(list_certificates))
         .routes(routes!(revoke_certificate))
-        .routes(routes!(list_audit))
 }
 
 /// Name and password.
@@ -352,41 +351,6 @@ async fn revoke_certificate(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Which part of the list.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-struct AuditQuery {
-    /// 1 to 500; default 50.
-    #[param(minimum = 1, maximum = 500)]
-    limit: Option<i64>,
-    /// What the last part gave as `nextCursor`.
-    cursor: Option<String>,
-}
-
-/// A part of the list.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct AuditLog {
-    items: Vec<audit::Entry>,
-    next_cursor: Option<String>,
-}
-
-/// Who did what, the newest first.
-#[utoipa::path(get, path = "/audit", tag = "access", params(AuditQuery),
-    responses((status = 200, body = AuditLog), (status = 422, description = "No such cursor", body = Problem)))]
-async fn list_audit(
-    State(app): State<SharedApp>,
-    _: Admin,
-    Query(query): Query<AuditQuery>,
-) -> Result<Json<AuditLog>, Problem> {
-    let limit = query.limit.unwrap_or(50).clamp(1, 500);
-    let cursor = query.cursor.map(|cursor| cursor.parse()).transpose();
-    let before: Option<i64> = cursor.map_err(|_| invalid("", "it is no cursor of this list".to_owned()))?;
-    let items = audit::list(&app, before, limit).await?;
-    let is_full = i64::try_from(items.len()).is_ok_and(|length| length == limit);
-    let next_cursor = items.last().filter(|_| is_full).map(|entry| entry.id.to_string());
-    Ok(Json(AuditLog { items, next_cursor }))
-}
-
 async fn hash(app: &App, password: String) -> Result<String, Problem> {
     crate::security::passwords::check(&password).map_err(|error| invalid("/password", error.to_string()))?;
     app.security.passwords.hash(password).await.map_err(internal)
@@ -406,7 +370,7 @@ async fn done(
 
 fn invalid(pointer: &str, detail: String) -> Problem {
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalidPayload", detail);
-    Problem { pointer: Some(pointer.to_owned()).filter(|pointer| !pointer.is_empty()), ..problem }
+    Problem { pointer: Some(pointer).filter(|pointer| !pointer.is_empty()).map(Into::into), ..problem }
 }
 
 fn internal(error: anyhow::Error) -> Problem {

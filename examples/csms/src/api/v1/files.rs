@@ -57,7 +57,12 @@ struct Page {
 
 async fn list(_: Viewer, State(app): State<SharedApp>, Query(which): Query<Which>) -> Result<Json<Page>, Problem> {
     let limit = which.limit.unwrap_or(50).clamp(1, 500);
-    let after = which.cursor.as_deref().map(cursor).transpose()?;
+    let after = match which.cursor.as_deref().map(cursor) {
+        Some(None) => {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "badRequest", "`cursor` is no cursor of this list"));
+        }
+        after => after.flatten(),
+    };
     let filter = Filter { kind: which.kind, charge_point: which.charge_point, after };
     let mut entries = catalogue::list(&app.store, filter, limit + 1).await?;
     let has_more = entries.len() > usize::try_from(limit).unwrap_or(usize::MAX);
@@ -68,9 +73,9 @@ async fn list(_: Viewer, State(app): State<SharedApp>, Query(which): Query<Which
     Ok(Json(Page { items: entries.into_iter().map(|entry| entry.shown(&app)).collect(), next_cursor }))
 }
 
-fn cursor(text: &str) -> Result<(i64, String), Problem> {
-    let parts = text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
-    parts.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "invalidPayload", "that cursor is none of ours"))
+fn cursor(text: &str) -> Option<(i64, String)> {
+    let (at, id) = text.split_once('.')?;
+    Some((at.parse().ok()?, id.to_owned()))
 }
 
 fn no_file() -> Problem {
@@ -190,10 +195,12 @@ impl Wait {
     }
 }
 
-fn order<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
-    let error =
-        |error: serde_json::Error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalidPayload", error.to_string());
-    serde_json::from_slice(if body.is_empty() { b"{}" } else { body }).map_err(error)
+fn order<T: DeserializeOwned>(body: &Bytes) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(if body.is_empty() { b"{}" } else { body })
+}
+
+fn wrong(error: serde_json::Error) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalidPayload", error.to_string())
 }
 
 async fn update_firmware(
@@ -203,7 +210,7 @@ async fn update_firmware(
     Query(wait): Query<Wait>,
     body: Bytes,
 ) -> Result<Json<Ordered>, Problem> {
-    let order: UpdateFirmwareOrder = order(&body)?;
+    let order: UpdateFirmwareOrder = order(&body).map_err(wrong)?;
     order::update_firmware(&app, &id, order, wait.time()).await.map(Json)
 }
 
@@ -214,7 +221,7 @@ async fn get_diagnostics(
     Query(wait): Query<Wait>,
     body: Bytes,
 ) -> Result<Json<Ordered>, Problem> {
-    let order: GetDiagnosticsOrder = order(&body)?;
+    let order: GetDiagnosticsOrder = order(&body).map_err(wrong)?;
     order::get_diagnostics(&app, &id, order, wait.time()).await.map(Json)
 }
 
@@ -225,6 +232,6 @@ async fn get_log(
     Query(wait): Query<Wait>,
     body: Bytes,
 ) -> Result<Json<Ordered>, Problem> {
-    let order: GetLogOrder = order(&body)?;
+    let order: GetLogOrder = order(&body).map_err(wrong)?;
     order::get_log(&app, &id, order, wait.time()).await.map(Json)
 }

@@ -4,6 +4,7 @@ mod number;
 mod object;
 mod skip;
 mod text;
+mod timed;
 
 use alloc::vec::Vec;
 
@@ -14,6 +15,7 @@ use super::scan::until_quote;
 use crate::types::Unrecognized;
 
 pub use object::{Extra, Fields, Object, Record};
+pub use timed::Timed;
 
 /// How deep a value may be nested.
 const MAX_DEPTH: u32 = 64;

@@ -93,6 +93,20 @@ impl Decoder<'_> {
         Ok(value)
     }
 
+    /// An integer within `min..=max` that is a multiple of `step`, which is above 0.
+    ///
+    /// # Errors
+    /// [`Fault::WrongType`], [`Fault::OutOfRange`], [`Fault::NotAMultiple`].
+    pub fn integer_step(&mut self, step: i64, min: i64, max: i64) -> Result<i64, Reject> {
+        self.peek();
+        let offset = self.at;
+        let value = self.integer_in(min, max)?;
+        if value.checked_rem(step) != Some(0) {
+            self.quirk(Quirk::NotAMultiple, offset, Fault::NotAMultiple { step: Decimal::from(step) })?;
+        }
+        Ok(value)
+    }
+
     /// A decimal number; `None` is no limit.
     ///
     /// # Errors

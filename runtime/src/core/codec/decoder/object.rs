@@ -7,16 +7,18 @@ use crate::codec::fault::{Fault, Reject};
 use crate::codec::quirk::Quirk;
 use crate::types::AdditionalProperties;
 
-/// The properties of an object type, in the schema's order.
+/// The properties of an object type, in the schema's order, with masks of `N` words: one bit for each property.
+///
+/// One word is enough for every message that people have grouped; thing models list hundreds of properties in one object.
 #[derive(Debug)]
-pub struct Fields {
+pub struct Fields<const N: usize = 1> {
     names: &'static [&'static str],
     /// One bit for each required property.
-    required: u64,
+    required: [u64; N],
     /// One bit for each optional property that is no text, where `""` can only mean "absent".
     ///
     /// An optional property of any type has a bit in both masks: `null` is a value of it, and it may be absent.
-    blank: u64,
+    blank: [u64; N],
     extra: Extra,
 }
 
@@ -33,30 +35,60 @@ pub enum Extra {
 
 impl Fields {
     /// At most 64 names, as the masks have one bit for each.
-    pub const fn new<const N: usize>(
-        names: &'static [&'static str; N],
+    pub const fn new<const NAMES: usize>(
+        names: &'static [&'static str; NAMES],
         required: u64,
         blank: u64,
         extra: Extra,
     ) -> Self {
-        const { assert!(N <= 64, "an object type has at most 64 properties") };
-        Self { names, required, blank, extra }
-    }
-
-    /// One bit for each property that must be there and is not.
-    fn missing(&self, seen: u64) -> u64 {
-        self.required & !self.blank & !seen
+        Self::wide(names, [required], [blank], extra)
     }
 }
 
+impl<const N: usize> Fields<N> {
+    /// At most 64 names for each word of a mask.
+    pub const fn wide<const NAMES: usize>(
+        names: &'static [&'static str; NAMES],
+        required: [u64; N],
+        blank: [u64; N],
+        extra: Extra,
+    ) -> Self {
+        const { assert!(NAMES <= 64 * N, "the masks have one bit for each property") };
+        Self { names, required, blank, extra }
+    }
+
+    /// One bit for each property that must be there and is not, a word at a time.
+    #[inline]
+    fn missing(&self, seen: &[u64; N]) -> impl Iterator<Item = u64> {
+        let masks = self.required.iter().zip(&self.blank).zip(seen);
+        masks.map(|((required, blank), seen)| required & !blank & !seen)
+    }
+}
+
+/// Whether the bit of that index is set.
+#[inline(always)]
+fn has<const N: usize>(mask: &[u64; N], index: usize) -> bool {
+    mask.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+}
+
+/// Sets the bit of that index, and says whether it was set before.
+#[inline(always)]
+fn set<const N: usize>(mask: &mut [u64; N], index: usize) -> bool {
+    let Some(word) = mask.get_mut(index / 64) else { return true };
+    let bit = 1 << (index % 64);
+    let was_set = *word & bit != 0;
+    *word |= bit;
+    was_set
+}
+
 /// An object type that the generator made. As it is, one without properties.
-pub trait Record {
+pub trait Record<const N: usize = 1> {
     /// Reads the properties that come in the schema's order, as far as [`Decoder::in_order`] finds them.
     ///
     /// # Errors
     /// Those of the values.
     #[inline]
-    fn in_order(&mut self, _decoder: &mut Decoder<'_>, _object: &mut Object) -> Result<(), Reject>
+    fn in_order(&mut self, _decoder: &mut Decoder<'_>, _object: &mut Object<N>) -> Result<(), Reject>
     where
         Self: Sized,
     {
@@ -67,18 +99,18 @@ pub trait Record {
     ///
     /// # Errors
     /// Those of the value.
-    fn field(&mut self, _decoder: &mut Decoder<'_>, _object: &Object, _index: usize) -> Result<(), Reject> {
+    fn field(&mut self, _decoder: &mut Decoder<'_>, _object: &Object<N>, _index: usize) -> Result<(), Reject> {
         Ok(())
     }
 }
 
 /// An object that is being read.
 #[derive(Debug)]
-pub struct Object {
-    fields: &'static Fields,
+pub struct Object<const N: usize = 1> {
+    fields: &'static Fields<N>,
     start: usize,
     /// One bit for each property that was met.
-    seen: u64,
+    seen: [u64; N],
     /// What the decoder stands on between properties, unless it is the end: `{` before the first one, and then `,`.
     separator: u8,
     /// Where the last key stands.
@@ -91,7 +123,11 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// [`Fault::WrongType`], and those of its properties.
     #[inline]
-    pub fn object<R: Record>(&mut self, fields: &'static Fields, record: &mut R) -> Result<(), Reject> {
+    pub fn object<const N: usize, R: Record<N>>(
+        &mut self,
+        fields: &'static Fields<N>,
+        record: &mut R,
+    ) -> Result<(), Reject> {
         // Where flash is dearer than time, one loop is enough for all types.
         if cfg!(not(target_pointer_width = "64")) {
             return self.object_in_any_order(fields, record);
@@ -109,7 +145,11 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn object_in_any_order(&mut self, fields: &'static Fields, record: &mut dyn Record) -> Result<(), Reject> {
+    fn object_in_any_order<const N: usize>(
+        &mut self,
+        fields: &'static Fields<N>,
+        record: &mut dyn Record<N>,
+    ) -> Result<(), Reject> {
         let mut object = self.begin_object(fields)?;
         while let Some(index) = self.next_field(&mut object)? {
             record.field(self, &object, index)?;
@@ -122,7 +162,7 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// [`Fault::WrongType`].
     #[inline]
-    pub fn begin_object(&mut self, fields: &'static Fields) -> Result<Object, Reject> {
+    pub fn begin_object<const N: usize>(&mut self, fields: &'static Fields<N>) -> Result<Object<N>, Reject> {
         if self.peek() != Some(b'{') {
             return Err(self.wrong_type("an object"));
         }
@@ -131,7 +171,7 @@ impl<'a> Decoder<'a> {
             return Err(self.reject(start, Fault::TooDeep));
         }
         self.depth += 1;
-        Ok(Object { fields, start, seen: 0, separator: b'{', key: start })
+        Ok(Object { fields, start, seen: [0; N], separator: b'{', key: start })
     }
 
     /// Whether the property of that index comes next, as peers write it that keep to the schema's order and use no white
@@ -142,13 +182,18 @@ impl<'a> Decoder<'a> {
     /// machine of less than 64 bits, nobody asks.
     // Inlined, so that the key is compared as a few words of known length.
     #[inline(always)]
-    pub fn in_order(&mut self, object: &mut Object, index: u32, key: &'static str, blank: bool) -> bool {
+    pub fn in_order<const N: usize>(
+        &mut self,
+        object: &mut Object<N>,
+        index: usize,
+        key: &'static str,
+        blank: bool,
+    ) -> bool {
         let Some((separator, rest)) = self.text.as_bytes().get(self.at..).and_then(<[u8]>::split_first) else {
             return false;
         };
         let Some((found, value)) = rest.split_at_checked(key.len()) else { return false };
-        let bit = 1 << index;
-        if *separator != object.separator || found != key.as_bytes() || object.seen & bit != 0 {
+        if *separator != object.separator || found != key.as_bytes() || has(&object.seen, index) {
             return false;
         }
         // `null`, and `""` for what is no text, may stand for an absent property.
@@ -157,7 +202,7 @@ impl<'a> Decoder<'a> {
             [b'"', b'"', ..] if blank => return false,
             _ => {}
         }
-        object.seen |= bit;
+        set(&mut object.seen, index);
         object.separator = b',';
         self.at += 1 + key.len();
         true
@@ -165,8 +210,10 @@ impl<'a> Decoder<'a> {
 
     /// Whether the object ends here with everything that it must have; if so, the decoder leaves it.
     #[inline(always)]
-    fn at_end(&mut self, object: &Object) -> bool {
-        let ends = self.byte() == Some(b'}') && object.separator == b',' && object.fields.missing(object.seen) == 0;
+    fn at_end<const N: usize>(&mut self, object: &Object<N>) -> bool {
+        let ends = self.byte() == Some(b'}')
+            && object.separator == b','
+            && object.fields.missing(&object.seen).all(|missing| missing == 0);
         if ends {
             self.at += 1;
             self.depth -= 1;
@@ -178,7 +225,7 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// Syntax, unknown and duplicate properties, and at the end the first missing one.
-    pub fn next_field(&mut self, object: &mut Object) -> Result<Option<usize>, Reject> {
+    pub fn next_field<const N: usize>(&mut self, object: &mut Object<N>) -> Result<Option<usize>, Reject> {
         loop {
             // The brace is still to be gone past if nothing has been read.
             let first = object.separator == b'{';
@@ -206,12 +253,10 @@ impl<'a> Decoder<'a> {
                 self.skip()?;
                 continue;
             };
-            let bit = 1u64 << index;
-            if object.seen & bit != 0 {
+            if set(&mut object.seen, index) {
                 return Err(self.reject(object.key, Fault::Duplicate));
             }
-            object.seen |= bit;
-            if object.fields.required & bit == 0 && self.is_absent(object.fields.blank & bit != 0)? {
+            if !has(&object.fields.required, index) && self.is_absent(has(&object.fields.blank, index))? {
                 continue;
             }
             return Ok(Some(index));
@@ -222,7 +267,11 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// Syntax, and [`Fault::Duplicate`].
-    pub fn keep(&mut self, object: &Object, properties: &mut AdditionalProperties) -> Result<(), Reject> {
+    pub fn keep<const N: usize>(
+        &mut self,
+        object: &Object<N>,
+        properties: &mut AdditionalProperties,
+    ) -> Result<(), Reject> {
         let value = self.any()?;
         // The key once more: in the common case of an object without such properties nothing had to remember it.
         let name = Self::new(self.text.get(object.key..).unwrap_or(""), self.allowed).quoted()?;
@@ -234,7 +283,7 @@ impl<'a> Decoder<'a> {
 
     /// Goes past a key, and says which it is.
     #[inline]
-    fn known_key(&mut self, object: &Object) -> Result<Option<usize>, Reject> {
+    fn known_key<const N: usize>(&mut self, object: &Object<N>) -> Result<Option<usize>, Reject> {
         // The common case: no escape, no white space.
         if cfg!(target_pointer_width = "64")
             && let Some((end, key)) = self.up_to_quote()
@@ -266,13 +315,12 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn end_object(&mut self, object: &Object) -> Result<(), Reject> {
+    fn end_object<const N: usize>(&mut self, object: &Object<N>) -> Result<(), Reject> {
         self.depth -= 1;
-        let missing = object.fields.missing(object.seen);
-        if missing == 0 {
-            return Ok(());
-        }
-        let property = object.fields.names.get(missing.trailing_zeros() as usize).copied().unwrap_or("");
+        let mut words = object.fields.missing(&object.seen).enumerate();
+        let Some((word, missing)) = words.find(|(_, missing)| *missing != 0) else { return Ok(()) };
+        let index = 64 * word + missing.trailing_zeros() as usize;
+        let property = object.fields.names.get(index).copied().unwrap_or("");
         Err(self.reject(object.start, Fault::Missing { property }))
     }
 

@@ -1,6 +1,6 @@
 //! Types that a schema writes in place: equal ones become one type, and each gets a name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::model::{Kind, Shape, Type};
 use crate::names::{type_name, upper_camel};
@@ -20,32 +20,42 @@ struct Inline {
 
 /// The types met in place so far.
 #[derive(Default)]
-pub(super) struct Inlines(Vec<Inline>);
+pub(crate) struct Inlines {
+    met: Vec<Inline>,
+    /// Equal ones in fields of different names are one type.
+    shared: bool,
+}
 
 impl Inlines {
+    /// Equal types are one, whatever the fields are called; without this, only those of fields of one name are.
+    pub(crate) fn shared() -> Self {
+        Self { met: Vec::new(), shared: true }
+    }
+
     /// The shape that stands for `kind`, which was met in `field` of `owner`.
-    pub(super) fn add(&mut self, kind: Kind, doc: String, owner: &str, field: &str) -> Shape {
+    pub(crate) fn add(&mut self, kind: Kind, doc: String, owner: &str, field: &str) -> Shape {
         let bare = without_docs(&kind);
-        let index = self.0.iter().position(|known| known.bare == bare).unwrap_or_else(|| {
-            self.0.push(Inline { kind, bare, doc, owner: owner.to_owned(), field: field.to_owned() });
-            self.0.len() - 1
+        let is_known = |known: &Inline| known.bare == bare && (self.shared || known.field == field);
+        let index = self.met.iter().position(is_known).unwrap_or_else(|| {
+            self.met.push(Inline { kind, bare, doc, owner: owner.to_owned(), field: field.to_owned() });
+            self.met.len() - 1
         });
         Shape::Named(format!("{PREFIX}{index}"))
     }
 
     /// A placeholder for the owner of what is met within the type that will be added for `field` of `owner`.
-    pub(super) fn nested_owner(owner: &str, field: &str) -> String {
+    pub(crate) fn nested_owner(owner: &str, field: &str) -> String {
         format!("{owner}{}", upper_camel(field))
     }
 
     /// Names the types: by their field where that is unambiguous, else by owner and field. `taken` are names of others.
-    pub(super) fn name(self, taken: &[String], others: Vec<Type>) -> Vec<Type> {
+    pub(crate) fn name(self, taken: &[String], others: Vec<Type>) -> Vec<Type> {
         let mut by_field: BTreeMap<String, usize> = BTreeMap::new();
-        for inline in &self.0 {
+        for inline in &self.met {
             *by_field.entry(upper_camel(&inline.field)).or_default() += 1;
         }
-        let names: Vec<String> = self
-            .0
+        let mut names: Vec<String> = self
+            .met
             .iter()
             .map(|inline| {
                 let short = upper_camel(&inline.field);
@@ -58,7 +68,11 @@ impl Inlines {
                 }
             })
             .collect();
-        let inlines = self.0.into_iter().zip(names.clone());
+        if !self.shared {
+            let others = others.iter().map(|each| &each.name).chain(taken);
+            number(&mut names, &others.cloned().collect::<Vec<_>>());
+        }
+        let inlines = self.met.into_iter().zip(names.clone());
         let inlines = inlines.map(|(inline, name)| Type { name, doc: inline.doc, kind: inline.kind });
         let mut types: Vec<Type> = others.into_iter().chain(inlines).collect();
         for each in &mut types {
@@ -75,12 +89,25 @@ impl Inlines {
     }
 }
 
+/// Gives the later ones of equal names, and those that are taken, a number.
+fn number(names: &mut [String], taken: &[String]) {
+    let mut used: HashSet<String> = taken.iter().cloned().collect();
+    for name in names {
+        let numbered = (2..).map(|number| format!("{name}{number}"));
+        // Numbers do not end.
+        if let Some(free) = std::iter::once(name.clone()).chain(numbered).find(|name| !used.contains(name)) {
+            *name = free;
+        }
+        used.insert(name.clone());
+    }
+}
+
 fn without_docs(kind: &Kind) -> Kind {
     let mut kind = kind.clone();
     match &mut kind {
         Kind::Struct(object) => object.fields.iter_mut().for_each(|field| field.doc.clear()),
         Kind::Enum(values) => values.values.iter_mut().for_each(|value| value.doc.clear()),
-        Kind::Alias(_) => {}
+        Kind::Alias(_) | Kind::Wrapped(_) => {}
     }
     kind
 }
@@ -96,6 +123,6 @@ fn visit(kind: &mut Kind, change: &mut impl FnMut(&mut Shape)) {
     match kind {
         Kind::Struct(object) => object.fields.iter_mut().for_each(|field| shape(&mut field.shape, change)),
         Kind::Alias(alias) => shape(alias, change),
-        Kind::Enum(_) => {}
+        Kind::Enum(_) | Kind::Wrapped(_) => {}
     }
 }

@@ -1,0 +1,160 @@
+//! What an answered command means for what the database knows of the charge point.
+
+use onwire::codec::{self, Message, Quirks};
+use onwire::ocpp::v16::{
+    CancelReservationRequest, CancelReservationResponse, CancelReservationStatus, ChangeConfigurationRequest,
+    ChangeConfigurationResponse, ConfigurationStatus, GetConfigurationRequest, GetConfigurationResponse,
+    GetLocalListVersionResponse, ReservationStatus, ReserveNowRequest, ReserveNowResponse, SendLocalListRequest,
+    SendLocalListResponse, UpdateStatus, UpdateType,
+};
+use sqlx::AnyConnection;
+
+use super::{Command, CommandError};
+use crate::app::SharedApp;
+use crate::store::StoreError;
+use crate::store::records::reservations::{Asked, ReservationState};
+use crate::store::records::{configuration, local_list, reservations};
+
+/// Keeps it. What cannot be read, as after a raw command, is not kept and no error.
+pub(super) async fn keep(app: &SharedApp, command: &Command, response: &str) -> Result<(), CommandError> {
+    let has_effect =
+        ["CancelReservation", "ChangeConfiguration", "GetConfiguration", "GetLocalListVersion", "ReserveNow"]
+            .contains(&command.action.name)
+            || command.action.name == "SendLocalList";
+    if !has_effect {
+        return Ok(());
+    }
+    let (command, response) = (command.clone(), response.to_owned());
+    Ok(app
+        .store
+        .write(move |db| {
+            Box::pin(async move {
+                let (id, request) = (command.charge_point.as_str(), command.request.as_str());
+                match command.action.name {
+                    "CancelReservation" => cancelled(db, id, read(request), read(&response)).await,
+                    "ChangeConfiguration" => changed(db, id, read(request), read(&response)).await,
+                    "GetConfiguration" => configured(db, id, read(request), read(&response)).await,
+                    "GetLocalListVersion" => listed(db, id, read(&response)).await,
+                    "ReserveNow" => reserved(db, id, read(request), read(&response)).await,
+                    "SendLocalList" => sent(db, id, read(request), read(&response)).await,
+                    _ => Ok(()),
+                }
+            })
+        })
+        .await?)
+}
+
+fn read<T: Message>(text: &str) -> Option<T> {
+    codec::decode(text, Quirks::ALL).ok()
+}
+
+async fn cancelled(
+    db: &mut AnyConnection,
+    id: &str,
+    request: Option<CancelReservationRequest>,
+    response: Option<CancelReservationResponse>,
+) -> Result<(), StoreError> {
+    let (Some(request), Some(response)) = (request, response) else { return Ok(()) };
+    if response.status != CancelReservationStatus::Accepted {
+        return Ok(());
+    }
+    reservations::set_state(db, id, request.reservation_id, ReservationState::Cancelled).await
+}
+
+async fn changed(
+    db: &mut AnyConnection,
+    id: &str,
+    request: Option<ChangeConfigurationRequest>,
+    response: Option<ChangeConfigurationResponse>,
+) -> Result<(), StoreError> {
+    let (Some(request), Some(response)) = (request, response) else { return Ok(()) };
+    match response.status {
+        ConfigurationStatus::Accepted | ConfigurationStatus::RebootRequired => {
+            configuration::keep(db, id, request.key.as_str(), Some(request.value.as_str()), false).await
+        }
+        ConfigurationStatus::NotSupported => configuration::forget(db, id, request.key.as_str()).await,
+        _ => Ok(()),
+    }
+}
+
+async fn configured(
+    db: &mut AnyConnection,
+    id: &str,
+    request: Option<GetConfigurationRequest>,
+    response: Option<GetConfigurationResponse>,
+) -> Result<(), StoreError> {
+    let Some(response) = response else { return Ok(()) };
+    let asked = request.and_then(|request| request.key).unwrap_or_default();
+    let told = response.configuration_key.unwrap_or_default();
+    if asked.is_empty() && !told.is_empty() {
+        configuration::forget_all(db, id).await?;
+    }
+    for key in told {
+        configuration::keep(
+            db,
+            id,
+            key.key.as_str(),
+            key.value.as_ref().map(onwire::types::CiString::as_str),
+            key.readonly,
+        )
+        .await?;
+    }
+    for key in response.unknown_key.unwrap_or_default() {
+        configuration::forget(db, id, key.as_str()).await?;
+    }
+    Ok(())
+}
+
+async fn listed(
+    db: &mut AnyConnection,
+    id: &str,
+    response: Option<GetLocalListVersionResponse>,
+) -> Result<(), StoreError> {
+    let Some(response) = response else { return Ok(()) };
+    if response.list_version <= 0 {
+        // 0: it is empty; -1: there is none.
+        local_list::take(db, id, true, &[]).await?;
+    }
+    local_list::set_version(db, id, response.list_version).await
+}
+
+async fn reserved(
+    db: &mut AnyConnection,
+    id: &str,
+    request: Option<ReserveNowRequest>,
+    response: Option<ReserveNowResponse>,
+) -> Result<(), StoreError> {
+    let (Some(request), Some(response)) = (request, response) else { return Ok(()) };
+    let state = match response.status {
+        ReservationStatus::Accepted => ReservationState::Accepted,
+        _ => ReservationState::Refused,
+    };
+    let asked = Asked {
+        id: request.reservation_id,
+        charge_point: id.to_owned(),
+        connector: request.connector_id,
+        id_tag: request.id_tag.as_str().to_owned(),
+        parent_id_tag: request.parent_id_tag.map(|tag| tag.as_str().to_owned()),
+        expiry_at: request.expiry_date.into(),
+    };
+    reservations::put(db, asked, state, Some(response.status.to_string())).await
+}
+
+async fn sent(
+    db: &mut AnyConnection,
+    id: &str,
+    request: Option<SendLocalListRequest>,
+    response: Option<SendLocalListResponse>,
+) -> Result<(), StoreError> {
+    let (Some(request), Some(response)) = (request, response) else { return Ok(()) };
+    match response.status {
+        UpdateStatus::Accepted => {
+            let entries = request.local_authorization_list.unwrap_or_default();
+            local_list::take(db, id, request.update_type == UpdateType::Full, &entries).await?;
+            local_list::set_version(db, id, request.list_version).await
+        }
+        UpdateStatus::NotSupported => local_list::set_version(db, id, -1).await,
+        // What it holds now is asked for anew.
+        _ => Ok(()),
+    }
+}

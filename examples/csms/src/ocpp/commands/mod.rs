@@ -1,0 +1,147 @@
+//! Commands to charge points: the one way they are sent, so that each is judged, audited, and has its effect on what the
+//! database knows.
+
+mod effects;
+mod error;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onwire::codec::{self, Quirks};
+use onwire::net::masked;
+use onwire::ocpp::v16::ACTIONS;
+use onwire::types::RawJson;
+use onwire::{Action, ActionEntry, Request};
+use serde_json::value::RawValue;
+
+pub use self::error::CommandError;
+use crate::app::SharedApp;
+use crate::security::access::Actor;
+use crate::store::records::audit::{self, NewEntry};
+use crate::store::records::charge_points;
+
+/// How long an answer is waited for if nobody says otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How much of a command's payload the audit log keeps, in bytes; a local list may be longer.
+const AUDITED: usize = 4096;
+
+/// The role that sends commands.
+const CENTRAL_SYSTEM: &str = "CentralSystem";
+
+/// A command of OCPP, by its name.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// To whom.
+    pub charge_point: String,
+    /// What.
+    pub action: &'static ActionEntry,
+    /// Its payload, as JSON.
+    pub request: String,
+    /// How long the answer is waited for.
+    pub timeout: Duration,
+    /// Whether payload and answer must be what the schema says.
+    pub judged: bool,
+}
+
+/// The action with that name, if a central system may start it.
+pub fn find(action: &str) -> Option<&'static ActionEntry> {
+    ActionEntry::find(ACTIONS, action).filter(|entry| entry.may_start(CENTRAL_SYSTEM))
+}
+
+/// Every action that a central system may start.
+pub fn all() -> impl Iterator<Item = &'static ActionEntry> {
+    ACTIONS.iter().filter(|entry| entry.may_start(CENTRAL_SYSTEM))
+}
+
+/// Sends a command and returns the payload of its answer.
+///
+/// Once begun, it is completed, kept and audited even if the caller goes away.
+///
+/// # Errors
+/// [`CommandError`] says whether the charge point may have acted on it.
+pub async fn send(app: &SharedApp, actor: &Actor, command: Command) -> Result<String, CommandError> {
+    let (app, actor) = (Arc::clone(app), actor.to_string());
+    let task = tokio::spawn(async move {
+        let outcome = exchange(&app, &command).await;
+        let outcome = match outcome {
+            Ok(response) => effects::keep(&app, &command, &response).await.map(|()| response),
+            Err(error) => Err(error),
+        };
+        enter(&app, actor, &command, &outcome).await?;
+        outcome
+    });
+    task.await.unwrap_or(Err(CommandError::Failed))
+}
+
+/// [`send`] for callers that know the action: typed by the request alone.
+///
+/// # Errors
+/// Those of [`send`].
+pub async fn call<R: Request>(
+    app: &SharedApp,
+    actor: &Actor,
+    charge_point: &str,
+    request: &R,
+    timeout: Duration,
+) -> Result<R::Response, CommandError> {
+    let action = find(<R::Action as Action>::NAME).ok_or(CommandError::Failed)?;
+    let mut text = String::new();
+    codec::encode(request, &mut text).map_err(CommandError::Unsendable)?;
+    let command = Command { charge_point: charge_point.to_owned(), action, request: text, timeout, judged: true };
+    let response = send(app, actor, command).await?;
+    codec::decode(&response, Quirks::ALL).map_err(CommandError::InvalidResponse)
+}
+
+async fn exchange(app: &SharedApp, command: &Command) -> Result<String, CommandError> {
+    let request = match command.judged {
+        true => command.action.request.sendable(&command.request).map_err(CommandError::Unsendable)?,
+        false => command.request.clone(),
+    };
+    let Some(peer) = app.peers.get(&command.charge_point) else {
+        let is_known = charge_points::get(&app.store, &command.charge_point).await?.is_some();
+        return Err(if is_known { CommandError::Offline } else { CommandError::Unknown });
+    };
+    let begins_or_ends = matches!(command.action.name, "RemoteStartTransaction" | "RemoteStopTransaction");
+    if command.judged && begins_or_ends && charge_points::is_pending(&app.store, &command.charge_point).await? {
+        return Err(CommandError::Pending);
+    }
+    let call = if command.judged {
+        peer.call_text(command.action, &request)
+    } else {
+        let raw = RawJson::new(&request).map_err(|error| CommandError::not_json(&error))?;
+        peer.call_unjudged(command.action, &raw)
+    };
+    // The call's own time begins when it is sent; calls before it may take theirs.
+    let answer = tokio::time::timeout(command.timeout + Duration::from_secs(1), call.timeout(command.timeout)).await;
+    answer.unwrap_or(Err(onwire::CallFailure::Timeout)).map_err(CommandError::from)
+}
+
+async fn enter(
+    app: &SharedApp,
+    actor: String,
+    command: &Command,
+    outcome: &Result<String, CommandError>,
+) -> Result<(), CommandError> {
+    let detail = masked(&command.request);
+    let detail = match serde_json::from_str::<&RawValue>(&detail) {
+        Ok(_) if detail.len() <= AUDITED => detail.into_owned(),
+        _ => format!("{{\"bytes\":{}}}", command.request.len()),
+    };
+    let outcome = match outcome {
+        Ok(response) => status(response).unwrap_or_else(|| "answered".to_owned()),
+        Err(error) => masked(&error.to_string()).into_owned(),
+    };
+    let action = if command.judged { command.action.name.to_owned() } else { format!("{} (raw)", command.action.name) };
+    let entry = NewEntry { actor, action, target: command.charge_point.clone(), detail, outcome };
+    Ok(app.store.write(|db| Box::pin(audit::enter(db, entry))).await?)
+}
+
+/// The word that most answers consist of.
+fn status(response: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Status {
+        status: String,
+    }
+    serde_json::from_str(response).ok().map(|Status { status }| status)
+}

@@ -1,0 +1,77 @@
+//! Configuration keys as far as charge points have told them.
+
+use serde::Serialize;
+use sqlx::AnyConnection;
+use utoipa::ToSchema;
+
+use super::columns::{Flag, Time};
+use super::select::Select;
+use crate::store::{Store, StoreError, folded};
+use crate::time;
+
+/// Keys that are there for being written; their values are secrets, and never kept.
+const SECRET: &str = "authorizationkey";
+
+/// A configuration key.
+#[derive(Debug, Clone, Serialize, sqlx::FromRow, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigurationKey {
+    /// Its name, as the charge point spells it.
+    pub key: String,
+    /// `null`: it has none, or it is a secret.
+    pub value: Option<String>,
+    /// Whether it cannot be changed.
+    pub readonly: Flag,
+    /// When the charge point told it.
+    pub known_at: Time,
+}
+
+/// All keys of a charge point that are known.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(store: &Store, charge_point: &str) -> Result<Vec<ConfigurationKey>, StoreError> {
+    let what = "SELECT key, value, readonly, known_at FROM configuration_keys";
+    Select::all().and("charge_point = ?", charge_point).rows(store.readers(), what, "folded", i64::MAX, 0).await
+}
+
+/// Keeps what a charge point has told of a key.
+///
+/// # Errors
+/// Those of the database.
+pub async fn keep(
+    db: &mut AnyConnection,
+    charge_point: &str,
+    key: &str,
+    value: Option<&str>,
+    readonly: bool,
+) -> Result<(), StoreError> {
+    let folded = folded(key);
+    let value = value.filter(|_| folded != SECRET).map(str::to_owned);
+    let sql = "INSERT INTO configuration_keys (charge_point, folded, key, value, readonly, known_at)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (charge_point, folded)
+        DO UPDATE SET key = excluded.key, value = excluded.value, readonly = excluded.readonly, known_at = excluded.known_at";
+    let query = sqlx::query(sql).bind(charge_point.to_owned()).bind(folded).bind(key.to_owned()).bind(value);
+    query.bind(i64::from(readonly)).bind(time::now()).execute(&mut *db).await?;
+    Ok(())
+}
+
+/// Forgets a key that the charge point does not have.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget(db: &mut AnyConnection, charge_point: &str, key: &str) -> Result<(), StoreError> {
+    let sql = "DELETE FROM configuration_keys WHERE charge_point = $1 AND folded = $2";
+    sqlx::query(sql).bind(charge_point.to_owned()).bind(folded(key)).execute(&mut *db).await?;
+    Ok(())
+}
+
+/// Forgets all keys, because all of them are about to be told.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget_all(db: &mut AnyConnection, charge_point: &str) -> Result<(), StoreError> {
+    let sql = "DELETE FROM configuration_keys WHERE charge_point = $1";
+    sqlx::query(sql).bind(charge_point.to_owned()).execute(&mut *db).await?;
+    Ok(())
+}
