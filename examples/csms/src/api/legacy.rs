@@ -107,6 +107,7 @@ pub struct Status {
     /// `customData.networkType`.
     network_type: Option<Value>,
     /// Everything that the BootNotification had beyond the schema.
+    #[schema(value_type = Option<Object>)]
     extras: Option<Json>,
     /// When its last message came in.
     last_communication_time: Option<Time>,
