@@ -89,6 +89,7 @@ pub struct Status {
     /// The status of the charge point as a whole, or of its first connector; `null` before the first StatusNotification.
     status: Option<String>,
     /// Status by connector.
+    #[schema(value_type = BTreeMap<String, String>)]
     connectors: BTreeMap<i64, String>,
     /// chargePointVendor.
     vendor: Option<String>,
