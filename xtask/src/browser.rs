@@ -44,16 +44,17 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 }
 
 /// The program under test; it ends with this.
-struct Csms {
+pub(crate) struct Csms {
     child: Child,
-    base: String,
+    /// Where it is, without a slash at the end.
+    pub(crate) base: String,
     /// Kept open: a program whose output has nobody left to go to fails when it prints.
     output: BufReader<ChildStdout>,
 }
 
 impl Csms {
     /// Starts it on a free port and waits until it says which.
-    fn start(mut command: Command, data: &Path) -> Result<Self> {
+    pub(crate) fn start(mut command: Command, data: &Path) -> Result<Self> {
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data).env("RUST_LOG", "error");
         // A developer's own settings are not what is tested.
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CSMS_")) {

@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::system::{ensure_system, run};
 use crate::workspace::Workspace;
-use crate::{browser, c, msrv, no_std, package, peers, postgres};
+use crate::{api, browser, c, msrv, no_std, package, peers, postgres};
 
 /// See [`net_features`].
 const NET_FEATURES: &str = "onwire/client,onwire/server,onwire/rustls,onwire/openssl,onwire-codegen/cli";
@@ -55,6 +55,7 @@ const STAGES: &[Stage] = &[
     },
     Stage { name: "postgres", about: "the central system keeps its data in PostgreSQL as well", run: postgres::check },
     Stage { name: "interop", about: "onwire talks to independent implementations", run: interop },
+    Stage { name: "api", about: "the REST interface of csms keeps to its own OpenAPI document", run: api::check },
     Stage { name: "browser", about: "the web page of csms does what it should in Chromium", run: browser::check },
 ];
 

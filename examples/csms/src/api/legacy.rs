@@ -89,6 +89,7 @@ pub struct Status {
     /// The status of the charge point as a whole, or of its first connector; `null` before the first StatusNotification.
     status: Option<String>,
     /// Status by connector.
+    #[schema(value_type = BTreeMap<String, String>)]
     connectors: BTreeMap<i64, String>,
     /// chargePointVendor.
     vendor: Option<String>,
@@ -107,6 +108,7 @@ pub struct Status {
     /// `customData.networkType`.
     network_type: Option<Value>,
     /// Everything that the BootNotification had beyond the schema.
+    #[schema(value_type = Option<Object>)]
     extras: Option<Json>,
     /// When its last message came in.
     last_communication_time: Option<Time>,

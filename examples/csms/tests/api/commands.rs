@@ -1,5 +1,7 @@
 //! `POST /charge-points/{id}/commands/{Action}`.
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde_json::json;
 
 use crate::support::csms;
@@ -167,17 +169,25 @@ async fn more_commands_than_may_wait_are_refused() {
     let mut station = csms.booted("CP1").await;
     let clear = format!("{}?timeoutSeconds=30", path("CP1", "ClearCache"));
     let ask = || csms.http("POST", &clear, Some(json!({})));
-    let many = futures_util::future::join_all((0..12).map(|_| ask()));
+    let mut many: FuturesUnordered<_> = (0..12).map(|_| ask()).collect();
+    // It answers nothing yet, so that the first ones to end are those that were not let in.
+    let (status, problem) = many.next().await.unwrap();
+    assert_eq!((status, &problem["kind"]), (503, &json!("queueFull")), "{problem}");
     let obeys = async {
         loop {
             station.obey("ClearCache", json!({"status": "Accepted"})).await;
         }
     };
+    let rest = async {
+        let mut answers = Vec::new();
+        while let Some((status, _)) = many.next().await {
+            answers.push(status);
+        }
+        answers
+    };
     let answers = tokio::select! {
-        answers = many => answers,
+        answers = rest => answers,
         () = obeys => unreachable!("it obeys for ever"),
     };
-    let refusals: Vec<_> = answers.iter().filter(|(status, _)| *status != 200).collect();
-    assert!(!refusals.is_empty(), "{answers:?}");
-    assert!(refusals.iter().all(|(status, body)| *status == 503 && body["kind"] == "queueFull"), "{answers:?}");
+    assert!(answers.iter().filter(|status| **status == 200).count() >= 8, "{answers:?}");
 }

@@ -135,11 +135,23 @@ fn each_operation(document: &mut Value) {
             let failures = FAILURES.iter().filter(|(status, _)| applies(status));
             let failures: Vec<_> = failures.map(|(status, _)| *status).collect();
             let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { continue };
+            responses.values_mut().for_each(as_problem);
             for status in failures {
                 let reference = json!({"$ref": format!("#/components/responses/Problem{status}")});
                 responses.entry(status).or_insert(reference);
             }
         }
+    }
+}
+
+/// A handler that names a problem itself means one of the content type that they all have.
+fn as_problem(response: &mut Value) {
+    let Some(content) = response.get_mut("content").and_then(Value::as_object_mut) else { return };
+    let is_problem = |kind: &Value| kind.pointer("/schema/$ref").is_some_and(|of| of == "#/components/schemas/Problem");
+    if content.get("application/json").is_some_and(is_problem)
+        && let Some(kind) = content.remove("application/json")
+    {
+        content.insert("application/problem+json".to_owned(), kind);
     }
 }
 

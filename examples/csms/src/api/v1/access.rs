@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, State};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use http::StatusCode;
 use http::header::{HeaderMap, RETRY_AFTER, SET_COOKIE};
@@ -12,6 +12,7 @@ use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::api::extract::{Path, Query};
 use crate::api::problem::Problem;
 use crate::app::{App, SharedApp};
 use crate::security::access::{Actor, ActorKind, Admin, Role, Viewer, too_many};

@@ -51,6 +51,7 @@ pub struct ChargePointRecord {
     /// meterSerialNumber.
     pub meter_serial_number: Option<String>,
     /// What the BootNotification had beyond the schema.
+    #[schema(value_type = Option<Object>)]
     pub extras: Option<Json>,
     /// When it last booted.
     pub booted_at: Option<Time>,
