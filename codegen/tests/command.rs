@@ -22,6 +22,18 @@ fn a_folder_becomes_a_file() {
 }
 
 #[test]
+fn a_thing_model_becomes_a_file() {
+    let model = concat!(env!("CARGO_TARGET_TMPDIR"), "/command-lamp.json");
+    std::fs::write(model, r#"{"properties":[{"identifier":"Level","dataType":{"type":"int"}}]}"#).unwrap();
+    let code = String::from_utf8(run(&["alink", model]).stdout).unwrap();
+    assert!(code.contains("pub struct PropertyPostRequest"), "{code}");
+    std::fs::write(model, r#"{"properties":[{"identifier":"Level","dataType":{"type":"integer"}}]}"#).unwrap();
+    let said = String::from_utf8(run(&["alink", model]).stderr).unwrap();
+    let says = format!("onwire-codegen: {model}#/properties/0/dataType/type: the data type \"integer\" is unknown; ");
+    assert!(said.starts_with(&says), "{said}");
+}
+
+#[test]
 fn mistakes_are_told_in_a_line() {
     for (arguments, says) in [
         (&["ocpp", "/nowhere"][..], "onwire-codegen: /nowhere: "),

@@ -202,6 +202,16 @@ fn types_in_place_are_named_by_their_identifier_or_by_their_owner_too() {
 }
 
 #[test]
+fn hundreds_of_properties_are_one_type() {
+    let one = |index: u32| format!(r#"{{"identifier":"P{index}","dataType":{{"type":"int"}}}}"#);
+    let list = (0..400).map(one).collect::<Vec<_>>().join(",");
+    let code = generated("hundreds", &format!(r#"{{"properties":[{list}]}}"#));
+    assert!(code.contains("pub p399: ::core::option::Option<i64>"));
+    assert!(code.contains("impl ::onwire::codec::Record<7> for Properties"));
+    assert!(!code.contains("compile_error"));
+}
+
+#[test]
 fn some_actions_keep_what_they_need() {
     let code = onwire_codegen::thing_model("pile").unwrap();
     let code = code.only(["thing.event.OrderUpload.post", "thing.service.property.get"]).code().unwrap();

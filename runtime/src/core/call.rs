@@ -122,7 +122,7 @@ impl<'c, K> FromCall<'c, K> for Cx<'c> {
 }
 
 /// What an `#[on(A)]` handler may return: the response of `A`, or a `Result` of it whose error converts into
-/// [`CallError`]; nothing if `A` is never answered.
+/// [`CallError`]; nothing if `A` is never answered, or if the answer of a thing model's action has no content.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what a handler of `{A}` returns",
     label = "expected the response of `{A}`, or `Result` of it; nothing if it is never answered",
