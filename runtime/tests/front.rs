@@ -83,7 +83,7 @@ async fn start(config: ServerConfig) -> Running {
             if path == "/slow" {
                 slow.notified().await;
             }
-            let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
             let text = format!("{path} {has_origin} {}", body.len());
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(text))))
         }

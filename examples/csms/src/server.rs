@@ -1,6 +1,7 @@
 //! From start to graceful end.
 
 use std::future::Future;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -79,7 +80,8 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     old.abort();
     messages.close().await;
     app.store.close().await;
-    println!("stopped");
+    // Whoever read the addresses may be gone by now.
+    let _ = writeln!(std::io::stdout(), "stopped");
     Ok(())
 }
 

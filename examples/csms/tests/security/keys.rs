@@ -136,3 +136,29 @@ async fn a_web_page_elsewhere_cannot_play_a_charge_point() {
     let boot = json!({"chargePointVendor": "onwire", "chargePointModel": "test"});
     assert_eq!(station.call("BootNotification", boot).await["status"], "Accepted");
 }
+
+#[tokio::test]
+async fn an_operator_sets_a_key_or_has_one_made_which_is_told_once() {
+    let (csms, _data) = crate::support::csms(&[]).await;
+    csms.http("POST", "/api/v1/charge-points", Some(json!({"id": "CP1"}))).await;
+    let path = "/api/v1/charge-points/CP1/key";
+    let (code, made) = csms.http("POST", path, Some(json!({"generate": true}))).await;
+    assert_eq!(code, 200, "{made}");
+    let made = made["key"].as_str().unwrap().to_owned();
+    assert_eq!(status(&csms, "CP1", &[]).await, 401);
+    assert_eq!(status(&csms, "CP1", &[basic("CP1", &bytes(&made))]).await, 101);
+
+    let (code, own) = csms.http("POST", path, Some(json!({"key": NEW}))).await;
+    assert_eq!((code, &own["key"]), (200, &serde_json::Value::Null));
+    assert_eq!(status(&csms, "CP1", &[basic("CP1", &bytes(&made))]).await, 401);
+    assert_eq!(status(&csms, "CP1", &[basic("CP1", &bytes(NEW))]).await, 101);
+    assert_eq!(csms.get("/api/v1/charge-points/CP1").await["hasKey"], true);
+
+    let (code, problem) = csms.http("POST", path, Some(json!({"key": "0011"}))).await;
+    assert_eq!((code, &problem["pointer"]), (422, &json!("/key")));
+    assert_eq!(csms.http("POST", "/api/v1/charge-points/CP9/key", Some(json!({}))).await.0, 404);
+    assert_eq!(csms.http("DELETE", path, None).await.0, 204);
+    assert_eq!(status(&csms, "CP1", &[]).await, 101);
+    let log = csms.get("/api/v1/audit").await.to_string();
+    assert!(log.contains("set key") && !log.contains(NEW) && !log.contains(&made), "{log}");
+}

@@ -128,7 +128,7 @@ pub async fn known(app: &App, id: &str) -> Result<(), Problem> {
     if is_known { Ok(()) } else { Err(unknown(id)) }
 }
 
-fn unknown(id: &str) -> Problem {
+pub(super) fn unknown(id: &str) -> Problem {
     Problem::not_found(format!("there is no charge point {id:?}"))
 }
 

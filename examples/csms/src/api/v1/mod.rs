@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod charge_point_keys;
 pub mod charge_points;
 pub mod charging_profiles;
 pub mod commands;
@@ -34,6 +35,7 @@ pub fn router() -> OpenApiRouter<SharedApp> {
     let prompt = OpenApiRouter::new()
         .merge(access::router())
         .merge(audit::router())
+        .merge(charge_point_keys::router())
         .merge(charge_points::router())
         .merge(charging_profiles::router())
         .merge(files::router())
