@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::files::Files;
 use crate::observe::events::Events;
 use crate::observe::metrics::Metrics;
+use crate::ocpp::admission::Admitted;
 use crate::security::Security;
 use crate::store::Store;
 
@@ -26,6 +27,8 @@ pub struct App {
     pub peers: Peers,
     /// What charge points upload and download.
     pub files: Files,
+    /// Who was accepted, of those that are connected.
+    pub admitted: Admitted,
     /// What happens, live.
     pub events: Events,
     /// What is counted.

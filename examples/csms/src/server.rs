@@ -45,6 +45,7 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         security: Security::open(&config)?,
         store,
         peers: Peers::default(),
+        admitted: Admitted::default(),
         events: Events::default(),
         ends,
         config,
@@ -63,8 +64,7 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     listeners.announce()?;
     let messages = Messages::start(&app);
     files::ftp::start(&app).await?;
-    let admitted = Admitted::default();
-    let following = tokio::spawn(presence::follow(Arc::clone(&app), admitted.clone(), app.peers.events()));
+    let following = tokio::spawn(presence::follow(Arc::clone(&app), app.peers.events()));
     let old = tokio::spawn({
         let app = Arc::clone(&app);
         async move { retention::keep_for(&app.store, &app.config).await }
@@ -73,7 +73,7 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         end.await;
         let _ = ending.send(true);
     };
-    let parts = Parts { app: Arc::clone(&app), admitted, messages: Arc::clone(&messages) };
+    let parts = Parts { app: Arc::clone(&app), messages: Arc::clone(&messages) };
     let (_, served) = tokio::join!(end, listeners.serve(&parts));
     served?;
     following.await?;
@@ -88,7 +88,6 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
 /// What every listener serves.
 struct Parts {
     app: SharedApp,
-    admitted: Admitted,
     messages: Arc<Messages>,
 }
 
@@ -167,18 +166,18 @@ async fn bind(address: SocketAddr) -> Result<Server> {
 
 /// Serves at one address until the server ends.
 async fn serve<T: Transport>(server: Server<Everybody, T>, parts: &Parts) -> Result<()> {
-    let Parts { app, admitted, messages } = parts;
+    let Parts { app, messages } = parts;
     let mut settings = ServerConfig::default();
     settings.observe = Some(Arc::clone(messages) as _);
     let mut ends = app.ends.clone();
     let end = async move { drop(ends.wait_for(|ends| *ends).await) };
-    let handlers = CentralSystem::new(Arc::clone(app), admitted.clone());
+    let handlers = CentralSystem::new(Arc::clone(app));
     server
         .config(settings)
         .directory(app.peers.clone())
         .authenticate(Gate::new(Arc::clone(app)))
         .http(TowerToHyperService::new(router(app)))
-        .serve_until(Admission::new(handlers, Arc::clone(app), admitted.clone()), end)
+        .serve_until(Admission::new(handlers, Arc::clone(app)), end)
         .await?;
     Ok(())
 }

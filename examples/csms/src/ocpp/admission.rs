@@ -1,7 +1,8 @@
 //! Charge points that were never accepted may send a BootNotification and nothing else (OCPP-J 1.6 errata §3.8). Acceptance
-//! is kept: neither a reconnect nor a restart of the server asks for another BootNotification (OCPP-J 1.6 §5.4).
+//! is kept: neither a reconnect nor a restart of the server asks for another BootNotification (OCPP-J 1.6 §5.4). One whose
+//! boot is pending may also send what it was asked for (OCPP 1.6 §4.2).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,26 +14,50 @@ use crate::store::{StoreError, charge_points};
 
 /// Who is known to be accepted, for as long as they are connected: the database is asked once for each connection.
 #[derive(Debug, Clone, Default)]
-pub struct Admitted(Arc<Mutex<HashSet<Box<str>>>>);
+pub struct Admitted(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    accepted: HashSet<Box<str>>,
+    /// Messages that charge points were asked for, by identity.
+    triggered: HashMap<Box<str>, HashSet<&'static str>>,
+}
 
 impl Admitted {
-    fn with<T>(&self, access: impl FnOnce(&mut HashSet<Box<str>>) -> T) -> T {
+    fn with<T>(&self, access: impl FnOnce(&mut Known) -> T) -> T {
         access(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// It was accepted.
     pub fn add(&self, identity: &str) {
-        self.with(|admitted| admitted.insert(identity.into()));
+        self.with(|known| known.accepted.insert(identity.into()));
     }
 
     /// The database is to be asked again about it.
     pub fn forget(&self, identity: &str) {
-        self.with(|admitted| admitted.remove(identity));
+        self.with(|known| {
+            known.accepted.remove(identity);
+            known.triggered.remove(identity);
+        });
     }
 
     /// The database is to be asked again about everybody.
     pub fn forget_all(&self) {
-        self.with(HashSet::clear);
+        self.with(|known| *known = Known::default());
+    }
+
+    /// It is being asked for that message.
+    pub fn expect(&self, identity: &str, action: &'static str) {
+        self.with(|known| known.triggered.entry(identity.into()).or_default().insert(action));
+    }
+
+    /// It will not send that message.
+    pub fn expect_no_more(&self, identity: &str, action: &'static str) {
+        self.with(|known| known.triggered.get_mut(identity).map(|actions| actions.remove(action)));
+    }
+
+    fn expects(&self, identity: &str, action: &str) -> bool {
+        self.with(|known| known.triggered.get(identity).is_some_and(|actions| actions.contains(action)))
     }
 
     /// Whether a BootNotification of it was ever accepted.
@@ -40,7 +65,7 @@ impl Admitted {
     /// # Errors
     /// Those of the database.
     pub async fn has(&self, app: &SharedApp, identity: &str) -> Result<bool, StoreError> {
-        if self.with(|admitted| admitted.contains(identity)) {
+        if self.with(|known| known.accepted.contains(identity)) {
             return Ok(true);
         }
         let registration = charge_points::registration(app.store.readers(), identity).await?;
@@ -57,21 +82,22 @@ impl Admitted {
 pub struct Admission<R> {
     handlers: R,
     app: SharedApp,
-    admitted: Admitted,
 }
 
 impl<R> Admission<R> {
     /// In front of those handlers.
-    pub fn new(handlers: R, app: SharedApp, admitted: Admitted) -> Self {
-        Self { handlers, app, admitted }
+    pub fn new(handlers: R, app: SharedApp) -> Self {
+        Self { handlers, app }
     }
 
     async fn check(&self, cx: Cx<'_>) -> Result<(), CallError> {
         if cx.action() == "BootNotification" {
             return Ok(());
         }
-        match self.admitted.has(&self.app, cx.peer().identity()).await {
+        let identity = cx.peer().identity();
+        match self.app.admitted.has(&self.app, identity).await {
             Ok(true) => Ok(()),
+            Ok(false) if self.app.admitted.expects(identity, cx.action()) => Ok(()),
             Ok(false) => Err(CallError::new(ErrorCode::SecurityError, "no BootNotification was accepted yet")),
             Err(error) => Err(super::handlers::failed(error)),
         }

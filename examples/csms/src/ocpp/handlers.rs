@@ -5,7 +5,6 @@ use onwire::types::DateTime;
 use onwire::{CallError, ErrorCode, Peer, RawPayload};
 use serde_json::json;
 
-use super::admission::Admitted;
 use super::vendors::{Echo, Vendors};
 use super::{authorization, boot, certificates, metering, status, transactions};
 use crate::app::SharedApp;
@@ -19,14 +18,13 @@ use crate::time;
 #[derive(Debug)]
 pub struct CentralSystem {
     app: SharedApp,
-    admitted: Admitted,
     vendors: Vendors,
 }
 
 impl CentralSystem {
-    /// Handlers that keep what they are told in `app`, and enter those they accept in `admitted`.
-    pub fn new(app: SharedApp, admitted: Admitted) -> Self {
-        Self { app, admitted, vendors: Vendors::default().with(Echo) }
+    /// Handlers that keep what they are told in `app`.
+    pub fn new(app: SharedApp) -> Self {
+        Self { app, vendors: Vendors::default().with(Echo) }
     }
 
     async fn progress(
@@ -71,7 +69,7 @@ impl CentralSystem {
     ) -> Result<BootNotificationResponse, CallError> {
         let response = boot::answer(&self.app, peer, req, payload.as_str()).await.map_err(failed)?;
         if response.status == RegistrationStatus::Accepted {
-            self.admitted.add(peer.identity());
+            self.app.admitted.add(peer.identity());
         }
         Ok(response)
     }

@@ -8,7 +8,6 @@ use serde_json::json;
 use tokio::time::MissedTickBehavior;
 use tracing::warn;
 
-use super::admission::Admitted;
 use crate::app::SharedApp;
 use crate::store::{StoreError, charge_points, reservations};
 use crate::time;
@@ -17,7 +16,7 @@ use crate::time;
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// Follows the directory of connected charge points until the server ends.
-pub async fn follow(app: SharedApp, admitted: Admitted, mut events: PeerEvents) {
+pub async fn follow(app: SharedApp, mut events: PeerEvents) {
     let mut ends = app.ends.clone();
     let mut sweep = tokio::time::interval(SWEEP);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -26,10 +25,10 @@ pub async fn follow(app: SharedApp, admitted: Admitted, mut events: PeerEvents) 
             _ = ends.changed() => return,
             _ = sweep.tick() => logged(expire(&app).await),
             event = events.next() => match event {
-                Some(Ok(event)) => logged(told(&app, &admitted, &event).await),
+                Some(Ok(event)) => logged(told(&app, &event).await),
                 Some(Err(lost)) => {
                     warn!(lost, "charge points come and go faster than it can be followed");
-                    admitted.forget_all();
+                    app.admitted.forget_all();
                 }
                 None => return,
             },
@@ -43,15 +42,15 @@ fn logged(kept: Result<(), StoreError>) {
     }
 }
 
-async fn told(app: &SharedApp, admitted: &Admitted, event: &PeerEvent) -> Result<(), StoreError> {
+async fn told(app: &SharedApp, event: &PeerEvent) -> Result<(), StoreError> {
     match event {
         PeerEvent::Connected(peer) | PeerEvent::Replaced(peer) => {
-            admitted.forget(peer.identity());
+            app.admitted.forget(peer.identity());
             app.events.tell("connected", peer.identity(), || connected(app, peer));
             seen(app, peer).await
         }
         PeerEvent::Disconnected(peer) => {
-            admitted.forget(peer.identity());
+            app.admitted.forget(peer.identity());
             app.events.tell(
                 "disconnected",
                 peer.identity(),

@@ -125,3 +125,31 @@ async fn the_policy_of_a_charge_point_decides_what_its_boot_is_answered_with() {
     assert_eq!(station.call("BootNotification", boot()).await["status"], "Accepted");
     station.call("Heartbeat", json!({})).await;
 }
+
+/// OCPP 1.6 §4.2: a charge point whose boot is pending sends what it was asked for, and nothing else.
+#[tokio::test]
+async fn a_charge_point_that_is_pending_may_send_what_it_was_asked_for() {
+    let mut served = served(&[]).await;
+    served
+        .execute("INSERT INTO charge_points (id, boot_policy, registered, created_at) VALUES ('P', 'pending', 1, 0)")
+        .await;
+    let mut station = served.csms.station("P").await;
+    assert_eq!(station.call("BootNotification", boot()).await["status"], "Pending");
+    let trigger = "/api/v1/charge-points/P/commands/TriggerMessage";
+    let status = json!({"connectorId": 1, "errorCode": "NoError", "status": "Available"});
+    for (answer, comes) in [("NotImplemented", false), ("Accepted", true)] {
+        let request = json!({"requestedMessage": "StatusNotification", "connectorId": 1});
+        let (sent, _) = tokio::join!(
+            served.csms.http("POST", trigger, Some(request)),
+            station.obey("TriggerMessage", json!({"status": answer})),
+        );
+        assert_eq!(sent, (200, json!({"status": answer})));
+        let reported = station.try_call("StatusNotification", status.clone()).await;
+        assert_eq!(reported.is_ok(), comes, "{answer}: {reported:?}");
+    }
+    let refused = station.try_call("Heartbeat", json!({})).await.unwrap_err();
+    assert_eq!(refused[2], "SecurityError", "nobody has asked for that");
+    let start = "/api/v1/charge-points/P/commands/RemoteStartTransaction";
+    let (code, problem) = served.csms.http("POST", start, Some(json!({"idTag": "A"}))).await;
+    assert_eq!((code, &problem["kind"]), (409, &json!("pending")));
+}

@@ -48,6 +48,7 @@ pub async fn app(data: &Path) -> Arc<App> {
     let store = Store::open(&config.database).await.unwrap();
     Arc::new(App {
         urls: Vec::new(),
+        admitted: Default::default(),
         policy: Policy::new(config.open),
         security: Security::open(&config).unwrap(),
         files: csms::files::Files::open(&config, ("http", "127.0.0.1:0".parse().unwrap()), &store).await.unwrap(),

@@ -4,6 +4,7 @@
 mod effects;
 mod error;
 mod key;
+mod trigger;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +109,11 @@ async fn exchange(app: &SharedApp, command: &Command) -> Result<String, CommandE
         return Err(CommandError::Pending);
     }
     let change = key::begin(app, command).await?;
+    let triggered = trigger::begin(app, command);
     let answer = answer(&peer, command, &request).await;
+    if let Some(action) = triggered {
+        trigger::settle(app, command, action, &answer);
+    }
     if let Some(change) = change {
         key::settle(app, &change, &answer).await?;
     }
