@@ -40,7 +40,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "clippy", about: "no warnings from rustc or clippy", run: clippy },
     Stage {
         name: "features",
-        about: "onwire compiles without warnings with each supported set of features",
+        about: "onwire and csms compile without warnings with each supported set of features",
         run: features,
     },
     Stage { name: "test", about: "unit tests, integration tests and doc tests", run: test },
@@ -103,7 +103,8 @@ fn features(workspace: &Workspace) -> Result<()> {
     // One package at a time: in a build of the whole workspace other members would turn features on.
     SETS.iter().try_for_each(|set| {
         run(workspace.cargo(["clippy", "--locked", "-p", "onwire"]).args(*set).args(["--", "-D", "warnings"]))
-    })
+    })?;
+    run(&mut workspace.cargo(["clippy", "--locked", "-p", "csms", "--features", "openssl", "--", "-D", "warnings"]))
 }
 
 fn test(workspace: &Workspace) -> Result<()> {

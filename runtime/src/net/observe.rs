@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "server")]
 use super::Refusal;
 use super::message_log::masked;
 use crate::frame::Frame;
@@ -20,6 +21,7 @@ pub trait Observe: Debug + Send + Sync + 'static {
     fn message(&self, message: &Observed<'_>);
 
     /// A client was not let in, or its connection was closed at once because there is no subprotocol in common.
+    #[cfg(feature = "server")]
     fn refused(&self, _refusal: &Refusal) {}
 }
 

@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 use onwire::codec::{DecodeError, EncodeError};
-use onwire::{CallError, CallFailure, ErrorCode};
+use onwire::ocpp::j::spell_1_6;
+use onwire::{CallError, CallFailure};
 
 use crate::api::problem::Problem;
 use crate::security::keys::KeyError;
@@ -96,7 +97,7 @@ impl From<CommandError> for Problem {
             CommandError::Timeout => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", text),
             CommandError::Lost => Self::new(StatusCode::GATEWAY_TIMEOUT, "disconnected", text),
             CommandError::Refused(refused) => Self {
-                code: Some(spelled(&refused.code).into()),
+                code: Some(spell_1_6(&refused.code).into()),
                 description: Some((*refused.description).into()),
                 details: refused.details.as_ref().and_then(|details| serde_json::from_str(details.as_str()).ok()),
                 ..Self::new(StatusCode::BAD_GATEWAY, "callError", text)
@@ -108,14 +109,5 @@ impl From<CommandError> for Problem {
             CommandError::Store(error) => error.into(),
             CommandError::Failed => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", text),
         }
-    }
-}
-
-/// A code as OCPP 1.6 spells it.
-fn spelled(code: &ErrorCode) -> String {
-    match code {
-        ErrorCode::Other(code) => code.to_string(),
-        ErrorCode::OccurrenceConstraintViolation => "OccurenceConstraintViolation".to_owned(),
-        code => format!("{code:?}"),
     }
 }
