@@ -102,7 +102,7 @@ pub mod ocpp {
 ///
 /// A handler may take `Properties`, or what an event tells, without the times; and it may return nothing where the answer is
 /// nothing. An answer has the `code` 200, or that of the error: 460 for a parameter, 404 for what is not handled, 400 for a
-/// broken message, 500 for the rest, and the device's own as [`ErrorCode::Other`](crate::ErrorCode::Other) (the range for those
+/// broken message, 500 for the rest, and the device's own as [`ErrorCode::Other`] (the range for those
 /// is 100000 to 110000). Message ids are echoed in the form in which they came, a number or a string.
 ///
 /// What is read liberally beyond the [quirks](crate::codec::Quirk) of every protocol: a value with or without its time, that as

@@ -49,6 +49,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     program.args(["--id-tag", "TAG1"]);
     let csms = Csms::start(program, &data)?;
     let url = format!("{}/ocpp/CP1", csms.base.replacen("http", "ws", 1));
+    // A session of its own first, so that there is a transaction.
+    run(workspace.command(programs.join("charge-point")).args([&url, "--charge", "1"]))?;
     let mut charge_point = workspace.command(programs.join("charge-point"));
     charge_point.args([&url, "--obey"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let _charge_point = ChargePoint(charge_point.spawn().context("starting a charge point")?);

@@ -158,6 +158,9 @@ async fn an_operator_sets_a_key_or_has_one_made_which_is_told_once() {
     assert_eq!((code, &problem["pointer"]), (422, &json!("/key")));
     assert_eq!(csms.http("POST", "/api/v1/charge-points/CP9/key", Some(json!({}))).await.0, 404);
     assert_eq!(csms.http("DELETE", path, None).await.0, 204);
+    assert_eq!(status(&csms, "CP1", &[]).await, 401, "it has used profile 1, and a lower one needs an operator's word");
+    let lower = json!({"securityProfile": 0});
+    assert_eq!(csms.http("PATCH", "/api/v1/charge-points/CP1", Some(lower)).await.0, 200);
     assert_eq!(status(&csms, "CP1", &[]).await, 101);
     let log = csms.get("/api/v1/audit").await.to_string();
     assert!(log.contains("set key") && !log.contains(NEW) && !log.contains(&made), "{log}");

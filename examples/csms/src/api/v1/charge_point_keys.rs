@@ -65,7 +65,8 @@ async fn set(
     Ok(Answer(SetKey { key: made }))
 }
 
-/// Takes a charge point's key away: it may connect without one then, if its lowest security profile is 0.
+/// Takes a charge point's key away. It may connect without one once its lowest security profile is 0 again, which rises by
+/// itself when a key is used.
 #[utoipa::path(delete, path = "/charge-points/{id}/key", tag = "charge points", params(("id" = String, Path,)),
     responses((status = NO_CONTENT)))]
 async fn remove(
