@@ -17,7 +17,8 @@ use crate::security::secret::Hidden;
 /// A central system for OCPP 1.6-J charge points.
 ///
 /// Settings come from flags, then from the environment, then from the TOML file that --config names (its keys are the
-/// flags' names with `_` for `-`), then from defaults.
+/// flags' names with `_` for `-`; those that may be repeated are lists in the plural: id_tags, host_names,
+/// trusted_proxies, tls_certificates, tls_keys), then from defaults.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Arguments {
@@ -122,7 +123,7 @@ settings! {
     #[arg(long, env = "CSMS_SECRET", value_name = "TEXT", hide_env_values = true)]
     secret: Hidden,
     /// Base of the URLs that charge points get for files, as they reach it (through a proxy, too) [default: http:// and
-    /// the address listened on]
+    /// the address listened on, or https:// if there is only that]
     #[arg(long, env = "CSMS_PUBLIC_URL", value_name = "URL")]
     public_url: String,
     /// Address to listen on for FTP, for charge points that speak nothing else; port 0 takes a free one [default: no FTP]

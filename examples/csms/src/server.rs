@@ -55,10 +55,15 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     }
     exposure::check(&app).await?;
     app.policy.set(None, Some(app.config.unknown_id_tags));
-    app.policy.set(
+    let kept = (
         settings::switch(&app.store, settings::UNKNOWN_CHARGE_POINTS).await?,
         settings::switch(&app.store, settings::UNKNOWN_ID_TAGS).await?,
     );
+    if kept != (None, None) {
+        let (charge_points, id_tags) = kept;
+        tracing::info!(?charge_points, ?id_tags, "whether unknown ones are accepted is as an operator has set it");
+    }
+    app.policy.set(kept.0, kept.1);
     let tags = app.config.id_tags.clone();
     app.store.write(|db| Box::pin(id_tags::enter(db, tags, time::now()))).await?;
     listeners.announce()?;

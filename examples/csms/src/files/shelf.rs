@@ -30,18 +30,28 @@ impl Shelf {
         Ok(Self { folder })
     }
 
-    /// Removes what nobody knows: files that were not completed, and those whose entry is gone.
+    /// Removes files that were not completed. Whole ones that the database does not know stay, because it may be the wrong
+    /// database; the log tells how many they are.
     ///
     /// # Errors
     /// Those of the system.
     pub fn sweep(&self, known: &HashSet<String>) -> Result<()> {
         let folder = &self.folder;
+        let mut strangers = 0_u32;
         for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
             let entry = entry?;
-            let is_known = entry.file_name().to_str().is_some_and(|name| known.contains(name));
-            if !is_known && entry.file_type()?.is_file() {
-                std::fs::remove_file(entry.path())?;
+            if !entry.file_type()?.is_file() {
+                continue;
             }
+            let name = entry.file_name();
+            match name.to_str() {
+                Some(name) if name.ends_with(PART) => std::fs::remove_file(entry.path())?,
+                Some(name) if known.contains(name) => {}
+                _ => strangers += 1,
+            }
+        }
+        if strangers > 0 {
+            tracing::warn!(folder = %folder.display(), strangers, "there are files that the database does not know");
         }
         Ok(())
     }
@@ -216,13 +226,13 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_is_swept() {
+    fn only_what_was_not_completed_is_swept() {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::open(folder.path().to_owned()).unwrap();
         for name in ["known", "unknown", "cut.part"] {
             std::fs::write(folder.path().join(name), "x").unwrap();
         }
         shelf.sweep(&HashSet::from(["known".to_owned()])).unwrap();
-        assert_eq!(names(folder.path()), ["known"]);
+        assert_eq!(names(folder.path()), ["known", "unknown"]);
     }
 }

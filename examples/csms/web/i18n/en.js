@@ -23,7 +23,7 @@ export default {
   'chargePoint': 'Charge point',
   'chargePoints.add': 'Add charge point',
   'chargePoints.all': 'Charge points',
-  'chargePoints.deleteQuestion': 'Delete charge point {id} with everything that is stored of it?',
+  'chargePoints.deleteQuestion': 'Delete charge point {id}, its settings, its key and its local list? Its transactions and messages stay.',
   'chargePoints.empty': 'No charge point matches.',
   'chargePoints.idHint': 'The last part of the address that it connects to.',
   'chargePoints.searchHint': 'Identity, vendor, model…',

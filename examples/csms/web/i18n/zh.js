@@ -23,7 +23,7 @@ export default {
   'chargePoint': '充电桩',
   'chargePoints.add': '添加充电桩',
   'chargePoints.all': '充电桩总数',
-  'chargePoints.deleteQuestion': '删除充电桩 {id} 及其全部存储数据？',
+  'chargePoints.deleteQuestion': '删除充电桩 {id} 及其设置、连接密码和本地列表？交易和报文记录会保留。',
   'chargePoints.empty': '没有符合条件的充电桩。',
   'chargePoints.idHint': '充电桩连接地址的最后一段。',
   'chargePoints.searchHint': '标识、厂商、型号…',
