@@ -3,7 +3,7 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`admission`] | SecurityError for charge points that were never accepted |
-//! | [`handlers`] | one method for each action |
+//! | `handlers` | one method for each action |
 //! | [`boot`] | boot policy, vendor extras, what is asked after a boot |
 //! | [`authorization`] | IdTagInfo |
 //! | [`status`] | StatusNotification and what it shows of transactions and reservations |

@@ -1,8 +1,8 @@
 //! Files over FTP, for charge points that speak nothing else. It is off unless `--ftp-listen` is set, because it needs
 //! ports of its own: one for commands, and one for each transfer (`--ftp-passive-ports`), which a firewall has to let in.
 //!
-//! libunftp speaks the protocol. Here is who may log in ([`login`]: with a request's id and token), and what they see then
-//! ([`storage`]: the one file of that request). There is no anonymous user and nothing to list, rename or delete. Passive
+//! libunftp speaks the protocol. Here is who may log in (`login`: with a request's id and token), and what they see then
+//! (`storage`: the one file of that request). There is no anonymous user and nothing to list, rename or delete. Passive
 //! mode only: the server connects to nobody.
 //!
 //! In FTP the end of a data connection is the end of the file. A charge point that dies in the middle of an upload and
@@ -10,7 +10,7 @@
 //! tries again, that takes the place of this one.
 //!
 //! libunftp bounds neither the length of a command nor, therefore, the memory that it takes; connections are few and end
-//! after [`IDLE`] seconds. Only charge points' networks should reach these ports.
+//! after `IDLE` seconds. Only charge points' networks should reach these ports.
 //!
 //! There is no FTP over TLS: libunftp's data connections panic when a peer's TLS handshake fails. Whoever wants secrecy has
 //! HTTPS.
