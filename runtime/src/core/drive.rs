@@ -4,16 +4,30 @@ use core::task::Context;
 
 use crate::core::connection::Connection;
 use crate::core::peer::Peer;
+use crate::core::time::Instant;
 
 impl Connection {
+    /// The task that drives transport and handlers begins a turn: what it does itself need not wake it, since it looks at
+    /// everything once more before it ends the turn with [`Connection::register`].
+    pub(crate) fn begin_turn(&self) {
+        self.peer().state.with(|state| {
+            // Not woken: they are this task's own.
+            drop((state.transport.take(), state.input.take(), state.on_worker.take()));
+        });
+    }
+
     /// Wakes `context` when there is something to send, room to read, another deadline, or the connection has ended: for an
-    /// adapter that does all of this in one place.
-    pub(crate) fn register(&self, context: &Context<'_>) {
+    /// adapter that does all of this in one place. Whether nothing of this has happened since it looked: `seen` is the
+    /// deadline that it knows, and `can_send` whether it could send.
+    pub(crate) fn register(&self, context: &Context<'_>, seen: Option<Instant>, can_send: bool) -> bool {
         self.peer().state.with(|state| {
             state.transport.register(context);
             state.input.register(context);
             state.end.register(context);
-        });
+            let is_earlier = state.poll_deadline().is_some_and(|deadline| seen.is_none_or(|seen| deadline < seen));
+            let can_go_on = can_send && (state.session.has_something_to_send() || state.session.is_done());
+            !(is_earlier || can_go_on || state.session.ended().is_some())
+        })
     }
 
     /// Whether the connection may end without loss; see [`Peer::close`].

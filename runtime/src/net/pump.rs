@@ -100,17 +100,26 @@ pub(super) async fn run<S: Socket, W: Witness>(
         pinged: None,
         stuck: None,
         timer: None,
+        seen: None,
         witness: Some(witness),
         watch,
     };
     let mut handled = false;
     let ended = poll_fn(|context| {
-        if let Poll::Ready(ended) = pump.poll(context) {
+        connection.begin_turn();
+        if let Err(ended) = pump.work(context) {
             return Poll::Ready(ended);
         }
         handled = handled || handlers.as_mut().poll(context).is_ready();
         // What the handlers answered goes out now, and not with the next wake-up.
-        pump.poll(context)
+        loop {
+            if let Err(ended) = pump.work(context) {
+                return Poll::Ready(ended);
+            }
+            if connection.register(context, pump.seen, pump.stuck.is_none()) {
+                return Poll::Pending;
+            }
+        }
     })
     .await;
     // Calls fail, and the directory forgets the peer, before the farewell and the last handler, which may take their
@@ -158,6 +167,8 @@ struct Pump<'c, S, W> {
     /// Since when the peer has not accepted what is queued.
     stuck: Option<Instant>,
     timer: Option<Timer>,
+    /// The connection's own deadline, when it was looked at last.
+    seen: Option<Instant>,
     witness: Option<W>,
     watch: Option<Box<Watch>>,
 }
@@ -169,14 +180,6 @@ struct Timer {
 }
 
 impl<S: Socket, W: Witness> Pump<'_, S, W> {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Disconnected> {
-        self.connection.register(context);
-        match self.work(context) {
-            Ok(()) => Poll::Pending,
-            Err(ended) => Poll::Ready(ended),
-        }
-    }
-
     /// Does what can be done now.
     fn work(&mut self, context: &mut Context<'_>) -> Result<(), Disconnected> {
         loop {
@@ -246,7 +249,8 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
         if self.pinged.is_some_and(|at| at + patience <= now) {
             return Err(Disconnected::Silent);
         }
-        if self.connection.poll_deadline().is_some_and(|deadline| deadline <= now) {
+        self.seen = self.connection.poll_deadline();
+        if self.seen.is_some_and(|deadline| deadline <= now) {
             self.connection.handle_timeout(now);
             return Ok(true);
         }
@@ -257,7 +261,7 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
             return Ok(true);
         }
         let deadlines = [
-            self.connection.poll_deadline(),
+            self.seen,
             self.stuck.map(|since| since + patience),
             self.pinged.map(|at| at + patience),
             ping_at.filter(|_| self.stuck.is_none()),

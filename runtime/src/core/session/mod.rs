@@ -401,6 +401,12 @@ impl Session {
         self.sends.pop_front()
     }
 
+    /// Whether [`Session::poll_transmit`] has a frame.
+    pub(crate) fn has_something_to_send(&self) -> bool {
+        let may_call = self.outstanding.is_none() && !self.waiting.is_empty();
+        self.answers.len() > 0 || may_call || !self.sends.is_empty()
+    }
+
     /// When [`Session::handle_timeout`] wants to be called. It comes nearer when a call is sent and when a CALL is taken.
     pub fn poll_deadline(&self) -> Option<Instant> {
         let handlers = self.in_progress.iter().map(|taken| taken.timer.deadline());
