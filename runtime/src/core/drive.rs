@@ -3,8 +3,21 @@
 use core::task::Context;
 
 use crate::core::connection::Connection;
+use crate::core::error::CallFailure;
 use crate::core::peer::Peer;
 use crate::core::time::Instant;
+
+/// How a connection stands.
+pub(crate) struct Look {
+    /// What calls fail with since it ended.
+    pub(crate) ended: Option<CallFailure>,
+    /// Whether it may end without loss; see [`Peer::close`].
+    pub(crate) is_done: bool,
+    /// Whether it may be read from.
+    pub(crate) wants_input: bool,
+    /// When somebody has to look at the time.
+    pub(crate) deadline: Option<Instant>,
+}
 
 impl Connection {
     /// The task that drives transport and handlers begins a turn: what it does itself need not wake it, since it looks at
@@ -30,9 +43,14 @@ impl Connection {
         })
     }
 
-    /// Whether the connection may end without loss; see [`Peer::close`].
-    pub(crate) fn is_done(&self) -> bool {
-        self.peer().state.with(|state| state.session.is_done())
+    /// Everything that such an adapter asks between sending and reading, in one look.
+    pub(crate) fn look(&self) -> Look {
+        self.peer().state.with(|state| Look {
+            ended: state.session.ended().cloned(),
+            is_done: state.session.is_done(),
+            wants_input: state.session.wants_input(),
+            deadline: state.poll_deadline(),
+        })
     }
 }
 

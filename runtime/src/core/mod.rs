@@ -14,7 +14,7 @@ pub(crate) mod date_time;
 pub(crate) mod decimal;
 pub(crate) mod dialect;
 #[cfg(feature = "net")]
-mod drive;
+pub(crate) mod drive;
 pub(crate) mod error;
 pub mod frame;
 pub mod ocpp_j;

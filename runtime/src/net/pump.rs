@@ -19,6 +19,7 @@ use super::clock::Clock;
 use super::message_log;
 use super::observe::{Direction, Watch};
 use super::socket::{Incoming, Socket};
+use crate::core::drive::Look;
 use crate::session::Received;
 use crate::{CallFailure, Connection, Instant};
 
@@ -107,7 +108,7 @@ pub(super) async fn run<S: Socket, W: Witness>(
     let mut handled = false;
     let ended = poll_fn(|context| {
         connection.begin_turn();
-        if let Err(ended) = pump.work(context) {
+        if let Err(ended) = pump.exchange(context) {
             return Poll::Ready(ended);
         }
         handled = handled || handlers.as_mut().poll(context).is_ready();
@@ -183,19 +184,28 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
     /// Does what can be done now.
     fn work(&mut self, context: &mut Context<'_>) -> Result<(), Disconnected> {
         loop {
-            if let Some(failure) = self.connection.peer().failure() {
-                return Err(Disconnected::Local(failure));
-            }
-            let now = self.clock.now();
-            self.send(now, context)?;
-            if self.stuck.is_none() && self.connection.is_done() {
-                return Err(Disconnected::Local(CallFailure::ShuttingDown));
-            }
-            if self.connection.wants_input() && self.read(now, context)? {
-                continue;
-            }
+            let now = self.exchange(context)?;
             if !self.pass_time(now, context)? {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Sends and reads what there is; the time when nothing was left.
+    fn exchange(&mut self, context: &mut Context<'_>) -> Result<Instant, Disconnected> {
+        loop {
+            let now = self.clock.now();
+            self.send(now, context)?;
+            let Look { ended, is_done, wants_input, deadline } = self.connection.look();
+            if let Some(failure) = ended {
+                return Err(Disconnected::Local(failure));
+            }
+            if self.stuck.is_none() && is_done {
+                return Err(Disconnected::Local(CallFailure::ShuttingDown));
+            }
+            self.seen = deadline;
+            if !(wants_input && self.read(now, context)?) {
+                return Ok(now);
             }
         }
     }
@@ -249,7 +259,6 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
         if self.pinged.is_some_and(|at| at + patience <= now) {
             return Err(Disconnected::Silent);
         }
-        self.seen = self.connection.poll_deadline();
         if self.seen.is_some_and(|deadline| deadline <= now) {
             self.connection.handle_timeout(now);
             return Ok(true);

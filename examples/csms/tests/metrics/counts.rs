@@ -1,9 +1,10 @@
 //! Metrics.
 
 use async_tungstenite::tokio::connect_async;
+use futures_util::StreamExt;
 use serde_json::json;
 
-use crate::support::csms;
+use crate::support::{PATIENCE, csms};
 use crate::{metrics, value};
 
 #[tokio::test]
@@ -42,7 +43,9 @@ async fn refused_handshakes_are_counted_by_reason() {
     let refused = reqwest::get(format!("{}/ocpp/CP1", csms.http)).await.unwrap();
     assert_eq!(refused.status(), 426);
     // Closed at once, because it offers no subprotocol.
-    let (_socket, _) = connect_async(format!("{}CP1", csms.url)).await.unwrap();
+    let (mut socket, _) = connect_async(format!("{}CP1", csms.url)).await.unwrap();
+    let closed = tokio::time::timeout(PATIENCE, async { while matches!(socket.next().await, Some(Ok(_))) {} });
+    closed.await.expect("it is closed at once");
     let metrics = metrics(&csms).await;
     let refused = |reason: &str| value(&metrics, &format!(r#"csms_handshakes_refused_total{{reason="{reason}"}}"#));
     assert_eq!((refused("notAWebSocket"), refused("noSubprotocol")), (Some(1.0), Some(1.0)), "{metrics}");

@@ -402,6 +402,7 @@ impl Session {
     }
 
     /// Whether [`Session::poll_transmit`] has a frame.
+    #[cfg(feature = "net")]
     pub(crate) fn has_something_to_send(&self) -> bool {
         let may_call = self.outstanding.is_none() && !self.waiting.is_empty();
         self.answers.len() > 0 || may_call || !self.sends.is_empty()
