@@ -1,6 +1,7 @@
 //! The server's WebSocket: of an idle connection nothing is kept but the stream.
 //!
-//! Bytes are read into a buffer that all connections of a thread share. tungstenite's context, which does the work of
+//! Bytes are read into a buffer that all connections of a thread share, and a message that is all there is read in it.
+//! tungstenite's context, which does the work of
 //! RFC 6455, lives while a message is incomplete, and no longer: kept for each connection, its buffers would be most of
 //! the memory of a server with many idle peers.
 
@@ -9,8 +10,8 @@ use std::io::{self, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use async_tungstenite::tungstenite::protocol::frame::Frame;
 use async_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use async_tungstenite::tungstenite::protocol::frame::{Frame, FrameHeader};
 use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use async_tungstenite::tungstenite::{Error, Message};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::Disconnected;
 use super::boundary::Boundary;
 use super::socket::{Incoming, Socket, Take};
+use super::whole;
 
 /// Most messages come in one piece of this size; a thread has one such buffer.
 const SHARED_BUFFER: usize = 64 * 1024;
@@ -67,11 +69,18 @@ impl<S> Accepted<S> {
         }
     }
 
-    fn receive(&mut self, bytes: &[u8], take: &mut Take<'_>) -> Result<(), Disconnected> {
+    fn receive(&mut self, bytes: &mut [u8], take: &mut Take<'_>) -> Result<(), Disconnected> {
+        if self.partial.is_none()
+            && let Some(text) = whole::text(bytes, self.max_message)
+        {
+            // Whether another one is wanted or not: there is none.
+            let _ = take(Incoming::Text(text.map_err(Error::from)?));
+            return Ok(());
+        }
         self.boundary.walk(bytes);
         let is_whole = self.boundary.is_between_messages();
         if let Some(partial) = &mut self.partial {
-            partial.input.extend(bytes);
+            partial.input.extend_from_slice(bytes);
             return self.resume(take);
         }
         let config = self.config(if is_whole { 0 } else { PARTIAL_BUFFER });
@@ -172,10 +181,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Accepted<S> {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(Err(Error::Io(error).into())),
             Poll::Ready(Ok(())) if read.filled().is_empty() => Poll::Ready(Err(Disconnected::Closed(1006))),
-            Poll::Ready(Ok(())) => Poll::Ready(self.receive(read.filled(), take)),
+            Poll::Ready(Ok(())) => Poll::Ready(self.receive(read.filled_mut(), take)),
         };
         BUFFER.set(buffer);
         polled
+    }
+
+    fn queue_text(&mut self, text: String) -> Result<(), Disconnected> {
+        let header = FrameHeader { opcode: OpCode::Data(Data::Text), ..FrameHeader::default() };
+        let length = text.len() as u64;
+        self.out.reserve_exact(header.len(length) + text.len());
+        header.format(length, &mut self.out)?;
+        self.out.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 
     fn queue(&mut self, message: Message) -> Result<(), Disconnected> {

@@ -125,7 +125,7 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
             };
             let session = Config { first_id: random_first_id(), ..config.session.clone() };
             let connection = Connection::new(identity, dialect, session);
-            let presence = peers.enter(connection.peer(), remote);
+            let presence = peers.enter(connection.peer(), remote, *clock);
             let span = tracing::info_span!("connection", identity, protocol = dialect.name);
             let handlers = pin!(router.serve(&connection));
             span.in_scope(|| tracing::info!("connected"));

@@ -40,6 +40,7 @@ mod tls;
 mod transport;
 #[cfg(feature = "server")]
 mod versions;
+mod whole;
 
 #[cfg(feature = "server")]
 pub use authenticate::{Authenticate, Denied, Everybody, Login, Origin};

@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
-use tokio::time::Instant;
-
+use super::clock::Clock;
 use super::pump::Witness;
 use crate::types::DateTime;
-use crate::{CallFailure, Peer};
+use crate::{CallFailure, Instant, Peer};
+use tokio::sync::broadcast;
 
 /// How many connections of one identity may take each other's place within [`REPLACEMENT_WINDOW`].
 const REPLACEMENTS: usize = 3;
@@ -37,14 +36,16 @@ struct Entry {
     peer: Peer,
     info: Arc<Info>,
     /// When connections of this identity took an older one's place, the latest ones.
-    replaced: Vec<Instant>,
+    replaced: Vec<tokio::time::Instant>,
 }
 
 #[derive(Debug)]
 struct Info {
     since: DateTime,
     remote: Option<SocketAddr>,
-    last_message: AtomicI64,
+    clock: Clock,
+    /// Milliseconds of that clock.
+    last_message: AtomicU64,
 }
 
 /// A connected peer, as [`Peers::list`] shows it.
@@ -134,7 +135,7 @@ impl Peers {
     /// # Errors
     /// The time until it may, after three replacements within a minute.
     pub(super) fn admit(&self, identity: &str) -> Result<(), Duration> {
-        let now = Instant::now();
+        let now = tokio::time::Instant::now();
         let wait = self.with(|peers| {
             let replaced = &peers.get(identity)?.replaced;
             let first = *replaced.get(replaced.len().checked_sub(REPLACEMENTS)?)?;
@@ -148,9 +149,9 @@ impl Peers {
 
     /// Enters a new connection. An older one of the same identity is half-open most of the time (the charger lost its
     /// network and came back), so that the newer one takes its place.
-    pub(super) fn enter(&self, peer: &Peer, remote: Option<SocketAddr>) -> Presence {
+    pub(super) fn enter(&self, peer: &Peer, remote: Option<SocketAddr>, clock: Clock) -> Presence {
         let since = DateTime::now();
-        let info = Arc::new(Info { since, remote, last_message: AtomicI64::new(since.unix_millis()) });
+        let info = Arc::new(Info { since, remote, clock, last_message: AtomicU64::new(clock.now().as_millis()) });
         let older = self.with(|peers| {
             let entry = Entry { peer: peer.clone(), info: Arc::clone(&info), replaced: Vec::new() };
             let older = peers.insert(peer.identity().into(), entry)?;
@@ -158,7 +159,7 @@ impl Peers {
                 entry.replaced = older.replaced;
                 let kept = entry.replaced.len().saturating_sub(REPLACEMENTS - 1);
                 entry.replaced.drain(..kept);
-                entry.replaced.push(Instant::now());
+                entry.replaced.push(tokio::time::Instant::now());
             }
             Some(older.peer)
         });
@@ -182,12 +183,20 @@ impl Peers {
     }
 }
 
+impl Info {
+    fn last_message(&self) -> DateTime {
+        let ago = self.clock.now().as_millis().saturating_sub(self.last_message.load(Ordering::Relaxed));
+        let now = DateTime::now().unix_millis();
+        DateTime::from_unix_millis(now.saturating_sub_unsigned(ago)).max(self.since)
+    }
+}
+
 impl Entry {
     fn connected(&self) -> ConnectedPeer {
         ConnectedPeer {
             peer: self.peer.clone(),
             since: self.info.since,
-            last_message: DateTime::from_unix_millis(self.info.last_message.load(Ordering::Relaxed)),
+            last_message: self.info.last_message(),
             remote: self.info.remote,
         }
     }
@@ -201,8 +210,9 @@ pub(super) struct Presence {
 }
 
 impl Witness for Presence {
-    fn heard(&self) {
-        self.info.last_message.store(DateTime::now().unix_millis(), Ordering::Relaxed);
+    fn heard(&self, now: Instant) {
+        // The pump's time: the system's clock is not asked for every message.
+        self.info.last_message.store(now.as_millis(), Ordering::Relaxed);
     }
 }
 

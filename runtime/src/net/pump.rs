@@ -73,12 +73,12 @@ impl From<tungstenite::Error> for Disconnected {
 
 /// Somebody who wants to know of signs of life, and who is dropped as soon as the connection has ended.
 pub(super) trait Witness {
-    /// A message came in.
-    fn heard(&self);
+    /// A message came in at that time.
+    fn heard(&self, now: Instant);
 }
 
 impl Witness for () {
-    fn heard(&self) {}
+    fn heard(&self, _now: Instant) {}
 }
 
 /// Runs a connection to its end; `handlers` is what [`Connection::serve`] returned.
@@ -108,7 +108,8 @@ pub(super) async fn run<S: Socket, W: Witness>(
     let mut handled = false;
     let ended = poll_fn(|context| {
         connection.begin_turn();
-        if let Err(ended) = pump.exchange(context) {
+        // One look: if there is more to read, the handlers have something to do already.
+        if let Err(ended) = pump.exchange(clock.now(), context) {
             return Poll::Ready(ended);
         }
         handled = handled || handlers.as_mut().poll(context).is_ready();
@@ -184,30 +185,25 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
     /// Does what can be done now.
     fn work(&mut self, context: &mut Context<'_>) -> Result<(), Disconnected> {
         loop {
-            let now = self.exchange(context)?;
-            if !self.pass_time(now, context)? {
+            let now = self.clock.now();
+            if !self.exchange(now, context)? && !self.pass_time(now, context)? {
                 return Ok(());
             }
         }
     }
 
-    /// Sends and reads what there is; the time when nothing was left.
-    fn exchange(&mut self, context: &mut Context<'_>) -> Result<Instant, Disconnected> {
-        loop {
-            let now = self.clock.now();
-            self.send(now, context)?;
-            let Look { ended, is_done, wants_input, deadline } = self.connection.look();
-            if let Some(failure) = ended {
-                return Err(Disconnected::Local(failure));
-            }
-            if self.stuck.is_none() && is_done {
-                return Err(Disconnected::Local(CallFailure::ShuttingDown));
-            }
-            self.seen = deadline;
-            if !(wants_input && self.read(now, context)?) {
-                return Ok(now);
-            }
+    /// Sends what there is, and reads once; whether something was read.
+    fn exchange(&mut self, now: Instant, context: &mut Context<'_>) -> Result<bool, Disconnected> {
+        self.send(now, context)?;
+        let Look { ended, is_done, wants_input, deadline } = self.connection.look();
+        if let Some(failure) = ended {
+            return Err(Disconnected::Local(failure));
         }
+        if self.stuck.is_none() && is_done {
+            return Err(Disconnected::Local(CallFailure::ShuttingDown));
+        }
+        self.seen = deadline;
+        Ok(wants_input && self.read(now, context)?)
     }
 
     fn send(&mut self, now: Instant, context: &mut Context<'_>) -> Result<(), Disconnected> {
@@ -219,7 +215,7 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
             if let Some(watch) = &mut self.watch {
                 watch.see(peer, Direction::Sent, &frame, now);
             }
-            self.socket.queue(Message::text(frame))?;
+            self.socket.queue_text(frame)?;
         }
         self.stuck.get_or_insert(now);
         Ok(())
@@ -235,7 +231,7 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
                     if let Some(watch) = watch {
                         watch.see(connection.peer(), Direction::Received, text, now);
                     }
-                    witness.iter().for_each(W::heard);
+                    witness.iter().for_each(|witness| witness.heard(now));
                     note(connection, connection.receive(text, now));
                 }
                 Incoming::Binary => tracing::warn!("ignored a binary message"),

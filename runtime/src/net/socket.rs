@@ -37,6 +37,14 @@ pub(super) trait Socket {
     /// The transport failed.
     fn queue(&mut self, message: Message) -> Result<(), Disconnected>;
 
+    /// [`queue`](Self::queue) for text.
+    ///
+    /// # Errors
+    /// The transport failed.
+    fn queue_text(&mut self, text: String) -> Result<(), Disconnected> {
+        self.queue(Message::text(text))
+    }
+
     /// Ready when everything queued has been handed to the system.
     ///
     /// # Errors

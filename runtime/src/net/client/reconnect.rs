@@ -209,5 +209,5 @@ async fn end_of(
 struct Lost(#[allow(dead_code, reason = "only dropping it says something")] oneshot::Sender<Infallible>);
 
 impl Witness for Lost {
-    fn heard(&self) {}
+    fn heard(&self, _now: crate::Instant) {}
 }
