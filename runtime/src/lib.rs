@@ -59,6 +59,8 @@ pub use self::core::call::{After, CallId, Cx, FromCall, IntoReply, On, RawPayloa
 pub use self::core::connection::Connection;
 pub use self::core::dialect::Dialect;
 pub use self::core::error::{CallError, CallFailure, ErrorCode};
+#[cfg(feature = "mqtt")]
+pub use self::core::mqtt;
 pub use self::core::peer::{Call, CallText, Peer};
 pub use self::core::router::{Router, SendRouter};
 pub use self::core::table::{ActionEntry, PayloadType};
@@ -109,7 +111,7 @@ pub mod ocpp {
 /// a number or as text; an event in its wrapping or bare; `true` and `false` for 1 and 0. Members of structs, of inputs and of
 /// outputs have to be there. Text is measured in characters; whether the cloud counts bytes is not verified.
 pub mod alink {
-    pub use crate::core::alink::{FRAMING, spell};
+    pub use crate::core::alink::*;
     pub use crate::core::times::Times;
 }
 

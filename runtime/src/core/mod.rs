@@ -17,6 +17,8 @@ pub(crate) mod dialect;
 pub(crate) mod drive;
 pub(crate) mod error;
 pub mod frame;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
 pub mod ocpp_j;
 pub(crate) mod peer;
 pub(crate) mod raw_json;

@@ -1,0 +1,160 @@
+//! A client and a server of MQTT 3.1.1 against each other in memory, and against bytes of nobody.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::time::Duration;
+
+use onwire::Instant;
+use onwire::mqtt::{Client, Connect, Fault, Limits, Link, NotPublished, Packet, QoS, Refused, Role, Server};
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_millis(seconds * 1000)
+}
+
+fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
+/// Hands over what one side has to send, byte by byte.
+fn pass<A: Role, B: Role>(from: &mut Link<A>, to: &mut Link<B>, now: Instant) -> Vec<Packet> {
+    for byte in from.poll_transmit().unwrap_or_default() {
+        to.receive(&[byte], now).unwrap();
+    }
+    std::iter::from_fn(|| to.poll_packet()).collect()
+}
+
+fn connect() -> Connect {
+    let mut connect = Connect::new("SN1|securemode=3|");
+    connect.username = Some("SN1&a1".into());
+    connect.password = Some(b"f00d".to_vec());
+    connect.keep_alive = Duration::from_secs(60);
+    connect
+}
+
+fn connected() -> (Link<Client>, Link<Server>) {
+    let (mut client, mut server) = (Link::client(Limits::default()), Link::server(Limits::default(), at(0)));
+    client.connect(&connect(), at(0)).unwrap();
+    assert_eq!(pass(&mut client, &mut server, at(0)), [Packet::Connect(Box::new(connect()))]);
+    server.accept(at(0));
+    assert_eq!(pass(&mut server, &mut client, at(0)), [Packet::Accepted { session_present: false }]);
+    (client, server)
+}
+
+#[test]
+fn messages_pass_and_are_acknowledged() {
+    let (mut client, mut server) = connected();
+    let id = client.publish("/sys/a1/SN1/up", b"{}", QoS::AtLeastOnce, at(1)).unwrap();
+    client.publish("/sys/a1/SN1/once", b"", QoS::AtMostOnce, at(1)).unwrap();
+    let message = |topic: &str, payload: &[u8]| Packet::Message { topic: topic.into(), payload: payload.into() };
+    assert_eq!(
+        pass(&mut client, &mut server, at(1)),
+        [message("/sys/a1/SN1/up", b"{}"), message("/sys/a1/SN1/once", b"")]
+    );
+    assert_eq!(pass(&mut server, &mut client, at(1)), [Packet::Acknowledged { id: id.unwrap() }]);
+    server.publish("/down", b"x", QoS::AtMostOnce, at(1)).unwrap();
+    assert_eq!(pass(&mut server, &mut client, at(1)), [message("/down", b"x")]);
+}
+
+#[test]
+fn subscriptions_are_granted_one_by_one() {
+    let (mut client, mut server) = connected();
+    let id = client.subscribe(&[("/sys/a1/SN1/#", QoS::AtLeastOnce), ("/others/#", QoS::AtMostOnce)], at(1)).unwrap();
+    let filters = vec![("/sys/a1/SN1/#".into(), QoS::AtLeastOnce), ("/others/#".into(), QoS::AtMostOnce)];
+    assert_eq!(pass(&mut client, &mut server, at(1)), [Packet::Subscribe { id, filters }]);
+    server.subscribed(id, &[Some(QoS::AtLeastOnce), None], at(1));
+    let granted = vec![Some(QoS::AtLeastOnce), None];
+    assert_eq!(pass(&mut server, &mut client, at(1)), [Packet::Subscribed { id, granted }]);
+}
+
+#[test]
+fn whoever_is_refused_is_told_why() {
+    let (mut client, mut server) = (Link::client(Limits::default()), Link::server(Limits::default(), at(0)));
+    client.connect(&connect(), at(0)).unwrap();
+    pass(&mut client, &mut server, at(0));
+    server.refuse(Refused::BadCredentials, at(0));
+    assert_eq!(pass(&mut server, &mut client, at(0)), [Packet::Refused(Refused::BadCredentials)]);
+    assert_eq!(client.publish("a", b"", QoS::AtMostOnce, at(0)), Err(NotPublished::NotConnected));
+}
+
+#[test]
+fn what_waits_for_acknowledgement_is_bounded() {
+    let (mut client, mut server) =
+        (Link::client(limits(|limits| limits.in_flight = 2)), Link::server(Limits::default(), at(0)));
+    client.connect(&connect(), at(0)).unwrap();
+    pass(&mut client, &mut server, at(0));
+    server.accept(at(0));
+    pass(&mut server, &mut client, at(0));
+    for _ in 0..2 {
+        client.publish("a", b"", QoS::AtLeastOnce, at(1)).unwrap();
+    }
+    assert_eq!(client.publish("a", b"", QoS::AtLeastOnce, at(1)), Err(NotPublished::InFlight));
+    pass(&mut client, &mut server, at(1));
+    pass(&mut server, &mut client, at(1));
+    assert!(client.publish("a", b"", QoS::AtLeastOnce, at(1)).is_ok());
+    for topic in ["", "a/+", "#"] {
+        assert_eq!(client.publish(topic, b"", QoS::AtMostOnce, at(1)), Err(NotPublished::Topic));
+    }
+}
+
+#[test]
+fn silence_is_found_out_on_both_sides() {
+    let (mut client, mut server) = connected();
+    let ping = client.poll_deadline().unwrap();
+    assert!(ping <= at(60), "{ping:?}");
+    client.handle_timeout(ping).unwrap();
+    assert_eq!(pass(&mut client, &mut server, ping), [Packet::Ping]);
+    let patience = client.poll_deadline().unwrap();
+    assert_eq!(client.handle_timeout(patience), Err(Fault::Silent), "no answer to the ping");
+    assert_eq!(server.poll_deadline(), Some(ping + Duration::from_secs(90)), "one and a half keep-alives");
+    assert_eq!(server.handle_timeout(ping + Duration::from_secs(90)), Err(Fault::Silent));
+
+    let mut nobody = Link::server(Limits::default(), at(0));
+    assert_eq!(nobody.handle_timeout(at(29)), Ok(()));
+    assert_eq!(nobody.handle_timeout(at(30)), Err(Fault::Silent), "a client that never says who it is");
+}
+
+#[test]
+fn a_goodbye_is_no_fault() {
+    let (mut client, mut server) = connected();
+    client.disconnect(at(1));
+    assert_eq!(pass(&mut client, &mut server, at(1)), [Packet::Disconnect]);
+    assert_eq!(server.ended(), None);
+}
+
+#[test]
+fn what_is_no_mqtt_ends_the_connection() {
+    let server = || Link::server(limits(|limits| limits.max_packet = 1024), at(0));
+    assert_eq!(server().receive(b"GET", at(0)), Err(Fault::Protocol), "the rest is not waited for");
+    assert_eq!(server().receive(&[0x10, 0xff, 0xff, 0xff, 0xff, 0xff], at(0)), Err(Fault::Malformed));
+    let vast = |first| [first, 0xff, 0xff, 0xff, 0x7f];
+    assert_eq!(server().receive(&vast(0x10), at(0)), Err(Fault::TooLarge), "no room is made for it");
+    assert_eq!(connected().1.receive(&vast(0x30), at(0)), Err(Fault::TooLarge));
+    assert_eq!(server().receive(&[0xc0, 0], at(0)), Err(Fault::Protocol), "a ping of a stranger");
+    let mut version_5 = server();
+    let connect = [0x10, 0x0f, 0, 4, b'M', b'Q', b'T', b'T', 5, 2, 0, 60, 0, 0, 2, b'i', b'd'];
+    assert_eq!(version_5.receive(&connect, at(0)), Err(Fault::Version));
+    assert_eq!(version_5.poll_transmit().unwrap()[..2], [0x20, 2], "it is told so");
+}
+
+#[test]
+fn no_bytes_make_it_panic() {
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    for _ in 0..2_000 {
+        let (mut client, mut server) = connected();
+        for _ in 0..8 {
+            let kind = (random() % 16) as u8;
+            let length = (random() % 24) as u8;
+            let mut bytes = vec![kind << 4 | (random() % 16) as u8, length];
+            bytes.extend((0..length).map(|_| (random() % 5) as u8));
+            let _ = (client.receive(&bytes, at(1)), server.receive(&bytes, at(1)));
+        }
+    }
+}
