@@ -112,8 +112,14 @@ fn open_call(out: &mut String, id: &str, _action: &str) {
 }
 
 fn close_call(out: &mut String, action: &str) {
-    out.push_str(",\"method\":\"");
-    out.push_str(action);
+    out.push(',');
+    close_with_method(out, action);
+}
+
+/// The method, and the end of the object.
+pub(super) fn close_with_method(out: &mut String, method: &str) {
+    out.push_str("\"method\":\"");
+    out.push_str(method);
     out.push_str("\"}");
 }
 

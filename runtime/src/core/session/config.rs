@@ -19,6 +19,8 @@ pub struct Config {
     ///
     /// [`CallFailure::QueueFull`]: crate::CallFailure::QueueFull
     pub call_queue: usize,
+    /// How many own calls may be unanswered at once. Default 1, which is OCPP-J's rule; Alink knows of none.
+    pub outstanding: usize,
     /// How many messages that are never answered (SEND) may wait to be sent; one more fails with
     /// [`CallFailure::QueueFull`]. Default 8.
     ///
@@ -51,6 +53,7 @@ impl Default for Config {
             handler_timeout: Duration::from_secs(60),
             after_timeout: Duration::from_secs(300),
             call_queue: 8,
+            outstanding: 1,
             send_queue: 8,
             inbox: 8,
             after_queue: 4,

@@ -2,7 +2,7 @@
 //!
 //! Text and time go in ([`Session::receive`], [`Session::handle_timeout`]), frames come out
 //! ([`Session::poll_transmit`]). It owns the correlation of calls and answers, the rule of one outstanding CALL in each
-//! direction (CALLs of both sides may cross, OCPP-J 1.6 §4.1.1), time-outs, CALLs that are sent again, and the bounds of its
+//! direction (CALLs of both sides may cross, OCPP-J 1.6 §4.1.1; other protocols allow more: [`Config::outstanding`]), time-outs, CALLs that are sent again, and the bounds of its
 //! queues.
 
 mod answers;
@@ -89,7 +89,8 @@ pub struct Session {
     waiting: VecDeque<Waiting>,
     /// Own messages that are never answered; they need not wait for a turn.
     sends: VecDeque<String>,
-    outstanding: Option<Outstanding>,
+    /// At most [`Config::outstanding`].
+    outstanding: Vec<Outstanding>,
     /// CALLs that no handler has taken yet.
     inbox: VecDeque<CallFrame>,
     in_progress: Vec<InProgress>,
@@ -109,7 +110,7 @@ impl Session {
             answers: Answers::default(),
             waiting: VecDeque::new(),
             sends: VecDeque::new(),
-            outstanding: None,
+            outstanding: Vec::new(),
             inbox: VecDeque::new(),
             in_progress: Vec::new(),
             outcomes: Vec::new(),
@@ -211,17 +212,12 @@ impl Session {
 
     fn answered(&mut self, id_token: &str, outcome: Outcome) -> Received {
         let id = id_token.trim_matches('"');
-        match self.outstanding.take() {
-            Some(call) if itoa::Buffer::new().format(call.token.0) == id => {
-                let token = call.token;
-                self.settle(call, outcome);
-                Received::Answer(token)
-            }
-            other => {
-                self.outstanding = other;
-                Received::Late
-            }
-        }
+        let is_of = |call: &Outstanding| itoa::Buffer::new().format(call.token.0) == id;
+        let Some(index) = self.outstanding.iter().position(is_of) else { return Received::Late };
+        let call = self.outstanding.remove(index);
+        let token = call.token;
+        self.settle(call, outcome);
+        Received::Answer(token)
     }
 
     fn settle(&mut self, call: Outstanding, outcome: Outcome) {
@@ -233,7 +229,7 @@ impl Session {
     /// Whether the transport may be read: not while the inbox is full, unless an answer is waited for, and not while the
     /// peer does not take its answers.
     pub fn wants_input(&self) -> bool {
-        let room = (self.inbox.len() < self.config.inbox && !self.closing) || self.outstanding.is_some();
+        let room = (self.inbox.len() < self.config.inbox && !self.closing) || !self.outstanding.is_empty();
         room && self.has_room_for_answers()
     }
 
@@ -368,7 +364,7 @@ impl Session {
         if let Some(call) = self.waiting.iter_mut().find(|call| call.token == token) {
             call.timeout = Some(timeout);
         }
-        if let Some(call) = self.outstanding.as_mut().filter(|call| call.token == token) {
+        if let Some(call) = self.outstanding.iter_mut().find(|call| call.token == token) {
             call.timeout = timeout;
         }
     }
@@ -377,7 +373,7 @@ impl Session {
     /// because the peer is still at it; if it was not sent yet, it never is.
     pub fn abandon(&mut self, token: CallToken) {
         self.waiting.retain(|call| call.token != token);
-        if let Some(call) = self.outstanding.as_mut().filter(|call| call.token == token) {
+        if let Some(call) = self.outstanding.iter_mut().find(|call| call.token == token) {
             call.abandoned = true;
         }
         self.take_outcome(token);
@@ -385,36 +381,43 @@ impl Session {
 
     // ---- the transport's side
 
-    /// The next frame to be sent: answers first, then a call if none is outstanding, then what is never answered. A
+    /// The next frame to be sent: answers first, then a call if another may be outstanding, then what is never answered. A
     /// call's time-out starts here.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<String> {
         if let Some(answer) = self.answers.pop(now, &self.config) {
             return Some(answer);
         }
-        if self.outstanding.is_none()
+        if self.may_begin()
             && let Some(Waiting { token, frame, timeout }) = self.waiting.pop_front()
         {
             let timeout = timeout.unwrap_or(self.config.call_timeout);
-            self.outstanding = Some(Outstanding { token, sent: now, timeout, abandoned: false });
+            // One at a time: few protocols have more, and a connection should not pay for it.
+            self.outstanding.reserve_exact(1);
+            self.outstanding.push(Outstanding { token, sent: now, timeout, abandoned: false });
             return Some(frame);
         }
         self.sends.pop_front()
     }
 
+    /// Whether another call of ours may be outstanding.
+    fn may_begin(&self) -> bool {
+        self.outstanding.len() < self.config.outstanding
+    }
+
     /// Whether [`Session::poll_transmit`] has a frame.
     #[cfg(feature = "net")]
     pub(crate) fn has_something_to_send(&self) -> bool {
-        let may_call = self.outstanding.is_none() && !self.waiting.is_empty();
+        let may_call = self.may_begin() && !self.waiting.is_empty();
         self.answers.len() > 0 || may_call || !self.sends.is_empty()
     }
 
     /// When [`Session::handle_timeout`] wants to be called. It comes nearer when a call is sent and when a CALL is taken.
     pub fn poll_deadline(&self) -> Option<Instant> {
         let handlers = self.in_progress.iter().map(|taken| taken.timer.deadline());
-        handlers.chain(self.outstanding.as_ref().map(Outstanding::deadline)).min()
+        handlers.chain(self.outstanding.iter().map(Outstanding::deadline)).min()
     }
 
-    /// Ends the outstanding call if its time is up, and returns it; answers CALLs whose handlers took too long.
+    /// Ends an outstanding call whose time is up, and returns it (the next one is due at once); answers CALLs whose handlers took too long.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<CallToken> {
         let limit = self.config.handler_timeout;
         let (dialect, answers, ended) = (self.dialect, &mut self.answers, self.ended.is_some());
@@ -429,7 +432,8 @@ impl Session {
             }
             !is_over
         });
-        let call = self.outstanding.take_if(|call| call.deadline() <= now)?;
+        let index = self.outstanding.iter().position(|call| call.deadline() <= now)?;
+        let call = self.outstanding.remove(index);
         let token = call.token;
         self.settle(call, Err(CallFailure::Timeout));
         Some(token)
@@ -444,7 +448,7 @@ impl Session {
     /// Whether [`close`](Self::close) was called, and everything that was under way then is done.
     pub fn is_done(&self) -> bool {
         let peers_calls = self.inbox.is_empty() && self.in_progress.is_empty() && self.answers.len() == 0;
-        self.closing && peers_calls && self.outstanding.is_none() && self.waiting.is_empty() && self.sends.is_empty()
+        self.closing && peers_calls && self.outstanding.is_empty() && self.waiting.is_empty() && self.sends.is_empty()
     }
 
     /// The connection has ended: the outstanding call fails with `failure`, those that wait with
@@ -453,7 +457,7 @@ impl Session {
         if self.ended.is_some() {
             return;
         }
-        if let Some(call) = self.outstanding.take() {
+        for call in core::mem::take(&mut self.outstanding) {
             self.settle(call, Err(failure.clone()));
         }
         for call in self.waiting.drain(..) {
