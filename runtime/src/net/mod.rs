@@ -9,6 +9,8 @@
 
 #[cfg(feature = "server")]
 mod accepted;
+#[cfg(feature = "alink")]
+pub mod alink;
 #[cfg(feature = "server")]
 mod already_read;
 #[cfg(feature = "server")]
@@ -40,6 +42,7 @@ mod tls;
 mod transport;
 #[cfg(feature = "server")]
 mod versions;
+#[cfg(feature = "server")]
 mod whole;
 
 #[cfg(feature = "server")]

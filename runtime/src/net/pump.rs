@@ -57,6 +57,10 @@ pub enum Disconnected {
     /// The transport failed: the peer went away without a word, or sent what is no WebSocket frame.
     #[error("{0}")]
     Transport(#[from] Box<tungstenite::Error>),
+    /// The peer broke MQTT, or was silent for longer than MQTT allows.
+    #[cfg(feature = "mqtt")]
+    #[error(transparent)]
+    Mqtt(#[from] crate::mqtt::Fault),
     /// The peer took too long to accept a message.
     #[error("the peer does not read")]
     Stalled,
@@ -288,6 +292,8 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
             Disconnected::Local(_) => Some(CloseCode::Normal),
             Disconnected::Transport(error) => close_code(error),
             Disconnected::Closed(_) | Disconnected::Stalled | Disconnected::Silent => None,
+            #[cfg(feature = "mqtt")]
+            Disconnected::Mqtt(_) => None,
         };
         if matches!(ended, Disconnected::Stalled) {
             return;

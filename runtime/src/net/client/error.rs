@@ -48,6 +48,18 @@ pub enum ConnectError {
     /// The server's handshake breaks RFC 6455, or it chose none of the subprotocols on offer.
     #[error("the server's handshake is unusable: {0}")]
     Refused(#[source] Box<tungstenite::Error>),
+    /// The platform did not let the device in: a wrong signature, a device that is disabled or does not exist.
+    #[cfg(feature = "alink")]
+    #[error("the platform refused the login: {0}")]
+    Login(#[source] crate::mqtt::Refused),
+    /// What answered the login is no MQTT 3.1.1, or went away.
+    #[cfg(feature = "alink")]
+    #[error("the platform's answer to the login is unusable: {0}")]
+    NoLogin(#[source] Box<crate::net::Disconnected>),
+    /// Something in the login is longer than MQTT can carry.
+    #[cfg(feature = "alink")]
+    #[error("the login is too long")]
+    LoginTooLong,
     /// No answer in time.
     #[error("the server did not answer in time")]
     Timeout,

@@ -26,8 +26,18 @@ pub use builder::ClientBuilder;
 pub use error::ConnectError;
 pub use link::{Link, LinkState, Setback, WhileOffline};
 use open::WebSocket;
+#[cfg(feature = "alink")]
+pub(super) use open::stream;
 pub use reconnect::Reconnecting;
+#[cfg(feature = "alink")]
+pub(super) use reconnect::{Open, Runner};
 use settings::Settings;
+#[cfg(feature = "alink")]
+pub(super) use settings::Tls;
+#[cfg(feature = "alink")]
+pub(super) use stream::Stream;
+#[cfg(feature = "alink")]
+pub(super) use url::Address;
 
 /// A connection to a server, and the handlers of this side.
 ///

@@ -13,8 +13,9 @@ use http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_PROTOC
 use tokio::net::TcpStream;
 
 use super::ConnectError;
-use super::settings::Settings;
+use super::settings::{Settings, Tls};
 use super::stream::Stream;
+use super::url::Address;
 use crate::net::MAX_MESSAGE;
 
 /// An opened connection.
@@ -27,7 +28,7 @@ pub(super) async fn open(settings: &Settings, subprotocols: &[&str]) -> Result<W
 
 async fn shake_hands(settings: &Settings, subprotocols: &[&str]) -> Result<WebSocket, ConnectError> {
     let request = request(settings, subprotocols)?;
-    let stream = stream(settings).await?;
+    let stream = stream(&settings.address, settings.tls()).await?;
     let opened = client_async_with_config(request, stream, Some(web_socket_config())).await;
     let (stream, _) = opened.map_err(|error| match error {
         tungstenite::Error::Http(response) => {
@@ -53,28 +54,28 @@ fn request(settings: &Settings, subprotocols: &[&str]) -> Result<Request, Connec
     Ok(request)
 }
 
-async fn stream(settings: &Settings) -> Result<Stream, ConnectError> {
-    let host = settings.address.host_and_port();
+/// TCP, and TLS where the address says so.
+pub(in crate::net) async fn stream(address: &Address, tls: Option<&Tls>) -> Result<Stream, ConnectError> {
+    let host = address.host_and_port();
     let unreachable = |source| ConnectError::Unreachable { host: host.to_owned(), source };
     let stream = TcpStream::connect(host).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
-    over_tls(settings, stream).await
+    over_tls(address, tls, stream).await
 }
 
 #[cfg(feature = "rustls")]
-async fn over_tls(settings: &Settings, stream: TcpStream) -> Result<Stream, ConnectError> {
-    let address = &settings.address;
+async fn over_tls(address: &Address, tls: Option<&Tls>, stream: TcpStream) -> Result<Stream, ConnectError> {
     if !address.is_tls() {
         return Ok(Stream::Plain(stream));
     }
-    let tls = settings.tls.as_ref().ok_or(ConnectError::NoTls)?;
+    let tls = tls.ok_or(ConnectError::NoTls)?;
     let failed = |source| ConnectError::Tls { host: address.host_and_port().to_owned(), source };
     Ok(Stream::Tls(Box::new(tls.connect(address.host(), stream).await.map_err(failed)?)))
 }
 
 #[cfg(not(feature = "rustls"))]
-async fn over_tls(settings: &Settings, stream: TcpStream) -> Result<Stream, ConnectError> {
-    if settings.address.is_tls() { Err(ConnectError::NoTls) } else { Ok(stream) }
+async fn over_tls(address: &Address, _: Option<&Tls>, stream: TcpStream) -> Result<Stream, ConnectError> {
+    if address.is_tls() { Err(ConnectError::NoTls) } else { Ok(stream) }
 }
 
 /// Small buffers: tungstenite's own defaults cost 133 KiB for each connection.

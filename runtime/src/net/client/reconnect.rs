@@ -7,21 +7,25 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_tungstenite::tokio::TokioAdapter;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::builder::ClientBuilder;
-use super::open::{WebSocket, open};
+use super::open::open;
 use super::settings::Settings;
-use super::{BackOff, ConnectError, Link, LinkState, Setback, connection};
-use crate::net::Disconnected;
+use super::stream::Stream;
+use super::{BackOff, ConnectError, Link, LinkState, Setback, WhileOffline};
 use crate::net::clock::Clock;
 use crate::net::observe::Watch;
 use crate::net::opened::Opened;
 use crate::net::pump::{self, Witness};
-use crate::{Connection, Peer, Router};
+use crate::net::socket::Socket;
+use crate::net::{Disconnected, KeepAlive, Observe, random_first_id};
+use crate::session::Config;
+use crate::{Connection, Dialect, Peer, Router};
 
 /// How long the end of a connection is waited for before the next one is thought of: so long it takes to know why it ended
 /// if no handler runs.
@@ -64,7 +68,58 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// of the [`Link`] wait for the next one. A handler that still runs is completed meanwhile.
 #[derive(Debug)]
 pub struct Reconnecting<R> {
-    settings: Settings,
+    runner: Runner<R, Settings>,
+}
+
+/// How one connection is opened, whatever it is made of.
+pub(in crate::net) trait Open {
+    /// What is driven then.
+    type Socket: Socket;
+
+    /// Opens it.
+    async fn open(&self, dialect: &'static Dialect) -> Result<Self::Socket, ConnectError>;
+
+    /// The server, for people.
+    fn server(&self) -> &str;
+
+    /// What the session tolerates and holds.
+    fn session(&self) -> &Config;
+
+    /// How it is found out when it is dead.
+    fn keep_alive(&self) -> KeepAlive;
+
+    /// Who is shown every message.
+    fn observe(&self) -> Option<Arc<dyn Observe>>;
+}
+
+impl Open for Settings {
+    type Socket = Opened<TokioAdapter<Stream>>;
+
+    async fn open(&self, dialect: &'static Dialect) -> Result<Self::Socket, ConnectError> {
+        Ok(Opened::new(open(self, dialect.subprotocols).await?))
+    }
+
+    fn server(&self) -> &str {
+        self.address.host_and_port()
+    }
+
+    fn session(&self) -> &Config {
+        &self.config
+    }
+
+    fn keep_alive(&self) -> KeepAlive {
+        self.keep_alive
+    }
+
+    fn observe(&self) -> Option<Arc<dyn Observe>> {
+        self.observe.clone()
+    }
+}
+
+/// One connection after the other, each opened by `O`.
+#[derive(Debug)]
+pub(in crate::net) struct Runner<R, O> {
+    settings: O,
     back_off: BackOff,
     router: R,
     link: Link,
@@ -90,38 +145,61 @@ impl Drop for State {
 impl<R: Router> Reconnecting<R> {
     pub(super) fn new(builder: ClientBuilder, router: R) -> Result<Self, ConnectError> {
         let settings = builder.settings()?;
-        let (state, states) = watch::channel(LinkState::Connecting);
-        let link = Link::new(states, builder.while_offline, builder.waiting_calls);
-        Ok(Self { settings, back_off: builder.back_off, router, link, state: State(state) })
+        let runner = Runner::new(settings, builder.back_off, builder.while_offline, builder.waiting_calls, router);
+        Ok(Self { runner })
     }
 
     /// The handle to watch it and to call through.
     pub fn link(&self) -> Link {
-        self.link.clone()
+        self.runner.link()
     }
 
     /// Connects, again and again, until [`Link::stop`]; then until the last connection and its handlers have ended.
     pub async fn run(self) {
+        self.runner.run().await;
+    }
+}
+
+impl<R: Router, O: Open> Runner<R, O> {
+    /// A runner whose link holds so many calls.
+    pub(in crate::net) fn new(
+        settings: O,
+        back_off: BackOff,
+        while_offline: WhileOffline,
+        waiting_calls: usize,
+        router: R,
+    ) -> Self {
+        let (state, states) = watch::channel(LinkState::Connecting);
+        let link = Link::new(states, while_offline, waiting_calls);
+        Self { settings, back_off, router, link, state: State(state) }
+    }
+
+    pub(in crate::net) fn link(&self) -> Link {
+        self.link.clone()
+    }
+
+    pub(in crate::net) async fn run(self) {
         let Self { settings, back_off, router, link, state } = self;
         // Connections that have ended while a handler runs.
         let mut ending = FuturesUnordered::new();
         let mut failures = 0;
         loop {
             state.set(LinkState::Connecting);
-            let opening = unless_stopped(&link, open(&settings, R::DIALECT.subprotocols));
+            let opening = unless_stopped(&link, settings.open(R::DIALECT));
             let Some(opened) = beside(&mut ending, opening).await else { break };
             let (why, retry_after) = match opened {
                 Err(error) => {
                     let retry_after = error.retry_after();
                     (Setback::NotOpened(Arc::new(error)), retry_after)
                 }
-                Ok(stream) => {
+                Ok(socket) => {
                     let since = Instant::now();
-                    let connection = connection::<R>(&settings);
+                    let config = Config { first_id: random_first_id(), ..settings.session().clone() };
+                    let connection = Connection::new(settings.server(), R::DIALECT, config);
                     let peer = connection.peer().clone();
                     let (witness, lost) = oneshot::channel();
                     // Boxed, so that it can be put aside; of its own type, so that it stays `Send` if it is.
-                    let mut run = Box::pin(run_one(stream, connection, &router, &settings, Lost(witness)));
+                    let mut run = Box::pin(run_one(socket, connection, &router, &settings, Lost(witness)));
                     tracing::info!(server = peer.identity(), "connected");
                     state.set(LinkState::Connected(peer.clone()));
                     let ended = beside(&mut ending, end_of(run.as_mut(), lost, &link, &peer)).await;
@@ -141,7 +219,7 @@ impl<R: Router> Reconnecting<R> {
             let wait = back_off.wait(failures, retry_after, random).min(LONGEST);
             failures = failures.saturating_add(1);
             let until = Instant::now() + wait;
-            tracing::info!(server = settings.address.host_and_port(), %why, ?wait, "not connected");
+            tracing::info!(server = settings.server(), %why, ?wait, "not connected");
             state.set(LinkState::Waiting { until, why });
             if beside(&mut ending, unless_stopped(&link, sleep_until(until))).await.is_none() {
                 break;
@@ -174,17 +252,16 @@ async fn beside<T, F: Future>(others: &mut FuturesUnordered<F>, work: impl Futur
 }
 
 /// One connection and its handlers, to their end.
-async fn run_one<R: Router>(
-    stream: WebSocket,
+async fn run_one<R: Router, O: Open>(
+    mut socket: O::Socket,
     connection: Connection,
     router: &R,
-    settings: &Settings,
+    settings: &O,
     witness: Lost,
 ) -> Disconnected {
-    let mut socket = Opened::new(stream);
-    let watch = settings.observe.clone().map(Watch::new);
+    let watch = settings.observe().map(Watch::new);
     let handlers = pin!(connection.serve(router));
-    pump::run(&mut socket, &connection, Clock::start(), settings.keep_alive, handlers, witness, watch).await
+    pump::run(&mut socket, &connection, Clock::start(), settings.keep_alive(), handlers, witness, watch).await
 }
 
 /// Waits for the end of a connection, or ends it when the client is told to stop. `None` if a handler outlives it.

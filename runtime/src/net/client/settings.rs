@@ -25,6 +25,22 @@ pub(super) struct Settings {
     pub(super) observe: Option<Arc<dyn Observe>>,
 }
 
+/// Whom to trust.
+#[cfg(feature = "rustls")]
+pub(in crate::net) type Tls = crate::net::ClientTls;
+/// There is no TLS.
+#[cfg(not(feature = "rustls"))]
+pub(in crate::net) type Tls = std::convert::Infallible;
+
+impl Settings {
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        #[cfg(feature = "rustls")]
+        return self.tls.as_ref();
+        #[cfg(not(feature = "rustls"))]
+        None
+    }
+}
+
 /// HTTP Basic credentials: the password is bytes, which need not be text (OCPP-J 1.6 §6.2.2).
 pub(super) fn authorization(identity: &str, password: &[u8]) -> Result<HeaderValue, ConnectError> {
     if identity.contains(':') {

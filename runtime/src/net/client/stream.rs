@@ -1,11 +1,11 @@
 //! TCP, or TLS over it.
 
 #[cfg(feature = "rustls")]
-pub(super) use with_tls::Stream;
+pub(in crate::net) use with_tls::Stream;
 
 /// The stream of every connection.
 #[cfg(not(feature = "rustls"))]
-pub(super) type Stream = tokio::net::TcpStream;
+pub(in crate::net) type Stream = tokio::net::TcpStream;
 
 #[cfg(feature = "rustls")]
 mod with_tls {
@@ -19,7 +19,7 @@ mod with_tls {
     use tokio_rustls::client::TlsStream;
 
     /// The stream of a connection.
-    pub(in crate::net::client) enum Stream {
+    pub(in crate::net) enum Stream {
         Plain(TcpStream),
         Tls(Box<TlsStream<TcpStream>>),
     }

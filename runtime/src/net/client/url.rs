@@ -6,7 +6,7 @@ use super::ConnectError;
 
 /// What a `ws://` or `wss://` URL says.
 #[derive(Debug, Clone)]
-pub(super) struct Address {
+pub(in crate::net) struct Address {
     uri: Uri,
     host: String,
     host_and_port: String,
@@ -14,12 +14,18 @@ pub(super) struct Address {
 }
 
 impl Address {
+    /// A WebSocket's.
     pub(super) fn parse(url: &str) -> Result<Self, ConnectError> {
+        Self::of(url, ("ws", 80), ("wss", 443))
+    }
+
+    /// One of either scheme, without and with TLS, each with its port.
+    pub(in crate::net) fn of(url: &str, plain: (&str, u16), tls: (&str, u16)) -> Result<Self, ConnectError> {
         let bad_url = || ConnectError::BadUrl(without_user(url));
         let uri: Uri = url.parse().map_err(|_| bad_url())?;
         let (is_tls, default_port) = match uri.scheme_str() {
-            Some("ws") => (false, 80),
-            Some("wss") => (true, 443),
+            Some(scheme) if scheme == plain.0 => (false, plain.1),
+            Some(scheme) if scheme == tls.0 => (true, tls.1),
             _ => return Err(bad_url()),
         };
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
@@ -40,11 +46,11 @@ impl Address {
         &self.host
     }
 
-    pub(super) fn host_and_port(&self) -> &str {
+    pub(in crate::net) fn host_and_port(&self) -> &str {
         &self.host_and_port
     }
 
-    pub(super) fn is_tls(&self) -> bool {
+    pub(in crate::net) fn is_tls(&self) -> bool {
         self.is_tls
     }
 }

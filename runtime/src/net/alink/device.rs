@@ -1,0 +1,347 @@
+//! The device.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::messages::{Message, Publisher, QueueEnded};
+use super::socket::{AlinkSocket, Taker, next_packet, write_all};
+use crate::alink::{Channel, DeviceRef};
+use crate::mqtt::{Client, Connect, Limits, Packet, QoS};
+use crate::net::client::{Address, BackOff, ConnectError, Link, Open, Runner, Stream, Tls, WhileOffline, stream};
+use crate::net::clock::Clock;
+use crate::net::{KeepAlive, Observe};
+use crate::session::Config;
+use crate::{Dialect, Router};
+
+/// How long TCP, TLS and the login may take together.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many calls a [`Link`] holds.
+const WAITING_CALLS: usize = 32;
+
+/// Somebody who takes messages that are no calls.
+type TakeMessage = Arc<dyn Fn(Message) -> futures_util::future::BoxFuture<'static, ()> + Send + Sync>;
+
+/// Who a device is, and how it says so: anew for each connection, since signatures may name the time.
+type MakeConnect = Arc<dyn Fn() -> Connect + Send + Sync>;
+
+/// A device that is being described; [`Device::builder`] begins one.
+pub struct DeviceBuilder {
+    url: String,
+    product_key: String,
+    device_name: String,
+    connect: MakeConnect,
+    config: Config,
+    limits: Limits,
+    qos: QoS,
+    tls: Option<Tls>,
+    connect_timeout: Duration,
+    patience: Duration,
+    observe: Option<Arc<dyn Observe>>,
+    back_off: BackOff,
+    while_offline: WhileOffline,
+    waiting_calls: usize,
+    subscribes: bool,
+    topics: Vec<(String, QoS)>,
+    take: Option<TakeMessage>,
+}
+
+impl DeviceBuilder {
+    /// What sessions tolerate and hold. Four calls of ours may be unanswered at once unless this says otherwise.
+    #[must_use]
+    pub fn config(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
+    /// How much MQTT takes and holds.
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// With which quality calls and answers are sent. Default [`QoS::AtMostOnce`]: whoever calls waits for the answer in any
+    /// case.
+    #[must_use]
+    pub fn qos(self, qos: QoS) -> Self {
+        Self { qos, ..self }
+    }
+
+    /// Whom to trust, for `mqtts://`.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(self, tls: crate::net::ClientTls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// How long TCP, TLS and the login may take together. Default 30 s.
+    #[must_use]
+    pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
+        Self { connect_timeout, ..self }
+    }
+
+    /// How long the platform may take to accept a message before the connection is dropped. Default 30 s.
+    #[must_use]
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Who is shown every call and answer.
+    #[must_use]
+    pub fn observe(self, observe: Arc<dyn Observe>) -> Self {
+        Self { observe: Some(observe), ..self }
+    }
+
+    /// How long to wait between attempts to connect.
+    #[must_use]
+    pub fn back_off(self, back_off: BackOff) -> Self {
+        Self { back_off, ..self }
+    }
+
+    /// What becomes of a [`Link::call`] without a connection. Default [`WhileOffline::Wait`].
+    #[must_use]
+    pub fn while_offline(self, while_offline: WhileOffline) -> Self {
+        Self { while_offline, ..self }
+    }
+
+    /// How many calls of a [`Link`] may wait or be under way; one more fails with
+    /// [`CallFailure::QueueFull`](crate::CallFailure::QueueFull). Default 32.
+    #[must_use]
+    pub fn waiting_calls(self, waiting_calls: usize) -> Self {
+        Self { waiting_calls, ..self }
+    }
+
+    /// Subscribes to the system's topics after each login: for a broker that is no Alink platform, and for a login without
+    /// `_ss=1`.
+    #[must_use]
+    pub fn subscribing(self) -> Self {
+        Self { subscribes: true, ..self }
+    }
+
+    /// Subscribes to another topic after each login.
+    #[must_use]
+    pub fn topic(mut self, filter: impl Into<String>, qos: QoS) -> Self {
+        self.topics.push((filter.into(), qos));
+        self
+    }
+
+    /// Who takes messages that are no calls: the clock's, the shadow's, updates, raw bytes, the user's own. One after the
+    /// other; nothing else is read meanwhile, so that it must not wait for an answer of the platform.
+    #[must_use]
+    pub fn on_message<F>(self, take: impl Fn(Message) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self { take: Some(Arc::new(move |message| Box::pin(take(message)))), ..self }
+    }
+
+    /// The device.
+    ///
+    /// # Errors
+    /// [`ConnectError::BadUrl`] and [`ConnectError::NoTls`]: what no attempt can mend.
+    pub fn build<R: Router>(self, router: R) -> Result<Device<R>, ConnectError> {
+        let address = Address::of(&self.url, ("mqtt", 1883), ("mqtts", 8883))?;
+        if address.is_tls() && self.tls.is_none() {
+            return Err(ConnectError::NoTls);
+        }
+        let (publishers, publisher) = watch::channel(None);
+        let opener = Opener {
+            address,
+            product_key: self.product_key,
+            device_name: self.device_name,
+            connect: self.connect,
+            config: self.config,
+            limits: self.limits,
+            qos: self.qos,
+            tls: self.tls,
+            connect_timeout: self.connect_timeout,
+            patience: self.patience,
+            observe: self.observe,
+            subscribes: self.subscribes,
+            topics: self.topics,
+            take: self.take,
+            publishers,
+        };
+        let runner = Runner::new(opener, self.back_off, self.while_offline, self.waiting_calls, router);
+        Ok(Device { runner, publisher })
+    }
+}
+
+impl fmt::Debug for DeviceBuilder {
+    /// Without what it connects with, which is a secret in part.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceBuilder")
+            .field("product_key", &self.product_key)
+            .field("device_name", &self.device_name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A device on an Alink platform, which connects as often as it has to.
+///
+/// Handlers answer what the platform calls; calls of its own go through [`Device::link`], and messages that are no calls
+/// through [`Device::publish`].
+#[derive(Debug)]
+pub struct Device<R> {
+    runner: Runner<R, Opener>,
+    publisher: watch::Receiver<Option<Publisher>>,
+}
+
+impl Device<()> {
+    /// Prepares connections to `mqtt://host[:port]` (port 1883), or `mqtts://` (8883). `connect` is asked for what the device
+    /// says of itself each time.
+    #[must_use]
+    pub fn builder(
+        url: &str,
+        device: DeviceRef<'_>,
+        connect: impl Fn() -> Connect + Send + Sync + 'static,
+    ) -> DeviceBuilder {
+        DeviceBuilder {
+            url: url.to_owned(),
+            product_key: device.product_key.to_owned(),
+            device_name: device.device_name.to_owned(),
+            connect: Arc::new(connect),
+            config: Config { outstanding: 4, ..Config::default() },
+            limits: Limits::default(),
+            qos: QoS::AtMostOnce,
+            tls: None,
+            connect_timeout: CONNECT_TIMEOUT,
+            patience: KeepAlive::default().patience,
+            observe: None,
+            back_off: BackOff::default(),
+            while_offline: WhileOffline::default(),
+            waiting_calls: WAITING_CALLS,
+            subscribes: false,
+            topics: Vec::new(),
+            take: None,
+        }
+    }
+}
+
+impl<R: Router> Device<R> {
+    /// The handle to watch it and to call through.
+    pub fn link(&self) -> Link {
+        self.runner.link()
+    }
+
+    /// The handle to send messages that are no calls.
+    pub fn messages(&self) -> Messages {
+        Messages(self.publisher.clone())
+    }
+
+    /// Connects, again and again, until [`Link::stop`]; then until the last connection and its handlers have ended.
+    pub async fn run(self) {
+        self.runner.run().await;
+    }
+}
+
+/// Sends messages that are no calls; clones send for the same device.
+#[derive(Debug, Clone)]
+pub struct Messages(watch::Receiver<Option<Publisher>>);
+
+impl Messages {
+    /// Sends on the connection that stands. Whether it arrives stays unknown.
+    ///
+    /// # Errors
+    /// [`QueueEnded`] while there is no connection.
+    pub async fn publish(&self, topic: impl ToString, payload: impl Into<Vec<u8>>, qos: QoS) -> Result<(), QueueEnded> {
+        let publisher = self.0.borrow().clone().ok_or(QueueEnded)?;
+        publisher.publish(topic, payload, qos).await
+    }
+}
+
+struct Opener {
+    address: Address,
+    product_key: String,
+    device_name: String,
+    connect: MakeConnect,
+    config: Config,
+    limits: Limits,
+    qos: QoS,
+    tls: Option<Tls>,
+    connect_timeout: Duration,
+    patience: Duration,
+    observe: Option<Arc<dyn Observe>>,
+    subscribes: bool,
+    topics: Vec<(String, QoS)>,
+    take: Option<TakeMessage>,
+    publishers: watch::Sender<Option<Publisher>>,
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Open for Opener {
+    type Socket = AlinkSocket<'static, Stream, Client>;
+
+    async fn open(&self, _: &'static Dialect) -> Result<Self::Socket, ConnectError> {
+        let login = tokio::time::timeout(self.connect_timeout, self.login());
+        login.await.map_err(|_| ConnectError::Timeout)?
+    }
+
+    fn server(&self) -> &str {
+        self.address.host_and_port()
+    }
+
+    fn session(&self) -> &Config {
+        &self.config
+    }
+
+    fn keep_alive(&self) -> KeepAlive {
+        // Pings are MQTT's own.
+        KeepAlive { ping_after: None, patience: self.patience }
+    }
+
+    fn observe(&self) -> Option<Arc<dyn Observe>> {
+        self.observe.clone()
+    }
+}
+
+impl Opener {
+    async fn login(&self) -> Result<AlinkSocket<'static, Stream, Client>, ConnectError> {
+        let mut stream = stream(&self.address, self.tls.as_ref()).await?;
+        let host = || self.address.host_and_port().to_owned();
+        let unreachable = |source| ConnectError::Unreachable { host: host(), source };
+        let clock = Clock::start();
+        let device = DeviceRef { product_key: &self.product_key, device_name: &self.device_name };
+        let mut channel = Channel::device(device, self.limits);
+        channel.set_qos(self.qos);
+        let connect = (self.connect)();
+        channel.link_mut().connect(&connect, clock.now()).map_err(|_| ConnectError::LoginTooLong)?;
+        write_all(&mut stream, channel.link_mut()).await.map_err(unreachable)?;
+        let no_login = |ended| ConnectError::NoLogin(Box::new(ended));
+        match next_packet(&mut stream, channel.link_mut(), clock).await.map_err(no_login)? {
+            Packet::Accepted { .. } => {}
+            Packet::Refused(refused) => return Err(ConnectError::Login(refused)),
+            _ => return Err(no_login(crate::mqtt::Fault::Protocol.into())),
+        }
+        self.subscribe(&mut channel, clock)?;
+        write_all(&mut stream, channel.link_mut()).await.map_err(unreachable)?;
+        let (publisher, outgoing) = Publisher::new();
+        self.publishers.send_replace(Some(publisher));
+        let taker: Taker<'static> = match self.take.clone() {
+            Some(take) => Box::new(move |message| take(message)),
+            None => Box::new(|message: Message| {
+                tracing::debug!(topic = message.topic, "a message that nobody takes");
+                Box::pin(std::future::ready(()))
+            }),
+        };
+        Ok(AlinkSocket::new(stream, channel, clock, outgoing, taker))
+    }
+
+    fn subscribe(&self, channel: &mut Channel<Client>, clock: Clock) -> Result<(), ConnectError> {
+        let topics: Vec<_> = self.topics.iter().map(|(filter, qos)| (filter.as_str(), *qos)).collect();
+        let asked = match (self.subscribes, topics.is_empty()) {
+            (true, _) => channel.subscribe(&topics, clock.now()),
+            (false, false) => channel.link_mut().subscribe(&topics, clock.now()),
+            (false, true) => return Ok(()),
+        };
+        asked.map(|_| ()).map_err(|_| ConnectError::LoginTooLong)
+    }
+}

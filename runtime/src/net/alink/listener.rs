@@ -1,0 +1,380 @@
+//! The listener of a platform.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+use super::messages::{Message, Publisher};
+use super::socket::{AlinkSocket, Taker, next_packet, write_all};
+use crate::alink::{Channel, DeviceRef, SyncServices};
+use crate::mqtt::{Connect, Limits, Link, Packet, QoS, Refused};
+use crate::net::clock::Clock;
+use crate::net::observe::Watch;
+use crate::net::{Disconnected, KeepAlive, Observe, Origin, Peers, Plain, Transport, pump, random_first_id};
+use crate::session::Config;
+use crate::{Connection, Peer, SendRouter};
+
+/// Who connects.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Login {
+    /// What it says of itself.
+    pub connect: Connect,
+    /// From where.
+    pub origin: Origin,
+}
+
+/// What becomes of somebody who connects.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Admission {
+    /// It is a device.
+    Device {
+        /// Its product.
+        product_key: String,
+        /// Its name.
+        device_name: String,
+        /// Which of its services are called so that the call waits for the answer.
+        sync: SyncServices,
+    },
+    /// It is told something, and is expected to go and come back as a device: dynamic registration.
+    Registration {
+        /// `/ext/register` or `/ext/regnwl`.
+        topic: String,
+        /// Its secret, or its token.
+        payload: Vec<u8>,
+    },
+}
+
+/// A platform: who may connect, and what is done with what devices say.
+pub trait Platform: Send + Sync + 'static {
+    /// Handlers of the devices' calls.
+    type Router: SendRouter;
+
+    /// Whether somebody may connect, and as whom.
+    ///
+    /// # Errors
+    /// What the client is told: [`Refused::BadCredentials`] for a wrong signature, [`Refused::NotAuthorized`] for a device that
+    /// is disabled, [`Refused::Identifier`] for a client id that cannot be read.
+    fn login(&self, login: Login) -> impl Future<Output = Result<Admission, Refused>> + Send;
+
+    /// The handlers.
+    fn router(&self) -> &Self::Router;
+
+    /// A device has connected; the publisher is good as long as the connection stands.
+    fn connected(&self, _device: &Peer, _publisher: &Publisher) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
+    /// A message that is no call. Nothing else is read of this device meanwhile, so that it must not wait for an answer of it.
+    fn message(&self, device: &Peer, publisher: &Publisher, message: Message) -> impl Future<Output = ()> + Send;
+}
+
+/// How a listener serves.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ListenerConfig {
+    /// What each session tolerates and holds. Four calls of ours may be unanswered at once.
+    pub session: Config,
+    /// How much MQTT takes and holds, and how long a login may take.
+    pub limits: Limits,
+    /// With which quality calls and answers are sent. Default [`QoS::AtMostOnce`].
+    pub qos: QoS,
+    /// How many clients may be between the TCP connection and the login at once; the next ones wait in the system's
+    /// backlog. Default 1,024.
+    pub max_handshakes: usize,
+    /// How long a device may take to accept a message before its connection is dropped. Default 30 s.
+    pub patience: Duration,
+    /// Who is shown every call and answer. Default nobody.
+    pub observe: Option<Arc<dyn Observe>>,
+}
+
+impl Default for ListenerConfig {
+    fn default() -> Self {
+        let session = Config { outstanding: 4, ..Config::default() };
+        Self {
+            session,
+            limits: Limits::default(),
+            qos: QoS::AtMostOnce,
+            max_handshakes: 1024,
+            patience: Duration::from_secs(30),
+            observe: None,
+        }
+    }
+}
+
+/// An MQTT listener for devices that speak Alink. Messages for a device reach it whether it has subscribed or not, as the
+/// cloud sends them to devices that connect with `_ss=1`; whoever does subscribe gets each once as well.
+///
+/// A device is entered in the directory as `{DeviceName}&{ProductKey}`, its user name; a second connection of it takes the
+/// first one's place.
+#[derive(Debug)]
+pub struct Listener<T = Plain> {
+    listener: TcpListener,
+    peers: Peers,
+    config: ListenerConfig,
+    transport: T,
+}
+
+impl Listener {
+    /// Listens on an address; port 0 takes a free one. Without TLS.
+    ///
+    /// # Errors
+    /// Those of the system: the port is taken or not allowed.
+    pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        Ok(Self { listener, peers: Peers::default(), config: ListenerConfig::default(), transport: Plain })
+    }
+}
+
+impl<T: Transport> Listener<T> {
+    /// How it serves.
+    #[must_use]
+    pub fn config(self, config: ListenerConfig) -> Self {
+        Self { config, ..self }
+    }
+
+    /// What lies between TCP and MQTT: TLS.
+    #[must_use]
+    pub fn transport<U: Transport>(self, transport: U) -> Listener<U> {
+        Listener { listener: self.listener, peers: self.peers, config: self.config, transport }
+    }
+
+    /// The directory that devices are entered in, so that several listeners (one with TLS, one without) have one in common.
+    #[must_use]
+    pub fn directory(self, peers: Peers) -> Self {
+        Self { peers, ..self }
+    }
+
+    /// The address that it listens on.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Who is connected; the handle stays good while the listener runs.
+    pub fn peers(&self) -> Peers {
+        self.peers.clone()
+    }
+
+    /// Serves until the future is dropped, which ends every connection at once.
+    pub async fn serve<P: Platform>(self, platform: P) {
+        let Self { listener, peers, config, transport } = self;
+        let places = Arc::new(Semaphore::new(config.max_handshakes.min(Semaphore::MAX_PERMITS)));
+        let shared = Arc::new(Shared { platform, peers, config, transport, clock: Clock::start() });
+        let mut handshakes = JoinSet::new();
+        let mut connections = JoinSet::new();
+        loop {
+            let accept = async {
+                // Nobody closes it.
+                let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+                listener.accept().await.map(|(stream, remote)| (stream, remote, place))
+            };
+            tokio::select! {
+                accepted = accept => match accepted {
+                    Ok((stream, remote, place)) => {
+                        let shared = Arc::clone(&shared);
+                        handshakes.spawn(async move {
+                            let admitted = shared.admit(stream, remote).await;
+                            drop(place);
+                            admitted
+                        });
+                    }
+                    Err(error) => {
+                        // Out of file descriptors, most of the time: the next one to end makes room.
+                        tracing::error!(%error, "cannot accept a connection");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                },
+                Some(done) = handshakes.join_next() => match done {
+                    Ok(Some(admitted)) => {
+                        connections.spawn(Arc::clone(&shared).serve(admitted));
+                    }
+                    Ok(None) => {}
+                    Err(error) => tracing::error!(%error, "a handshake's task failed"),
+                },
+                Some(ended) = connections.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "a connection's task failed");
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct Shared<P, T> {
+    platform: P,
+    peers: Peers,
+    config: ListenerConfig,
+    transport: T,
+    clock: Clock,
+}
+
+/// A device that was let in.
+struct Admitted<S> {
+    stream: S,
+    link: Link<crate::mqtt::Server>,
+    product_key: String,
+    device_name: String,
+    sync: SyncServices,
+    remote: SocketAddr,
+}
+
+impl<P: Platform, T: Transport> Shared<P, T> {
+    async fn admit(&self, stream: TcpStream, remote: SocketAddr) -> Option<Admitted<T::Stream>> {
+        let timeout = self.config.limits.login_timeout;
+        match tokio::time::timeout(timeout, self.shake_hands(stream, remote)).await {
+            Ok(Ok(admitted)) => admitted,
+            Ok(Err(error)) => {
+                tracing::info!(%remote, %error, "not let in");
+                None
+            }
+            Err(_) => {
+                tracing::info!(%remote, "took too long to say who it is");
+                None
+            }
+        }
+    }
+
+    async fn shake_hands(
+        &self,
+        stream: TcpStream,
+        remote: SocketAddr,
+    ) -> Result<Option<Admitted<T::Stream>>, Disconnected> {
+        let io = |error| Disconnected::from(async_tungstenite::tungstenite::Error::Io(error));
+        stream.set_nodelay(true).map_err(io)?;
+        let mut stream = self.transport.accept(stream).await.map_err(io)?;
+        let clock = self.clock;
+        let mut link = Link::server(self.config.limits, clock.now());
+        let packet = next_packet(&mut stream, &mut link, clock).await;
+        // A client of another version of MQTT is told so.
+        if packet.is_err() {
+            write_all(&mut stream, &mut link).await.map_err(io)?;
+        }
+        let Packet::Connect(connect) = packet? else { return Ok(None) };
+        let certificate = T::client_certificate(&stream);
+        let origin = Origin { remote: Some(remote), certificate, is_encrypted: T::IS_ENCRYPTED };
+        let (client_id, username) = (connect.client_id.clone(), connect.username.clone());
+        let admission = self.platform.login(Login { connect: *connect, origin }).await;
+        let (product_key, device_name, sync) = match admission {
+            Err(refused) => {
+                tracing::info!(%remote, client_id, username, why = %refused, "refused a login");
+                link.refuse(refused, clock.now());
+                write_all(&mut stream, &mut link).await.map_err(io)?;
+                let _ = stream.shutdown().await;
+                return Ok(None);
+            }
+            Ok(Admission::Registration { topic, payload }) => {
+                link.accept(clock.now());
+                if let Err(error) = link.publish(&topic, &payload, QoS::AtMostOnce, clock.now()) {
+                    tracing::error!(%error, "cannot tell a registration's result");
+                }
+                write_all(&mut stream, &mut link).await.map_err(io)?;
+                // It goes by itself; what it sends until then does not matter.
+                while next_packet(&mut stream, &mut link, clock).await? != Packet::Disconnect {}
+                return Ok(None);
+            }
+            Ok(Admission::Device { product_key, device_name, sync }) => (product_key, device_name, sync),
+        };
+        if let Err(wait) = self.peers.admit(&identity(&product_key, &device_name)) {
+            tracing::warn!(%remote, ?wait, "refused a login: its connections replace each other");
+            link.refuse(Refused::ServerUnavailable, clock.now());
+            write_all(&mut stream, &mut link).await.map_err(io)?;
+            return Ok(None);
+        }
+        link.accept(clock.now());
+        write_all(&mut stream, &mut link).await.map_err(io)?;
+        Ok(Some(Admitted { stream, link, product_key, device_name, sync, remote }))
+    }
+
+    async fn serve(self: Arc<Self>, admitted: Admitted<T::Stream>) {
+        let Admitted { stream, link, product_key, device_name, sync, remote } = admitted;
+        let identity = identity(&product_key, &device_name);
+        let session = Config { first_id: random_first_id(), ..self.config.session.clone() };
+        let dialect = <P::Router as crate::Router>::DIALECT;
+        let connection = Connection::new(&identity, dialect, session);
+        let device = DeviceRef { product_key: &product_key, device_name: &device_name };
+        let mut channel = Channel::platform(link, device, sync);
+        channel.set_qos(self.config.qos);
+        let (publisher, outgoing) = Publisher::new();
+        let (platform, peer) = (&self.platform, connection.peer().clone());
+        let taker: Taker<'_> = {
+            let (peer, publisher) = (peer.clone(), publisher.clone());
+            Box::new(move |message| {
+                let (peer, publisher) = (peer.clone(), publisher.clone());
+                Box::pin(async move { platform.message(&peer, &publisher, message).await })
+            })
+        };
+        let mut socket = AlinkSocket::new(stream, channel, self.clock, outgoing, taker);
+        let presence = self.peers.enter(&peer, Some(remote), self.clock);
+        let span = tracing::info_span!("connection", identity, protocol = dialect.name);
+        let handlers = pin!(connection.serve_send(platform.router()));
+        // Whoever is silent is found by MQTT's own keep-alive.
+        let keep_alive = KeepAlive { ping_after: None, patience: self.config.patience };
+        let watch = self.config.observe.clone().map(Watch::new);
+        let run = async {
+            tracing::info!("connected");
+            platform.connected(&peer, &publisher).await;
+            let ended = pump::run(&mut socket, &connection, self.clock, keep_alive, handlers, presence, watch).await;
+            tracing::info!(%ended, "disconnected");
+        };
+        run.instrument(span).await;
+    }
+}
+
+/// How the directory knows a device.
+fn identity(product_key: &str, device_name: &str) -> String {
+    format!("{device_name}&{product_key}")
+}
+
+/// Whether a device may ask for this: its own topics, and those that are everybody's.
+pub(super) fn may_subscribe(device: DeviceRef<'_>, filter: &str) -> bool {
+    let own = [
+        format!("/sys/{device}/"),
+        format!("/ota/device/upgrade/{device}"),
+        format!("/shadow/get/{device}"),
+        format!("/ext/ntp/{device}/"),
+        format!("/ext/session/{device}/"),
+        format!("/ext/error/{device}"),
+        format!("/{device}/user/"),
+        format!("/broadcast/{}/", device.product_key),
+        "/ext/rrpc/".to_owned(),
+    ];
+    own.iter().any(|own| filter == own || (own.ends_with('/') && filter.starts_with(own)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_may_ask_for_its_own_topics_only() {
+        let device = DeviceRef { product_key: "a1", device_name: "d" };
+        for filter in ["/sys/a1/d/thing/#", "/ota/device/upgrade/a1/d", "/ext/rrpc/+/sys/a1/d/#", "/a1/d/user/get"] {
+            assert!(may_subscribe(device, filter), "{filter}");
+        }
+        for filter in [
+            "#",
+            "/sys/#",
+            "/sys/a1/+/thing/#",
+            "/sys/a1/d2/thing/#",
+            "/ota/device/upgrade/a1/d2",
+            "/a1/x/user/get",
+            "",
+        ] {
+            assert!(!may_subscribe(device, filter), "{filter}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Messages that are no calls: clock, shadow, updates, raw bytes, the user's own topics.
+
+use tokio::sync::mpsc;
+
+use crate::alink::Topic;
+use crate::mqtt::QoS;
+
+/// How many messages wait to be sent before [`Publisher::publish`] waits too.
+const QUEUE: usize = 32;
+
+/// A message on a topic that brings no frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message {
+    /// As it came; see [`Message::topic`].
+    pub topic: String,
+    /// What it says: JSON most of the time, bytes where the user says so.
+    pub payload: Vec<u8>,
+}
+
+impl Message {
+    pub(super) fn new(topic: String, payload: Vec<u8>) -> Self {
+        Self { topic, payload }
+    }
+
+    /// What the topic is for, if it is one of Alink's.
+    pub fn topic(&self) -> Option<Topic<'_>> {
+        Topic::parse(&self.topic)
+    }
+}
+
+/// The connection has ended, so that nothing can be sent on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the connection has ended")]
+pub struct QueueEnded;
+
+/// Sends messages on topics of one's choice; clones send on the same connection.
+#[derive(Debug, Clone)]
+pub struct Publisher(mpsc::Sender<Outgoing>);
+
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) topic: String,
+    pub(super) payload: Vec<u8>,
+    pub(super) qos: QoS,
+}
+
+impl Publisher {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Outgoing>) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        (Self(sender), receiver)
+    }
+
+    /// Queues a message, once there is room: 32 wait for a peer that does not read. Whether it arrives stays unknown. One on
+    /// a topic with wildcards is dropped with a warning.
+    ///
+    /// # Errors
+    /// [`QueueEnded`].
+    pub async fn publish(&self, topic: impl ToString, payload: impl Into<Vec<u8>>, qos: QoS) -> Result<(), QueueEnded> {
+        let message = Outgoing { topic: topic.to_string(), payload: payload.into(), qos };
+        self.0.send(message).await.map_err(|_| QueueEnded)
+    }
+}

@@ -1,0 +1,293 @@
+//! What the pump drives: MQTT packets instead of WebSocket frames.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use async_tungstenite::tungstenite::{self, Message as WebSocketMessage};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::mpsc;
+use tokio::time::Sleep;
+
+use super::messages::{Message, Outgoing};
+use crate::Instant;
+use crate::alink::{Channel, Incoming, NotSent};
+use crate::mqtt::{Link, NotPublished, Packet, Role};
+use crate::net::Disconnected;
+use crate::net::clock::Clock;
+use crate::net::socket::{Incoming as Heard, Socket, Take};
+
+/// What is read at once; a larger packet comes in pieces.
+const BUFFER: usize = 4096;
+
+/// Somebody who takes messages that are no frames, one after the other.
+pub(super) type Taker<'a> = Box<dyn Fn(Message) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send + Sync + 'a>;
+
+/// What the two sides do differently.
+pub(super) trait Sided: Role + Sized {
+    /// Answers what only this side is asked.
+    fn packet(channel: &mut Channel<Self>, packet: &Packet, now: Instant);
+
+    /// Says goodbye, as far as MQTT lets this side.
+    fn leave(link: &mut Link<Self>, now: Instant);
+}
+
+#[cfg(feature = "client")]
+impl Sided for crate::mqtt::Client {
+    fn packet(_: &mut Channel<Self>, packet: &Packet, _: Instant) {
+        if let Packet::Subscribed { granted, .. } = packet
+            && granted.contains(&None)
+        {
+            tracing::warn!("the broker does not grant every subscription");
+        }
+    }
+
+    fn leave(link: &mut Link<Self>, now: Instant) {
+        link.disconnect(now);
+    }
+}
+
+#[cfg(feature = "server")]
+impl Sided for crate::mqtt::Server {
+    fn packet(channel: &mut Channel<Self>, packet: &Packet, now: Instant) {
+        if let Packet::Subscribe { id, filters } = packet {
+            let granted: Vec<_> = filters
+                .iter()
+                .map(|(filter, qos)| super::listener::may_subscribe(channel.own(), filter).then_some(*qos))
+                .collect();
+            channel.link_mut().subscribed(*id, &granted, now);
+        }
+    }
+
+    fn leave(_: &mut Link<Self>, _: Instant) {}
+}
+
+/// One device's connection.
+pub(super) struct AlinkSocket<'a, S, R: Role> {
+    stream: S,
+    channel: Channel<R>,
+    clock: Clock,
+    out: Vec<u8>,
+    written: usize,
+    unflushed: bool,
+    outgoing: mpsc::Receiver<Outgoing>,
+    taker: Taker<'a>,
+    /// A message that is being taken; nothing is read meanwhile.
+    taking: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
+    /// Whoever takes frames had enough.
+    is_held: bool,
+    /// Rings for MQTT's own deadlines; too early at times, never too late.
+    timer: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
+    pub(super) fn new(
+        stream: S,
+        channel: Channel<R>,
+        clock: Clock,
+        outgoing: mpsc::Receiver<Outgoing>,
+        taker: Taker<'a>,
+    ) -> Self {
+        Self {
+            stream,
+            channel,
+            clock,
+            out: Vec::new(),
+            written: 0,
+            unflushed: false,
+            outgoing,
+            taker,
+            taking: None,
+            is_held: false,
+            timer: None,
+        }
+    }
+
+    /// Hands over what has come, until there is no more or nobody wants it.
+    fn hand_over(&mut self, context: &mut Context<'_>, take: &mut Take<'_>) -> Poll<Result<(), Disconnected>> {
+        let now = self.clock.now();
+        self.is_held = false;
+        loop {
+            if let Some(taking) = &mut self.taking {
+                ready!(taking.as_mut().poll(context));
+                self.taking = None;
+            }
+            let Some(incoming) = self.channel.poll() else { return Poll::Ready(Ok(())) };
+            let goes_on = match incoming {
+                Incoming::Frame(text) => take(Heard::Text(&text)),
+                Incoming::Message { topic, payload } => {
+                    self.taking = Some((self.taker)(Message::new(topic, payload)));
+                    take(Heard::Control)
+                }
+                Incoming::Unreadable { topic } => {
+                    tracing::warn!(topic, "ignored a message that is no text");
+                    take(Heard::Control)
+                }
+                Incoming::Packet(Packet::Disconnect) => return Poll::Ready(Err(Disconnected::Closed(1000))),
+                Incoming::Packet(packet) => {
+                    R::packet(&mut self.channel, &packet, now);
+                    take(Heard::Control)
+                }
+            };
+            if !goes_on {
+                self.is_held = true;
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Looks after MQTT's deadlines: a ping that is due, a peer that is silent.
+    fn poll_time(&mut self, context: &mut Context<'_>) -> Result<(), Disconnected> {
+        loop {
+            let Some(next) = self.channel.link().poll_deadline() else { return Ok(()) };
+            let now = self.clock.now();
+            if next <= now {
+                self.channel.link_mut().handle_timeout(now)?;
+                continue;
+            }
+            let clock = self.clock;
+            let (at, sleep) = self.timer.get_or_insert_with(|| (next, Box::pin(clock.sleep_until(next))));
+            if next < *at || sleep.is_elapsed() {
+                *at = next;
+                sleep.as_mut().reset(clock.tokio(next));
+            }
+            if sleep.as_mut().poll(context).is_pending() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes the next message of the queue; whether there was one.
+    fn next_message(&mut self, context: &mut Context<'_>) -> bool {
+        let Poll::Ready(Some(Outgoing { topic, payload, qos })) = self.outgoing.poll_recv(context) else {
+            return false;
+        };
+        if let Err(error) = self.channel.link_mut().publish(&topic, &payload, qos, self.clock.now()) {
+            tracing::warn!(topic, %error, "a message was not sent");
+        }
+        true
+    }
+}
+
+impl<S: AsyncWrite + Unpin, R: Sided> AlinkSocket<'_, S, R> {
+    fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Disconnected>> {
+        let lost = |error| Disconnected::from(tungstenite::Error::Io(error));
+        loop {
+            while let Some(bytes @ [_, ..]) = self.out.get(self.written..) {
+                match ready!(Pin::new(&mut self.stream).poll_write(context, bytes)) {
+                    Ok(0) => return Poll::Ready(Err(Disconnected::Closed(1006))),
+                    Ok(written) => self.written += written,
+                    Err(error) => return Poll::Ready(Err(lost(error))),
+                }
+                self.unflushed = true;
+            }
+            // Given back at once: an idle connection keeps no buffer.
+            (self.out, self.written) = (Vec::new(), 0);
+            match self.channel.link_mut().poll_transmit() {
+                Some(bytes) => self.out = bytes,
+                None => break,
+            }
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(context)).map_err(lost)?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, R> {
+    const LEAVING: CloseCode = CloseCode::Away;
+
+    fn poll_read(&mut self, context: &mut Context<'_>, take: &mut Take<'_>) -> Poll<Result<(), Disconnected>> {
+        if self.is_held || self.taking.is_some() {
+            return self.hand_over(context, take);
+        }
+        let mut buffer = [0; BUFFER];
+        let mut read = ReadBuf::new(&mut buffer);
+        match ready!(Pin::new(&mut self.stream).poll_read(context, &mut read)) {
+            Err(error) => return Poll::Ready(Err(tungstenite::Error::Io(error).into())),
+            Ok(()) if read.filled().is_empty() => return Poll::Ready(Err(Disconnected::Closed(1006))),
+            Ok(()) => {}
+        }
+        let received = self.channel.receive(read.filled(), self.clock.now());
+        // What was whole before the fault is handed over; the end comes with the next look.
+        let handed = self.hand_over(context, take);
+        received?;
+        match handed {
+            // It is read on as soon as the message is taken.
+            Poll::Pending => Poll::Ready(Ok(())),
+            ready => ready,
+        }
+    }
+
+    fn queue(&mut self, message: WebSocketMessage) -> Result<(), Disconnected> {
+        match message {
+            WebSocketMessage::Text(frame) => return self.queue_text(frame.to_string()),
+            WebSocketMessage::Close(_) => R::leave(self.channel.link_mut(), self.clock.now()),
+            // MQTT's own pings come from its own deadlines.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn queue_text(&mut self, frame: String) -> Result<(), Disconnected> {
+        match self.channel.send(&frame, self.clock.now()) {
+            Ok(()) => Ok(()),
+            Err(NotSent::NotPublished(NotPublished::NotConnected)) => Err(Disconnected::Closed(1006)),
+            Err(error) => {
+                tracing::warn!(%error, "a frame was not sent");
+                Ok(())
+            }
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Disconnected>> {
+        loop {
+            self.poll_time(context)?;
+            ready!(self.poll_write_out(context))?;
+            if !self.channel.link().has_room() {
+                // An acknowledgement, which is read, wakes the task.
+                return Poll::Pending;
+            }
+            if !self.next_message(context) {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.stream).poll_shutdown(context).map(|_| ())
+    }
+}
+
+/// Sends what a link has to say before there is a pump.
+pub(super) async fn write_all<S: AsyncWrite + Unpin, R: Role>(
+    stream: &mut S,
+    link: &mut Link<R>,
+) -> std::io::Result<()> {
+    use tokio::io::AsyncWriteExt;
+    while let Some(bytes) = link.poll_transmit() {
+        stream.write_all(&bytes).await?;
+    }
+    stream.flush().await
+}
+
+/// Reads until there is a packet.
+pub(super) async fn next_packet<S: AsyncRead + Unpin, R: Role>(
+    stream: &mut S,
+    link: &mut Link<R>,
+    clock: Clock,
+) -> Result<Packet, Disconnected> {
+    use tokio::io::AsyncReadExt;
+    loop {
+        if let Some(packet) = link.poll_packet() {
+            return Ok(packet);
+        }
+        let mut buffer = [0; 1024];
+        let read = stream.read(&mut buffer).await.map_err(tungstenite::Error::Io)?;
+        let bytes = buffer.get(..read).filter(|bytes| !bytes.is_empty()).ok_or(Disconnected::Closed(1006))?;
+        link.receive(bytes, clock.now())?;
+    }
+}
