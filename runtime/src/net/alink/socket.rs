@@ -77,6 +77,8 @@ pub(super) struct AlinkSocket<'a, S, R: Role> {
     taking: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
     /// Whoever takes frames had enough.
     is_held: bool,
+    /// Goodbye was said, which MQTT does not answer.
+    has_left: bool,
     /// Rings for MQTT's own deadlines; too early at times, never too late.
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
 }
@@ -100,6 +102,7 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
             taker,
             taking: None,
             is_held: false,
+            has_left: false,
             timer: None,
         }
     }
@@ -201,6 +204,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, 
     const LEAVING: CloseCode = CloseCode::Away;
 
     fn poll_read(&mut self, context: &mut Context<'_>, take: &mut Take<'_>) -> Poll<Result<(), Disconnected>> {
+        if self.has_left {
+            return Poll::Ready(Err(Disconnected::Closed(1000)));
+        }
         if self.is_held || self.taking.is_some() {
             return self.hand_over(context, take);
         }
@@ -225,7 +231,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, 
     fn queue(&mut self, message: WebSocketMessage) -> Result<(), Disconnected> {
         match message {
             WebSocketMessage::Text(frame) => return self.queue_text(frame.to_string()),
-            WebSocketMessage::Close(_) => R::leave(self.channel.link_mut(), self.clock.now()),
+            WebSocketMessage::Close(_) => {
+                R::leave(self.channel.link_mut(), self.clock.now());
+                self.has_left = true;
+            }
             // MQTT's own pings come from its own deadlines.
             _ => {}
         }
