@@ -13,6 +13,8 @@
 )]
 
 mod chance;
+#[cfg(feature = "alink")]
+mod channels;
 mod connections;
 mod executor;
 mod sessions;
@@ -25,4 +27,10 @@ fn two_sessions_keep_the_rules() {
 #[test]
 fn two_connections_keep_the_rules() {
     chance::for_each_seed(2_500, connections::run);
+}
+
+#[cfg(feature = "alink")]
+#[test]
+fn two_channels_keep_the_rules_behind_a_bad_broker() {
+    chance::for_each_seed(4_000, channels::run);
 }
