@@ -1,13 +1,42 @@
-//! Alink: frames, topics, and what carries them over MQTT.
+//! Alink: frames, topics, signatures, and what carries them over MQTT.
 
 #[cfg(feature = "alink")]
 mod channel;
+#[cfg(feature = "alink")]
+mod claim;
+#[cfg(feature = "alink")]
+mod clock;
+#[cfg(feature = "alink")]
+mod digest;
 mod framing;
+#[cfg(feature = "alink")]
+mod login;
+#[cfg(feature = "alink")]
+mod register;
+#[cfg(feature = "alink")]
+mod secret;
+#[cfg(feature = "alink")]
+mod sign;
+#[cfg(feature = "alink")]
+mod sub_device;
 #[cfg(feature = "alink")]
 mod topic;
 
-#[cfg(feature = "alink")]
-pub use self::channel::{Channel, Incoming, NotSent, SyncServices};
 pub use self::framing::{FRAMING, spell};
+
 #[cfg(feature = "alink")]
-pub use self::topic::{DeviceRef, Ota, RawDirection, Topic};
+pub use self::{
+    channel::{Channel, Incoming, NotSent, SyncServices},
+    claim::{Claim, ClaimKind, NoClaim},
+    clock::{NtpResponse, ntp_request, ntp_response},
+    digest::FileDigest,
+    login::{Login, LoginError, LoginOptions, RegisterOptions, SecureMode},
+    register::{
+        NoForm, NotRegistered, REGISTER_PATH, RegisterForm, Registered, RegisteredUnlisted, parse_register_answer,
+        register_answer, register_form,
+    },
+    secret::Secret,
+    sign::{SignMethod, WrongSignature, sign, verify},
+    sub_device::SubDevice,
+    topic::{DeviceRef, Ota, RawDirection, Topic},
+};
