@@ -13,6 +13,8 @@ pub(crate) struct Protocol {
     /// Names of the sides.
     pub(crate) roles: Vec<String>,
     pub(crate) actions: Vec<Action>,
+    /// Names on the wire of actions whose caller waits on a topic of its own.
+    pub(crate) sync: Vec<String>,
     pub(crate) types: Vec<Type>,
 }
 

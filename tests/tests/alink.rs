@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use onwire::alink::{DeviceRef, SyncServices, Topic};
 use onwire::mqtt::{Connect, QoS, Refused};
-use onwire::net::alink::{Admission, Device, Listener, Login, Message, Messages, Platform, Publisher};
+use onwire::net::alink::{Admission, Device, Listener, LoginRequest, Message, Messages, Platform, Publisher};
 use onwire::net::{BackOff, ConnectError, Link, LinkState, PeerEvent, Setback};
 use onwire::types::DateTime;
 use onwire::{CallError, CallFailure, ErrorCode, Peer};
@@ -66,7 +66,7 @@ struct Hub {
 impl Platform for Hub {
     type Router = Cloud;
 
-    async fn login(&self, login: Login) -> Result<Admission, Refused> {
+    async fn login(&self, login: LoginRequest) -> Result<Admission, Refused> {
         if login.connect.client_id == "new" {
             let payload = br#"{"deviceSecret":"s3cret"}"#.to_vec();
             return Ok(Admission::Registration { topic: "/ext/register".into(), payload });
@@ -148,7 +148,7 @@ async fn what_a_device_posts_is_answered_and_kept() {
 #[tokio::test]
 async fn services_reach_the_device_on_all_three_topics() {
     let sync = |extended| SyncServices { methods: vec!["thing.service.SetPowerLevel".into()], extended };
-    for sync in [SyncServices::default(), sync(true), sync(false)] {
+    for sync in [SyncServices::new(SYNC_SERVICES, true), sync(true), sync(false)] {
         let Running { url, peers, .. } = running(sync).await;
         let (link, _, _) = device(&url, "SN1");
         link.connected().await.unwrap();

@@ -198,6 +198,12 @@ impl Writer {
             framing: Framing::Alink,
             subprotocols: Vec::new(),
             roles: vec![DEVICE.to_owned(), PLATFORM.to_owned()],
+            sync: thing
+                .services
+                .iter()
+                .filter(|service| service.is_sync)
+                .map(|service| service.method.clone())
+                .collect(),
             actions: self.actions,
             types,
         })

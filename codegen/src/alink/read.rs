@@ -57,6 +57,7 @@ fn module(node: &Node<'_>, thing: &mut Thing) -> Result<(), Error> {
             doc: sentence(&item, None),
             input: parameters(&input, block, &thing.properties)?,
             output: members(&item.items_of("outputData")?)?,
+            is_sync: item.prose("callType") == "sync",
             method,
         });
     }

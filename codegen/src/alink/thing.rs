@@ -34,6 +34,8 @@ pub(super) struct Service {
     pub(super) identifier: String,
     pub(super) doc: String,
     pub(super) method: String,
+    /// Whether its caller waits for the output (`callType`).
+    pub(super) is_sync: bool,
     pub(super) input: Vec<Member>,
     pub(super) output: Vec<Member>,
 }

@@ -212,7 +212,16 @@ fn dialect(protocol: &Protocol) -> TokenStream {
     let mut actions: Vec<&str> = protocol.actions.iter().map(|action| action.wire.as_str()).collect();
     // The runtime looks them up by bisection.
     actions.sort_unstable();
+    let sync = (protocol.framing == Framing::Alink).then(|| {
+        let methods = &protocol.sync;
+        quote! {
+            #[doc = " Methods of the services whose caller waits for the output, for `onwire::alink::SyncServices`."]
+            pub static SYNC_SERVICES: &[&str] = &[#(#methods),*];
+        }
+    });
     quote! {
+        #sync
+
         #[doc = " The protocol, as sessions know it."]
         pub static DIALECT: ::onwire::Dialect = ::onwire::Dialect {
             name: #title,

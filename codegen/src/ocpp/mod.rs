@@ -126,6 +126,7 @@ pub(crate) fn protocol(files: &[(String, String)]) -> Result<Protocol, Error> {
         subprotocols: index.subprotocols.clone(),
         roles: index.roles.clone(),
         actions,
+        sync: Vec::new(),
         types,
     })
 }

@@ -25,6 +25,13 @@ pub struct SyncServices {
     pub extended: bool,
 }
 
+impl SyncServices {
+    /// Those of a generated module, `SYNC_SERVICES`, or of a model that is read when the program runs.
+    pub fn new<M: Into<Box<str>>>(methods: impl IntoIterator<Item = M>, extended: bool) -> Self {
+        Self { methods: methods.into_iter().map(Into::into).collect(), extended }
+    }
+}
+
 /// What came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -26,7 +26,7 @@ use crate::{Connection, Peer, SendRouter};
 /// Who connects.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Login {
+pub struct LoginRequest {
     /// What it says of itself.
     pub connect: Connect,
     /// From where.
@@ -65,7 +65,7 @@ pub trait Platform: Send + Sync + 'static {
     /// # Errors
     /// What the client is told: [`Refused::BadCredentials`] for a wrong signature, [`Refused::NotAuthorized`] for a device that
     /// is disabled, [`Refused::Identifier`] for a client id that cannot be read.
-    fn login(&self, login: Login) -> impl Future<Output = Result<Admission, Refused>> + Send;
+    fn login(&self, login: LoginRequest) -> impl Future<Output = Result<Admission, Refused>> + Send;
 
     /// The handlers.
     fn router(&self) -> &Self::Router;
@@ -267,7 +267,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         let certificate = T::client_certificate(&stream);
         let origin = Origin { remote: Some(remote), certificate, is_encrypted: T::IS_ENCRYPTED };
         let (client_id, username) = (connect.client_id.clone(), connect.username.clone());
-        let admission = self.platform.login(Login { connect: *connect, origin }).await;
+        let admission = self.platform.login(LoginRequest { connect: *connect, origin }).await;
         let (product_key, device_name, sync) = match admission {
             Err(refused) => {
                 tracing::info!(%remote, client_id, username, why = %refused, "refused a login");

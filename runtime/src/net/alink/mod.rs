@@ -18,5 +18,5 @@ mod socket;
 #[cfg(feature = "client")]
 pub use device::{Device, DeviceBuilder, Messages};
 #[cfg(feature = "server")]
-pub use listener::{Admission, Listener, ListenerConfig, Login, Platform};
+pub use listener::{Admission, Listener, ListenerConfig, LoginRequest, Platform};
 pub use messages::{Message, Publisher, QueueEnded};
