@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::messages::{Message, Publisher, QueueEnded};
 use super::socket::{AlinkSocket, Taker, next_packet, write_all};
-use crate::alink::{Channel, DeviceRef};
+use crate::alink::{Channel, DeviceRef, Login, LoginError, LoginOptions, Secret, SecureMode};
 use crate::mqtt::{Client, Connect, Limits, Packet, QoS};
 use crate::net::client::{Address, BackOff, ConnectError, Link, Open, Runner, Stream, Tls, WhileOffline, stream};
 use crate::net::clock::Clock;
@@ -191,6 +191,33 @@ pub struct Device<R> {
 }
 
 impl Device<()> {
+    /// Prepares connections of a device that has a secret of its own. Whether the login says TLS or TCP is the URL's matter.
+    ///
+    /// ```no_run
+    /// use onwire::alink::{DeviceRef, LoginOptions, Secret};
+    /// use onwire::net::alink::Device;
+    ///
+    /// # fn builder() -> Result<(), onwire::alink::LoginError> {
+    /// let device = DeviceRef { product_key: "a1X", device_name: "SN1" };
+    /// let secret = Secret::from("f00d");
+    /// let builder = Device::with_secret("mqtt://127.0.0.1:1883", device, &secret, LoginOptions::default())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`LoginError`]: a name or a parameter that cannot be sent.
+    pub fn with_secret(
+        url: &str,
+        device: DeviceRef<'_>,
+        secret: &Secret,
+        mut options: LoginOptions,
+    ) -> Result<DeviceBuilder, LoginError> {
+        options.secure_mode = if url.starts_with("mqtts:") { SecureMode::Tls } else { SecureMode::Tcp };
+        let connect = Connect::from(Login::with_secret(device, secret, &options)?);
+        Ok(Self::builder(url, device, move || connect.clone()))
+    }
+
     /// Prepares connections to `mqtt://host[:port]` (port 1883), or `mqtts://` (8883). `connect` is asked for what the device
     /// says of itself each time.
     #[must_use]

@@ -1,0 +1,151 @@
+//! A charging pile on an Alink platform (Aliyun IoT, or `alink-hub`): charges when it is told to, and uploads the order.
+
+mod simulated;
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use clap::Parser;
+use onwire::alink::{DeviceRef, LoginOptions, Secret};
+use onwire::codec::Message;
+use onwire::net::Link;
+use onwire::net::alink::Device;
+use onwire::types::DateTime;
+use simulated::Simulated;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// What the thing model says.
+#[allow(dead_code, unreachable_pub, clippy::all, reason = "generated: both sides, of which this is one")]
+mod pile {
+    onwire::include_protocol!("pile");
+}
+use pile::*;
+
+/// Plays a charging pile with one connector.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The platform: mqtt://host[:port].
+    #[arg(default_value = "mqtt://127.0.0.1:1883")]
+    url: String,
+    /// Which product it is of.
+    #[arg(long, default_value = "a1pile")]
+    product_key: String,
+    /// Which one of these.
+    #[arg(long, default_value = "pile1")]
+    device_name: String,
+    /// Its secret, as the platform gave it.
+    #[arg(long, env = "ALINK_DEVICE_SECRET", hide_env_values = true)]
+    device_secret: String,
+    /// Seconds between two posts while it charges.
+    #[arg(long, default_value_t = 15)]
+    interval: u64,
+}
+
+/// The pile, and the order that it charges for.
+#[derive(Default)]
+struct Pile {
+    order: RefCell<Option<Charging>>,
+    hardware: Simulated,
+    woken: tokio::sync::Notify,
+}
+
+#[onwire::handlers(crate::pile, role = Device, local)]
+impl Pile {
+    #[on(StartCharging)]
+    fn start(&self, request: StartChargingRequest) -> StartChargingResponse {
+        let StartChargingRequest { order_no, gun, power_limit, .. } = request;
+        let mut order = self.order.borrow_mut();
+        if gun != 1 || order.is_some() {
+            return StartChargingResponse::new(order_no, gun, Outcome::NotPossibleNow, 1);
+        }
+        let meter = self.hardware.start(power_limit);
+        let (mut charging, now) = (Charging::blank(), DateTime::now());
+        (charging.gun, charging.order_no, charging.state) = (gun, order_no.clone(), State::Charging);
+        (charging.started_by, charging.started_at) = (StartedBy::Application, now);
+        (charging.meter_start, charging.meter_now, charging.power_limit) = (meter, meter, power_limit);
+        *order = Some(charging);
+        self.woken.notify_one();
+        StartChargingResponse::new(order_no, gun, Outcome::Done, 0)
+    }
+
+    #[after(StartCharging)]
+    async fn started(&self, peer: &onwire::Peer, answer: StartChargingResponse) {
+        let Some(order) = self.order.borrow().clone().filter(|_| answer.outcome == Outcome::Done) else { return };
+        let result = StartResultOutput::new(answer.order_no, 1, Outcome::Done, 0, order.started_at, order.meter_start);
+        report("the start", peer.call(result.at(DateTime::now())).await);
+    }
+
+    #[on(StopCharging)]
+    fn stop(&self, request: StopChargingRequest) -> StopChargingResponse {
+        let is_known = self.order.borrow().as_ref().is_some_and(|order| order.order_no == request.order_no);
+        if is_known {
+            self.hardware.stop();
+            self.woken.notify_one();
+        }
+        let outcome = if is_known { Outcome::Done } else { Outcome::UnknownOrder };
+        StopChargingResponse::new(request.order_no, request.gun, outcome, 0)
+    }
+}
+
+impl Pile {
+    /// Meters what is charged, and uploads the order when it is over.
+    async fn charge(&self, link: &Link, interval: Duration) {
+        loop {
+            let _ = tokio::time::timeout(interval, self.woken.notified()).await;
+            let Some(mut charging) = self.order.borrow().clone() else { continue };
+            (charging.meter_now, charging.output_power) = (self.hardware.meter(), self.hardware.power());
+            charging.energy = charging.meter_now - charging.meter_start;
+            self.order.replace(Some(charging.clone()));
+            if self.hardware.is_charging() {
+                let news = Properties { charging: Some(charging), ..Properties::default() };
+                report("the meter", link.call(news.at(DateTime::now())).await);
+                continue;
+            }
+            let order = upload(&charging);
+            while let Err(error) = link.call(order.clone().at(DateTime::now())).await {
+                eprintln!("the order waits: {error}");
+                tokio::time::sleep(Duration::from_secs(10)).await;
+            }
+            println!("order {}: {} Wh", charging.order_no, charging.energy);
+            self.order.replace(None);
+        }
+    }
+}
+
+/// The order, as it is paid for.
+fn upload(charging: &Charging) -> OrderUploadOutput {
+    let mut order = OrderUploadOutput::blank();
+    (order.order_no, order.gun, order.started_by) =
+        (charging.order_no.clone(), charging.gun, charging.started_by.clone());
+    (order.started_at, order.ended_at) = (charging.started_at, DateTime::now());
+    order.duration = (order.ended_at.unix_millis() - order.started_at.unix_millis()) / 1000;
+    (order.meter_start, order.meter_end, order.energy) = (charging.meter_start, charging.meter_now, charging.energy);
+    (order.stop_reason, order.uploads) = (StopReason::StoppedByThePlatform, 1);
+    order
+}
+
+fn report<T>(what: &str, told: Result<T, onwire::CallFailure>) {
+    if let Err(error) = told {
+        eprintln!("not told, {what}: {error}");
+    }
+}
+
+// One thread is enough, and nothing has to be Send.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).init();
+    let Arguments { url, product_key, device_name, device_secret, interval } = Arguments::parse();
+    let pile = Pile::default();
+    let name = DeviceRef { product_key: &product_key, device_name: &device_name };
+    let secret = Secret::from(device_secret.as_str());
+    let device = Device::with_secret(&url, name, &secret, LoginOptions::default())?.build(&pile)?;
+    let link = device.link();
+    tokio::select! {
+        () = device.run() => {}
+        () = pile.charge(&link, Duration::from_secs(interval)) => {}
+        _ = tokio::signal::ctrl_c() => println!("switched off"),
+    }
+    Ok(())
+}
