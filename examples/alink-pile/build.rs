@@ -1,5 +1,5 @@
 //! Types and actions of the pile's thing model.
 
 fn main() -> Result<(), onwire_codegen::Error> {
-    onwire_codegen::alink("../../schemas/thing/pile.json")?.to_out_dir("pile")
+    onwire_codegen::alink("../../schemas/thing/pile.json")?.serde(false).to_out_dir("pile")
 }

@@ -11,6 +11,11 @@ fn main() -> io::Result<()> {
     println!("cargo::rustc-link-search={}", out_dir.display());
     fs::copy("memory.x", out_dir.join("memory.x"))?;
 
+    if env::var_os("CARGO_FEATURE_ALINK").is_some() {
+        let model = onwire_codegen::alink("../../schemas/thing/socket.json").map_err(io::Error::other)?;
+        model.serde(false).to_out_dir("socket").map_err(io::Error::other)?;
+    }
+
     // Such as `decode:ResetRequest encode:ResetResponse`; nothing makes the base.
     let messages = env::var("ONWIRE_FLASH").unwrap_or_default();
     let mut calls = String::from("{\n");

@@ -63,6 +63,11 @@ pub(crate) fn run(workspace: &Workspace, totals: bool, symbols: usize) -> Result
     }
     println!("\n{}", verdict(both.bytes().saturating_sub(base.bytes())));
 
+    println!("\nDevices over MQTT, the same way:\n");
+    for (name, bin) in [("MQTT 3.1.1 client", "mqtt"), ("Alink: login, session, model", "alink")] {
+        row(name, images.weigh_bin(bin)?, base);
+    }
+
     println!("\nLargest symbols that the base has not, in bytes:\n");
     let known: HashSet<&str> = common.iter().map(|(_, name)| name.as_str()).collect();
     for (bytes, name) in largest.iter().filter(|(_, name)| !known.contains(name.as_str())).take(symbols) {
@@ -162,6 +167,14 @@ impl<'w> Images<'w> {
     fn weigh(&self, messages: &[&str], options: &[&str]) -> Result<Weight> {
         output(self.build(messages, options)?.arg("--quiet"))?;
         let sections = output(self.workspace.command("arm-none-eabi-size").arg("--format=sysv").arg(self.image()))?;
+        Ok(Weight::of(&sections))
+    }
+
+    /// Weighs another of the package's images, which has nothing to choose.
+    fn weigh_bin(&self, bin: &str) -> Result<Weight> {
+        output(self.build(&[], &["--features", "alink", "--bin", bin])?.arg("--quiet"))?;
+        let image = self.target_dir.join(TARGET).join("release").join(bin);
+        let sections = output(self.workspace.command("arm-none-eabi-size").arg("--format=sysv").arg(image))?;
         Ok(Weight::of(&sections))
     }
 

@@ -1,29 +1,42 @@
 //! One connection, of either side.
 
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::marker::PhantomData;
 use core::time::Duration;
 
-use mqtt_protocol_core::mqtt::common::Cursor;
-use mqtt_protocol_core::mqtt::packet::{GenericPacket, GenericPacketTrait, Qos, SubEntry, SubOpts, v3_1_1};
-use mqtt_protocol_core::mqtt::prelude::TimerKind;
-use mqtt_protocol_core::mqtt::result_code::{ConnectReturnCode, MqttError, SubackReturnCode};
-use mqtt_protocol_core::mqtt::{self, Version};
-
+use super::wire::{self, Kind, Length, MAX_BODY, Reader};
 use super::{Connect, Packet, QoS, Refused};
 use crate::core::time::Instant;
 
 /// A connection's side: the client's.
-pub type Client = mqtt::role::Client;
+#[derive(Debug)]
+pub enum Client {}
+
 /// A connection's side: the server's.
-pub type Server = mqtt::role::Server;
+#[derive(Debug)]
+pub enum Server {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Client {}
+    impl Sealed for super::Server {}
+}
 
 /// [`Client`] or [`Server`].
-pub trait Role: mqtt::role::RoleType + 'static {}
-impl Role for Client {}
-impl Role for Server {}
+pub trait Role: sealed::Sealed + 'static {
+    #[doc(hidden)]
+    const IS_SERVER: bool;
+}
+
+impl Role for Client {
+    const IS_SERVER: bool = false;
+}
+
+impl Role for Server {
+    const IS_SERVER: bool = true;
+}
 
 /// How much a connection takes and holds.
 #[derive(Debug, Clone, Copy)]
@@ -91,50 +104,64 @@ pub enum NotPublished {
 }
 
 /// One side of one connection.
+#[derive(Debug)]
 pub struct Link<R: Role> {
-    connection: mqtt::Connection<R>,
     limits: Limits,
-    /// What the peer's first packet begins with, until it has come.
-    greeting: Option<u8>,
-    /// Whether messages may pass.
-    connected: bool,
+    state: State,
     ended: Option<Fault>,
+    /// A packet that has come in part.
+    input: Vec<u8>,
     incoming: VecDeque<Packet>,
     out: Vec<u8>,
-    unacknowledged: usize,
-    /// When a timer of the connection rings.
-    timers: [Option<Instant>; 3],
-    /// Until when a client has to be let in.
-    login: Option<Instant>,
+    last_id: u16,
+    /// Own messages that are not acknowledged, and own subscriptions that are not answered.
+    unacknowledged: Vec<u16>,
+    /// Messages of QoS 2 that were taken and not released.
+    unreleased: Vec<u16>,
+    keep_alive: Duration,
+    /// A client's ping is due; a server's patience ends.
+    keep_alive_at: Option<Instant>,
+    /// Until when a ping has to be answered, or a client let in.
+    patience: Option<Instant>,
+    role: PhantomData<R>,
 }
 
-impl<R: Role> core::fmt::Debug for Link<R> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Link").field("connected", &self.connected).field("ended", &self.ended).finish_non_exhaustive()
-    }
+/// A packet that is all there.
+struct Whole<'b> {
+    first: u8,
+    body: &'b [u8],
+    /// Of all of it.
+    length: usize,
 }
 
-type Event = mqtt::prelude::GenericEvent<u16>;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nobody has said who it is.
+    Strange,
+    /// A client has, and is not let in yet.
+    Asking,
+    /// Messages may pass.
+    Connected,
+    /// Goodbye was said.
+    Left,
+}
 
 impl<R: Role> Link<R> {
-    fn new(limits: Limits, greeting: u8) -> Self {
-        let max = u32::try_from(limits.max_packet).unwrap_or(u32::MAX);
-        let options = mqtt::connection::ConnectionOptions::new().maximum_packet_size_recv(max);
-        let mut connection = mqtt::Connection::with_options(Version::V3_1_1, options);
-        connection.set_auto_pub_response(true);
-        connection.set_auto_ping_response(true);
-        connection.set_pingresp_recv_timeout(u64::try_from(limits.ping_timeout.as_millis()).unwrap_or(u64::MAX));
+    fn new(limits: Limits) -> Self {
         Self {
-            connection,
             limits,
-            greeting: Some(greeting),
-            connected: false,
+            state: State::Strange,
             ended: None,
+            input: Vec::new(),
             incoming: VecDeque::new(),
             out: Vec::new(),
-            unacknowledged: 0,
-            timers: [None; 3],
-            login: None,
+            last_id: 0,
+            unacknowledged: Vec::new(),
+            unreleased: Vec::new(),
+            keep_alive: Duration::ZERO,
+            keep_alive_at: None,
+            patience: None,
+            role: PhantomData,
         }
     }
 
@@ -143,22 +170,200 @@ impl<R: Role> Link<R> {
     /// # Errors
     /// [`Fault`]: the connection has ended; what is left of [`Link::poll_transmit`] may still be sent.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<(), Fault> {
-        if !self.connected && self.login.is_none() {
-            self.login = Some(now + self.limits.login_timeout);
-        }
-        // Somebody who speaks HTTP, say, is not waited for.
-        if let (Some(greeting), Some(first)) = (self.greeting, bytes.first()) {
-            self.greeting = None;
-            if *first != greeting {
-                self.end(Fault::Protocol);
+        let mut bytes = bytes;
+        while self.ended.is_none() && self.state != State::Left {
+            // A client may speak on before it is let in (§3.1.4), and is heard then.
+            if R::IS_SERVER && self.state == State::Asking {
+                if self.input.len() + bytes.len() > self.limits.max_packet {
+                    return self.end(Fault::TooLarge);
+                }
+                self.input.extend_from_slice(bytes);
+                break;
             }
-        }
-        let mut cursor = Cursor::new(bytes);
-        while self.ended.is_none() && (cursor.position() as usize) < bytes.len() {
-            let events = self.connection.recv(&mut cursor);
-            self.take(events, now);
+            // Whole packets are read where they stand; what is kept is one that has come in part.
+            let known = self.input.len();
+            let taken = if known == 0 {
+                match self.whole(bytes) {
+                    Ok(Some(Whole { first, body, length })) => {
+                        self.packet(first, body, now);
+                        length
+                    }
+                    Ok(None) if bytes.is_empty() => break,
+                    Ok(None) => {
+                        self.input.extend_from_slice(bytes);
+                        bytes.len()
+                    }
+                    Err(fault) => return self.end(fault),
+                }
+            } else {
+                let wanted = match wire::length(&self.input) {
+                    Ok(Length::Known { header, body }) => header + body - known,
+                    // The length's next byte.
+                    Ok(Length::Incomplete) => 1,
+                    Err(fault) => return self.end(fault),
+                };
+                let (more, _) = bytes.split_at(wanted.min(bytes.len()));
+                self.input.extend_from_slice(more);
+                let input = core::mem::take(&mut self.input);
+                match self.whole(&input) {
+                    Ok(Some(Whole { first, body, .. })) => self.packet(first, body, now),
+                    Ok(None) => self.input = input,
+                    Err(fault) => return self.end(fault),
+                }
+                if more.is_empty() {
+                    break;
+                }
+                more.len()
+            };
+            bytes = bytes.get(taken..).unwrap_or(&[]);
         }
         self.standing()
+    }
+
+    /// The packet at the beginning of `bytes`: first byte, body, and length of all; `None` if it is not all there.
+    fn whole<'b>(&self, bytes: &'b [u8]) -> Result<Option<Whole<'b>>, Fault> {
+        let Some(first) = bytes.first().copied() else { return Ok(None) };
+        // Somebody who speaks HTTP, say, is not waited for.
+        let kind = Kind::of(first)?;
+        let opens = if R::IS_SERVER { Kind::Connect } else { Kind::ConnAck };
+        let is_opening = self.state == if R::IS_SERVER { State::Strange } else { State::Asking };
+        if (kind == opens) != is_opening || (!R::IS_SERVER && self.state == State::Strange) {
+            return Err(Fault::Protocol);
+        }
+        let Length::Known { header, body } = wire::length(bytes)? else { return Ok(None) };
+        if header + body > self.limits.max_packet {
+            return Err(Fault::TooLarge);
+        }
+        Ok(bytes.get(header..header + body).map(|content| Whole { first, body: content, length: header + body }))
+    }
+
+    fn packet(&mut self, first: u8, body: &[u8], now: Instant) {
+        if let Err(fault) = self.read(first, Reader::new(body), now) {
+            if fault == Fault::Version {
+                self.write(Kind::ConnAck, &[&[0, Refused::ProtocolVersion.code()]]);
+            }
+            let _ = self.end(fault);
+        } else if R::IS_SERVER && self.state == State::Connected {
+            self.heard(now);
+        }
+    }
+
+    fn read(&mut self, first: u8, mut body: Reader<'_>, now: Instant) -> Result<(), Fault> {
+        let kind = Kind::of(first)?;
+        let is_for_server =
+            matches!(kind, Kind::Connect | Kind::Subscribe | Kind::Unsubscribe | Kind::PingReq | Kind::Disconnect);
+        let is_for_client = matches!(kind, Kind::ConnAck | Kind::SubAck | Kind::UnsubAck | Kind::PingResp);
+        if (is_for_server && !R::IS_SERVER) || (is_for_client && R::IS_SERVER) {
+            return Err(Fault::Protocol);
+        }
+        let packet = match kind {
+            Kind::Connect => {
+                let connect = wire::read_connect(body)?;
+                self.keep_alive = connect.keep_alive + connect.keep_alive / 2;
+                self.state = State::Asking;
+                Packet::Connect(connect)
+            }
+            Kind::ConnAck => match wire::read_acknowledgement(body)? {
+                Ok(session_present) => {
+                    (self.state, self.patience) = (State::Connected, None);
+                    self.spoken(now);
+                    Packet::Accepted { session_present }
+                }
+                Err(refused) => {
+                    (self.state, self.patience, self.keep_alive_at) = (State::Left, None, None);
+                    Packet::Refused(refused)
+                }
+            },
+            Kind::Publish => return self.read_message(first, body),
+            Kind::PubAck => {
+                let id = body.id()?;
+                body.end()?;
+                // One that nobody waits for is an echo of an earlier connection.
+                let Some(index) = self.unacknowledged.iter().position(|waiting| *waiting == id) else { return Ok(()) };
+                self.unacknowledged.swap_remove(index);
+                Packet::Acknowledged { id }
+            }
+            Kind::PubRel => {
+                let id = body.id()?;
+                body.end()?;
+                self.unreleased.retain(|taken| *taken != id);
+                self.write(Kind::PubComp, &[&id.to_be_bytes()]);
+                return Ok(());
+            }
+            // Nothing of ours is of QoS 2.
+            Kind::PubRec | Kind::PubComp => return Err(Fault::Protocol),
+            Kind::Subscribe => Packet::Subscribe { id: body.id()?, filters: wire::read_filters(body)? },
+            Kind::SubAck => {
+                let id = body.id()?;
+                self.unacknowledged.retain(|waiting| *waiting != id);
+                let granted = body.rest().iter().map(|code| match code {
+                    0 => Some(QoS::AtMostOnce),
+                    1 | 2 => Some(QoS::AtLeastOnce),
+                    _ => None,
+                });
+                Packet::Subscribed { id, granted: granted.collect() }
+            }
+            Kind::Unsubscribe => {
+                let id = body.id()?;
+                let mut filters = Vec::new();
+                while !body.is_empty() {
+                    filters.push(String::from(body.text()?));
+                }
+                if filters.is_empty() {
+                    return Err(Fault::Protocol);
+                }
+                self.write(Kind::UnsubAck, &[&id.to_be_bytes()]);
+                Packet::Unsubscribe { filters }
+            }
+            Kind::UnsubAck => return body.id().map(|_| ()),
+            Kind::PingReq => {
+                body.end()?;
+                self.write(Kind::PingResp, &[]);
+                Packet::Ping
+            }
+            Kind::PingResp => {
+                body.end()?;
+                self.patience = None;
+                Packet::Ping
+            }
+            Kind::Disconnect => {
+                body.end()?;
+                (self.state, self.patience, self.keep_alive_at) = (State::Left, None, None);
+                Packet::Disconnect
+            }
+        };
+        self.incoming.push_back(packet);
+        Ok(())
+    }
+
+    /// A PUBLISH (§3.3).
+    fn read_message(&mut self, first: u8, mut body: Reader<'_>) -> Result<(), Fault> {
+        let qos = first >> 1 & 3;
+        let topic = body.text()?;
+        if topic.is_empty() || topic.contains(['+', '#']) {
+            return Err(Fault::Protocol);
+        }
+        match qos {
+            0 => {}
+            1 => {
+                let id = body.id()?;
+                self.write(Kind::PubAck, &[&id.to_be_bytes()]);
+            }
+            2 => {
+                let id = body.id()?;
+                self.write(Kind::PubRec, &[&id.to_be_bytes()]);
+                if self.unreleased.contains(&id) {
+                    return Ok(());
+                }
+                if self.unreleased.len() >= self.limits.in_flight {
+                    return Err(Fault::Protocol);
+                }
+                self.unreleased.push(id);
+            }
+            _ => return Err(Fault::Malformed),
+        }
+        self.incoming.push_back(Packet::Message { topic: topic.into(), payload: body.rest().into() });
+        Ok(())
     }
 
     /// Why it has ended, if it has.
@@ -168,7 +373,7 @@ impl<R: Role> Link<R> {
 
     /// Whether messages may pass.
     pub fn is_connected(&self) -> bool {
-        self.connected && self.ended.is_none()
+        self.state == State::Connected && self.ended.is_none()
     }
 
     /// What came in next.
@@ -188,7 +393,7 @@ impl<R: Role> Link<R> {
 
     /// Whether another message that is to be acknowledged would be taken.
     pub fn has_room(&self) -> bool {
-        self.unacknowledged < self.limits.in_flight
+        self.unacknowledged.len() < self.limits.in_flight
     }
 
     /// Sends a message; its number if it is to be acknowledged.
@@ -205,32 +410,43 @@ impl<R: Role> Link<R> {
         if !self.is_connected() {
             return Err(NotPublished::NotConnected);
         }
+        let length = u16::try_from(topic.len()).map_err(|_| NotPublished::Topic)?.to_be_bytes();
         if topic.is_empty() || topic.contains(['+', '#', '\0']) {
             return Err(NotPublished::Topic);
         }
-        if payload.len() + topic.len() + 4 > MAX_REMAINING {
+        if payload.len() + topic.len() + 4 > MAX_BODY {
             return Err(NotPublished::TooLong);
         }
-        let mut message = v3_1_1::Publish::builder().topic_name(topic).map_err(|_| NotPublished::Topic)?;
         let id = match qos {
             QoS::AtMostOnce => None,
-            QoS::AtLeastOnce if !self.has_room() => return Err(NotPublished::InFlight),
-            QoS::AtLeastOnce => {
-                let id = self.connection.acquire_packet_id().map_err(|_| NotPublished::InFlight)?;
-                message = message.qos(Qos::AtLeastOnce).packet_id(id);
-                Some(id)
-            }
+            QoS::AtLeastOnce => Some(self.next_id().ok_or(NotPublished::InFlight)?),
         };
-        let message = message.payload(payload.to_vec()).build().map_err(|_| NotPublished::TooLong)?;
-        self.unacknowledged += usize::from(id.is_some());
-        let events = self.connection.send(GenericPacket::V3_1_1Publish(message));
-        self.take(events, now);
+        let (first, number) =
+            id.map_or((Kind::Publish.first(), None), |id: u16| (Kind::Publish.first() | 2, Some(id.to_be_bytes())));
+        let number: &[u8] = number.as_ref().map_or(&[], |number| number);
+        wire::write(&mut self.out, first, &[&length, topic.as_bytes(), number, payload]);
+        self.spoken(now);
         Ok(id)
+    }
+
+    /// A number that is free, and is not any more; `None` if too many are not.
+    fn next_id(&mut self) -> Option<u16> {
+        if !self.has_room() {
+            return None;
+        }
+        loop {
+            self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+            if !self.unacknowledged.contains(&self.last_id) {
+                break;
+            }
+        }
+        self.unacknowledged.push(self.last_id);
+        Some(self.last_id)
     }
 
     /// When [`Link::handle_timeout`] wants to be called.
     pub fn poll_deadline(&self) -> Option<Instant> {
-        self.timers.iter().flatten().copied().chain(self.login).min()
+        self.keep_alive_at.into_iter().chain(self.patience).min()
     }
 
     /// Sends a ping, or finds that the peer is silent.
@@ -238,179 +454,71 @@ impl<R: Role> Link<R> {
     /// # Errors
     /// [`Fault::Silent`].
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Fault> {
-        if self.login.is_some_and(|login| login <= now) {
-            self.end(Fault::Silent);
+        if self.patience.is_some_and(|patience| patience <= now) {
+            return self.end(Fault::Silent);
         }
-        for kind in [TimerKind::PingreqSend, TimerKind::PingreqRecv, TimerKind::PingrespRecv] {
-            if self.timer(kind).take_if(|at| *at <= now).is_some() {
-                let events = self.connection.notify_timer_fired(kind);
-                self.take(events, now);
+        if self.keep_alive_at.take_if(|at| *at <= now).is_some() {
+            if R::IS_SERVER {
+                return self.end(Fault::Silent);
             }
+            self.send_ping(now);
         }
         self.standing()
+    }
+
+    fn send_ping(&mut self, now: Instant) {
+        self.write(Kind::PingReq, &[]);
+        self.patience.get_or_insert(now + self.limits.ping_timeout);
+        self.spoken(now);
+    }
+
+    /// A client's next ping is due a whole keep-alive after it has said anything.
+    fn spoken(&mut self, now: Instant) {
+        if !R::IS_SERVER && self.keep_alive > Duration::ZERO {
+            self.keep_alive_at = Some(now + self.keep_alive);
+        }
+    }
+
+    /// A server's patience begins anew.
+    fn heard(&mut self, now: Instant) {
+        self.keep_alive_at = (self.keep_alive > Duration::ZERO).then(|| now + self.keep_alive);
+    }
+
+    fn write(&mut self, kind: Kind, parts: &[&[u8]]) {
+        wire::write(&mut self.out, kind.first(), parts);
     }
 
     fn standing(&self) -> Result<(), Fault> {
         self.ended.map_or(Ok(()), Err)
     }
 
-    fn end(&mut self, fault: Fault) {
+    fn end(&mut self, fault: Fault) -> Result<(), Fault> {
         self.ended.get_or_insert(fault);
-        self.timers = [None; 3];
-        self.login = None;
+        (self.keep_alive_at, self.patience, self.input) = (None, None, Vec::new());
+        self.standing()
     }
-
-    fn timer(&mut self, kind: TimerKind) -> &mut Option<Instant> {
-        let [send, receive, response] = &mut self.timers;
-        match kind {
-            TimerKind::PingreqSend => send,
-            TimerKind::PingreqRecv => receive,
-            TimerKind::PingrespRecv => response,
-        }
-    }
-
-    fn take(&mut self, events: Vec<Event>, now: Instant) {
-        let mut closes = false;
-        let mut fault = None;
-        for event in events {
-            match event {
-                Event::NotifyPacketReceived(packet) => self.arrived(packet, now),
-                Event::RequestSendPacket { packet, .. } => {
-                    self.out.extend(packet.to_continuous_buffer());
-                }
-                Event::RequestTimerReset { kind, duration_ms } => {
-                    *self.timer(kind) = Some(now + Duration::from_millis(duration_ms));
-                }
-                Event::RequestTimerCancel(kind) => *self.timer(kind) = None,
-                Event::NotifyError(error) => fault = Some(error),
-                Event::RequestClose => closes = true,
-                Event::NotifyPacketIdReleased(_) => {}
-            }
-        }
-        match fault {
-            Some(MqttError::PacketTooLarge) => self.end(Fault::TooLarge),
-            Some(MqttError::UnsupportedProtocolVersion) => self.end(Fault::Version),
-            Some(MqttError::ProtocolError | MqttError::PacketNotAllowedToSend | MqttError::InvalidPacketForRole) => {
-                self.end(Fault::Protocol);
-            }
-            Some(_) => self.end(Fault::Malformed),
-            // Nothing else closes without a word.
-            None if closes && self.connected && !self.is_leaving() => self.end(Fault::Silent),
-            None => {}
-        }
-    }
-
-    /// Whether the last packet was a goodbye, after which silence is no fault.
-    fn is_leaving(&self) -> bool {
-        matches!(self.incoming.back(), Some(Packet::Disconnect))
-    }
-
-    fn arrived(&mut self, packet: GenericPacket<u16>, now: Instant) {
-        let packet = match packet {
-            GenericPacket::V3_1_1Connect(connect) => Packet::Connect(Box::new(Connect {
-                client_id: connect.client_id().into(),
-                clean_session: connect.clean_session(),
-                keep_alive: Duration::from_secs(connect.keep_alive().into()),
-                username: connect.user_name().map(String::from),
-                password: connect.password().map(Vec::from),
-                has_will: connect.will_flag(),
-            })),
-            GenericPacket::V3_1_1Connack(answer) => match refusal(answer.return_code()) {
-                None => {
-                    self.connected = true;
-                    self.login = None;
-                    Packet::Accepted { session_present: answer.session_present() }
-                }
-                Some(refused) => Packet::Refused(refused),
-            },
-            GenericPacket::V3_1_1Publish(message) => {
-                Packet::Message { topic: message.topic_name().into(), payload: message.payload().as_slice().to_vec() }
-            }
-            GenericPacket::V3_1_1Subscribe(wish) => {
-                let filter = |entry: &SubEntry| (entry.topic_filter().into(), quality(entry.sub_opts().qos()));
-                Packet::Subscribe { id: wish.packet_id(), filters: wish.entries().iter().map(filter).collect() }
-            }
-            GenericPacket::V3_1_1Suback(answer) => {
-                let granted = answer.return_codes().into_iter().map(|code| match code {
-                    SubackReturnCode::Failure => None,
-                    SubackReturnCode::SuccessMaximumQos0 => Some(QoS::AtMostOnce),
-                    _ => Some(QoS::AtLeastOnce),
-                });
-                Packet::Subscribed { id: answer.packet_id(), granted: granted.collect() }
-            }
-            GenericPacket::V3_1_1Unsubscribe(wish) => {
-                if let Ok(answer) = v3_1_1::Unsuback::builder().packet_id(wish.packet_id()).build() {
-                    let events = self.connection.send(GenericPacket::V3_1_1Unsuback(answer));
-                    self.take(events, now);
-                }
-                Packet::Unsubscribe { filters: wish.entries().iter().map(|filter| filter.as_str().into()).collect() }
-            }
-            GenericPacket::V3_1_1Puback(answer) => {
-                self.unacknowledged = self.unacknowledged.saturating_sub(1);
-                Packet::Acknowledged { id: answer.packet_id() }
-            }
-            GenericPacket::V3_1_1Pingreq(_) | GenericPacket::V3_1_1Pingresp(_) => Packet::Ping,
-            GenericPacket::V3_1_1Disconnect(_) => Packet::Disconnect,
-            // Steps of QoS 2, which the crate takes by itself.
-            _ => return,
-        };
-        self.incoming.push_back(packet);
-    }
-}
-
-/// First bytes of the packets that open a connection (MQTT 3.1.1 §2.2).
-const CONNECT: u8 = 0x10;
-const CONNACK: u8 = 0x20;
-
-/// MQTT 3.1.1 §2.2.3.
-const MAX_REMAINING: usize = 268_435_455;
-
-fn quality(qos: Qos) -> QoS {
-    match qos {
-        Qos::AtMostOnce => QoS::AtMostOnce,
-        Qos::AtLeastOnce | Qos::ExactlyOnce => QoS::AtLeastOnce,
-    }
-}
-
-fn refusal(code: ConnectReturnCode) -> Option<Refused> {
-    Some(match code {
-        ConnectReturnCode::Accepted => return None,
-        ConnectReturnCode::UnacceptableProtocolVersion => Refused::ProtocolVersion,
-        ConnectReturnCode::IdentifierRejected => Refused::Identifier,
-        ConnectReturnCode::ServerUnavailable => Refused::ServerUnavailable,
-        ConnectReturnCode::BadUserNameOrPassword => Refused::BadCredentials,
-        ConnectReturnCode::NotAuthorized => Refused::NotAuthorized,
-    })
 }
 
 impl Link<Client> {
     /// A client at the start of a connection; [`Link::connect`] goes first.
     pub fn client(limits: Limits) -> Self {
-        Self::new(limits, CONNACK)
+        Self::new(limits)
     }
 
     /// Asks to be let in. [`Packet::Accepted`] or [`Packet::Refused`] follows.
     ///
     /// # Errors
-    /// [`NotPublished::TooLong`] if a part is longer than 65,535 bytes, or a password stands without a user name.
+    /// [`NotPublished::TooLong`] if a part is longer than 65,535 bytes, or a password stands without a user name;
+    /// [`NotPublished::NotConnected`] if it was called before.
     pub fn connect(&mut self, connect: &Connect, now: Instant) -> Result<(), NotPublished> {
-        let too_long = |_| NotPublished::TooLong;
-        let keep_alive = u16::try_from(connect.keep_alive.as_secs()).unwrap_or(u16::MAX);
-        let mut packet = v3_1_1::Connect::builder()
-            .client_id(connect.client_id.as_str())
-            .map_err(too_long)?
-            .clean_session(connect.clean_session)
-            .keep_alive(keep_alive);
-        if let Some(username) = &connect.username {
-            packet = packet.user_name(username.as_str()).map_err(too_long)?;
+        if self.state != State::Strange {
+            return Err(NotPublished::NotConnected);
         }
-        if let Some(password) = &connect.password {
-            packet = packet.password(password.clone()).map_err(too_long)?;
-        }
-        let packet = packet.build().map_err(too_long)?;
-        self.login = Some(now + self.limits.login_timeout);
-        let events = self.connection.send(GenericPacket::V3_1_1Connect(packet));
-        self.take(events, now);
+        let body = wire::connect_body(connect).ok_or(NotPublished::TooLong)?;
+        self.keep_alive = connect.keep_alive.min(Duration::from_secs(u16::MAX.into()));
+        self.state = State::Asking;
+        self.patience = Some(now + self.limits.login_timeout);
+        self.write(Kind::Connect, &[&body]);
         Ok(())
     }
 
@@ -422,40 +530,32 @@ impl Link<Client> {
         if !self.is_connected() {
             return Err(NotPublished::NotConnected);
         }
-        let entry = |(filter, qos): &(&str, QoS)| {
-            let qos = match qos {
-                QoS::AtMostOnce => Qos::AtMostOnce,
-                QoS::AtLeastOnce => Qos::AtLeastOnce,
-            };
-            SubEntry::new(*filter, SubOpts::new().set_qos(qos)).map_err(|_| NotPublished::Topic)
-        };
-        let entries = filters.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-        let id = self.connection.acquire_packet_id().map_err(|_| NotPublished::InFlight)?;
-        let packet = v3_1_1::Subscribe::builder().packet_id(id).entries(entries).build();
-        let packet = packet.map_err(|_| NotPublished::Topic)?;
-        let events = self.connection.send(GenericPacket::V3_1_1Subscribe(packet));
-        self.take(events, now);
+        let mut body = Vec::new();
+        for (filter, qos) in filters {
+            wire::put(&mut body, filter.as_bytes()).filter(|()| !filter.is_empty()).ok_or(NotPublished::Topic)?;
+            body.push(*qos as u8);
+        }
+        if body.is_empty() || body.len() + 2 > MAX_BODY {
+            return Err(NotPublished::Topic);
+        }
+        let id = self.next_id().ok_or(NotPublished::InFlight)?;
+        self.write(Kind::Subscribe, &[&id.to_be_bytes(), &body]);
+        self.spoken(now);
         Ok(id)
     }
 
     /// Sends a ping now, whatever the keep-alive.
     pub fn ping(&mut self, now: Instant) {
-        if let Ok(packet) = v3_1_1::Pingreq::builder().build()
-            && self.is_connected()
-        {
-            let events = self.connection.send(GenericPacket::V3_1_1Pingreq(packet));
-            self.take(events, now);
+        if self.is_connected() {
+            self.send_ping(now);
         }
     }
 
     /// Says goodbye.
-    pub fn disconnect(&mut self, now: Instant) {
-        if let Ok(packet) = v3_1_1::Disconnect::builder().build()
-            && self.is_connected()
-        {
-            self.connected = false;
-            let events = self.connection.send(GenericPacket::V3_1_1Disconnect(packet));
-            self.take(events, now);
+    pub fn disconnect(&mut self) {
+        if self.is_connected() {
+            self.write(Kind::Disconnect, &[]);
+            (self.state, self.keep_alive_at, self.patience) = (State::Left, None, None);
         }
     }
 }
@@ -463,49 +563,32 @@ impl Link<Client> {
 impl Link<Server> {
     /// A server that a client has connected to at `now`.
     pub fn server(limits: Limits, now: Instant) -> Self {
-        Self { login: Some(now + limits.login_timeout), ..Self::new(limits, CONNECT) }
+        Self { patience: Some(now + limits.login_timeout), ..Self::new(limits) }
     }
 
     /// Lets the client in. Nothing is remembered of earlier connections.
     pub fn accept(&mut self, now: Instant) {
-        self.connected = true;
-        self.login = None;
-        self.acknowledge(ConnectReturnCode::Accepted, now);
+        if self.state == State::Asking && self.ended.is_none() {
+            (self.state, self.patience) = (State::Connected, None);
+            self.write(Kind::ConnAck, &[&[0, 0]]);
+            self.heard(now);
+            // What it said meanwhile. Whether that was a fault is known to `ended`.
+            let said = core::mem::take(&mut self.input);
+            let _ = self.receive(&said, now);
+        }
     }
 
     /// Does not; the transport is to be closed once what is to be transmitted has been.
-    pub fn refuse(&mut self, why: Refused, now: Instant) {
-        self.login = None;
-        self.acknowledge(
-            match why {
-                Refused::ProtocolVersion => ConnectReturnCode::UnacceptableProtocolVersion,
-                Refused::Identifier => ConnectReturnCode::IdentifierRejected,
-                Refused::ServerUnavailable => ConnectReturnCode::ServerUnavailable,
-                Refused::BadCredentials => ConnectReturnCode::BadUserNameOrPassword,
-                Refused::NotAuthorized => ConnectReturnCode::NotAuthorized,
-            },
-            now,
-        );
-    }
-
-    fn acknowledge(&mut self, code: ConnectReturnCode, now: Instant) {
-        if let Ok(packet) = v3_1_1::Connack::builder().session_present(false).return_code(code).build() {
-            let events = self.connection.send(GenericPacket::V3_1_1Connack(packet));
-            self.take(events, now);
+    pub fn refuse(&mut self, why: Refused) {
+        if self.state == State::Asking && self.ended.is_none() {
+            (self.state, self.patience) = (State::Left, None);
+            self.write(Kind::ConnAck, &[&[0, why.code()]]);
         }
     }
 
     /// Answers a [`Packet::Subscribe`]: for each filter whether it is granted, and with which quality.
-    pub fn subscribed(&mut self, id: u16, granted: &[Option<QoS>], now: Instant) {
-        let code = |granted: &Option<QoS>| match granted {
-            Some(QoS::AtMostOnce) => SubackReturnCode::SuccessMaximumQos0,
-            Some(QoS::AtLeastOnce) => SubackReturnCode::SuccessMaximumQos1,
-            None => SubackReturnCode::Failure,
-        };
-        let codes = granted.iter().map(code).collect();
-        if let Ok(packet) = v3_1_1::Suback::builder().packet_id(id).return_codes(codes).build() {
-            let events = self.connection.send(GenericPacket::V3_1_1Suback(packet));
-            self.take(events, now);
-        }
+    pub fn subscribed(&mut self, id: u16, granted: &[Option<QoS>]) {
+        let codes: Vec<u8> = granted.iter().map(|granted| granted.map_or(0x80, |qos| qos as u8)).collect();
+        self.write(Kind::SubAck, &[&id.to_be_bytes(), &codes]);
     }
 }

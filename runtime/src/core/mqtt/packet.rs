@@ -82,6 +82,21 @@ pub enum Refused {
     NotAuthorized,
 }
 
+impl Refused {
+    pub(super) const ALL: [Self; 5] =
+        [Self::ProtocolVersion, Self::Identifier, Self::ServerUnavailable, Self::BadCredentials, Self::NotAuthorized];
+
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::ProtocolVersion => 1,
+            Self::Identifier => 2,
+            Self::ServerUnavailable => 3,
+            Self::BadCredentials => 4,
+            Self::NotAuthorized => 5,
+        }
+    }
+}
+
 /// What came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

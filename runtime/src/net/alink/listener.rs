@@ -271,7 +271,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         let (product_key, device_name, sync) = match admission {
             Err(refused) => {
                 tracing::info!(%remote, client_id, username, why = %refused, "refused a login");
-                link.refuse(refused, clock.now());
+                link.refuse(refused);
                 write_all(&mut stream, &mut link).await.map_err(io)?;
                 let _ = stream.shutdown().await;
                 return Ok(None);
@@ -290,7 +290,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         };
         if let Err(wait) = self.peers.admit(&identity(&product_key, &device_name)) {
             tracing::warn!(%remote, ?wait, "refused a login: its connections replace each other");
-            link.refuse(Refused::ServerUnavailable, clock.now());
+            link.refuse(Refused::ServerUnavailable);
             write_all(&mut stream, &mut link).await.map_err(io)?;
             return Ok(None);
         }

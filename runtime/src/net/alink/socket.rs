@@ -27,15 +27,15 @@ pub(super) type Taker<'a> = Box<dyn Fn(Message) -> Pin<Box<dyn Future<Output = (
 /// What the two sides do differently.
 pub(super) trait Sided: Role + Sized {
     /// Answers what only this side is asked.
-    fn packet(channel: &mut Channel<Self>, packet: &Packet, now: Instant);
+    fn packet(channel: &mut Channel<Self>, packet: &Packet);
 
     /// Says goodbye, as far as MQTT lets this side.
-    fn leave(link: &mut Link<Self>, now: Instant);
+    fn leave(link: &mut Link<Self>);
 }
 
 #[cfg(feature = "client")]
 impl Sided for crate::mqtt::Client {
-    fn packet(_: &mut Channel<Self>, packet: &Packet, _: Instant) {
+    fn packet(_: &mut Channel<Self>, packet: &Packet) {
         if let Packet::Subscribed { granted, .. } = packet
             && granted.contains(&None)
         {
@@ -43,24 +43,24 @@ impl Sided for crate::mqtt::Client {
         }
     }
 
-    fn leave(link: &mut Link<Self>, now: Instant) {
-        link.disconnect(now);
+    fn leave(link: &mut Link<Self>) {
+        link.disconnect();
     }
 }
 
 #[cfg(feature = "server")]
 impl Sided for crate::mqtt::Server {
-    fn packet(channel: &mut Channel<Self>, packet: &Packet, now: Instant) {
+    fn packet(channel: &mut Channel<Self>, packet: &Packet) {
         if let Packet::Subscribe { id, filters } = packet {
             let granted: Vec<_> = filters
                 .iter()
                 .map(|(filter, qos)| super::listener::may_subscribe(channel.own(), filter).then_some(*qos))
                 .collect();
-            channel.link_mut().subscribed(*id, &granted, now);
+            channel.link_mut().subscribed(*id, &granted);
         }
     }
 
-    fn leave(_: &mut Link<Self>, _: Instant) {}
+    fn leave(_: &mut Link<Self>) {}
 }
 
 /// One device's connection.
@@ -109,7 +109,6 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
 
     /// Hands over what has come, until there is no more or nobody wants it.
     fn hand_over(&mut self, context: &mut Context<'_>, take: &mut Take<'_>) -> Poll<Result<(), Disconnected>> {
-        let now = self.clock.now();
         self.is_held = false;
         loop {
             if let Some(taking) = &mut self.taking {
@@ -129,7 +128,7 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
                 }
                 Incoming::Packet(Packet::Disconnect) => return Poll::Ready(Err(Disconnected::Closed(1000))),
                 Incoming::Packet(packet) => {
-                    R::packet(&mut self.channel, &packet, now);
+                    R::packet(&mut self.channel, &packet);
                     take(Heard::Control)
                 }
             };
@@ -232,7 +231,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, 
         match message {
             WebSocketMessage::Text(frame) => return self.queue_text(frame.to_string()),
             WebSocketMessage::Close(_) => {
-                R::leave(self.channel.link_mut(), self.clock.now());
+                R::leave(self.channel.link_mut());
                 self.has_left = true;
             }
             // MQTT's own pings come from its own deadlines.
