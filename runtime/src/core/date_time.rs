@@ -140,13 +140,14 @@ impl DateTime {
         let of_day = (self.0 - days * MILLIS_PER_DAY) as i32;
         let (year, month, day) = civil_from_days(days as i32);
         let (seconds, millis) = (of_day / 1000, of_day % 1000);
+        let mut date = (year * 100 + month) * 100 + day;
+        let mut time = ((seconds / 3600 * 100 + seconds / 60 % 60) * 100 + seconds % 60) * 1000 + millis;
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let pairs =
-            [(0, year / 100), (2, year % 100), (5, month), (8, day), (11, seconds / 3600), (14, seconds / 60 % 60)];
-        for (at, value) in pairs.into_iter().chain([(17, seconds % 60), (21, millis % 100)]) {
-            two(&mut text, at, value);
+        for (at, byte) in text.iter_mut().enumerate().rev().filter(|(_, byte)| **byte == b'0') {
+            let digits = if at > DATE { &mut time } else { &mut date };
+            *byte = b'0' + (*digits % 10) as u8;
+            *digits /= 10;
         }
-        text[20] = b'0' + (millis / 100) as u8;
         // Digits, and what stood there.
         let text = str::from_utf8(&text).unwrap_or_default();
         let (seconds, rest) = text.split_at_checked(SECONDS).unwrap_or_default();
@@ -154,6 +155,9 @@ impl DateTime {
         out.push_str(if millis == 0 { "Z" } else { rest });
     }
 }
+
+/// The length of the date.
+const DATE: usize = 10;
 
 /// The length of the form up to the seconds.
 const SECONDS: usize = 19;
@@ -202,13 +206,6 @@ impl<'de> serde::Deserialize<'de> for DateTime {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not an RFC 3339 date-time"))
-    }
-}
-
-/// Writes two digits.
-fn two(text: &mut [u8], at: usize, value: i32) {
-    if let Some([tens, ones]) = text.get_mut(at..at + 2) {
-        (*tens, *ones) = (b'0' + (value / 10) as u8, b'0' + (value % 10) as u8);
     }
 }
 
