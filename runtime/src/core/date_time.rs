@@ -148,11 +148,14 @@ impl DateTime {
             *byte = b'0' + (*digits % 10) as u8;
             *digits /= 10;
         }
-        // Digits, and what stood there.
-        let text = str::from_utf8(&text).unwrap_or_default();
-        let (seconds, rest) = text.split_at_checked(SECONDS).unwrap_or_default();
-        out.push_str(seconds);
-        out.push_str(if millis == 0 { "Z" } else { rest });
+        let length = if millis == 0 { SECONDS } else { text.len() - 1 };
+        // Digits, and what stood there: a device has the code for single characters already.
+        if cfg!(target_pointer_width = "64") {
+            out.push_str(str::from_utf8(text.get(..length).unwrap_or(&[])).unwrap_or_default());
+        } else {
+            text.iter().take(length).for_each(|byte| out.push(char::from(*byte)));
+        }
+        out.push('Z');
     }
 }
 
