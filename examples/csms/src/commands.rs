@@ -131,7 +131,7 @@ fn authority_serial(digits: &str) -> String {
 }
 
 async fn with_store(config: &Config, work: impl AsyncFnOnce(&Store) -> Result<()>) -> Result<()> {
-    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    config.make_data_folder()?;
     let store = Store::open(&config.database).await?;
     let done = work(&store).await;
     store.close().await;
