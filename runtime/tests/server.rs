@@ -379,3 +379,17 @@ async fn a_graceful_end_completes_calls_and_says_when_to_come_back() {
     task.await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+/// After a restart all charge points come at once, before the server has accepted any.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn as_many_may_wait_to_be_accepted_as_the_system_allows() {
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let address = server.local_addr().unwrap();
+    let most: usize = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap().trim().parse().unwrap();
+    // Nobody accepts, so that each stays in the queue although its other end is gone. One more than fits would not connect.
+    for number in 0..most.min(2_000) {
+        let connected = tokio::time::timeout(Duration::from_secs(30), TcpStream::connect(address)).await;
+        connected.unwrap_or_else(|_| panic!("connection {number} was dropped")).unwrap();
+    }
+}

@@ -14,6 +14,7 @@ mod no_std;
 mod package;
 mod peers;
 mod postgres;
+mod proxy;
 mod runner;
 mod stages;
 mod system;

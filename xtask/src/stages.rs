@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::system::{ensure_system, run};
 use crate::workspace::Workspace;
-use crate::{api, browser, c, msrv, no_std, package, peers, postgres};
+use crate::{api, browser, c, msrv, no_std, package, peers, postgres, proxy};
 
 /// See [`net_features`].
 const NET_FEATURES: &str = "onwire/client,onwire/server,onwire/rustls,onwire/openssl,onwire-codegen/cli";
@@ -54,6 +54,7 @@ const STAGES: &[Stage] = &[
         run: c::check,
     },
     Stage { name: "postgres", about: "the central system keeps its data in PostgreSQL as well", run: postgres::check },
+    Stage { name: "proxy", about: "the central system behind nginx, configured as its README says", run: proxy::check },
     Stage { name: "interop", about: "onwire talks to independent implementations", run: interop },
     Stage { name: "api", about: "the REST interface of csms keeps to its own OpenAPI document", run: api::check },
     Stage { name: "browser", about: "the web page of csms does what it should in Chromium", run: browser::check },

@@ -51,7 +51,8 @@ pub enum Command {
 /// What to do with users.
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
-    /// Enter a user; the password is read from standard input, or is in the environment's CSMS_PASSWORD
+    /// Enter a user; the password is asked for, read from standard input, or the environment's
+    /// CSMS_PASSWORD
     Add {
         /// With which they log in.
         name: String,
@@ -130,7 +131,7 @@ fn authority_serial(digits: &str) -> String {
 }
 
 async fn with_store(config: &Config, work: impl AsyncFnOnce(&Store) -> Result<()>) -> Result<()> {
-    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    config.make_data_folder()?;
     let store = Store::open(&config.database).await?;
     let done = work(&store).await;
     store.close().await;
@@ -190,14 +191,23 @@ fn password() -> Result<String> {
     if let Ok(password) = std::env::var("CSMS_PASSWORD") {
         return Ok(password);
     }
-    let input = std::io::stdin();
-    if input.is_terminal() {
-        eprint!("password (it is shown as you type): ");
-    }
-    let mut line = String::new();
-    input.lock().read_line(&mut line).context("cannot read the password")?;
-    let password = line.trim_end_matches(['\r', '\n']).to_owned();
+    let password = match std::io::stdin().is_terminal() {
+        true => typed()?,
+        false => {
+            let mut line = String::new();
+            std::io::stdin().lock().read_line(&mut line).context("cannot read the password")?;
+            line.trim_end_matches(['\r', '\n']).to_owned()
+        }
+    };
     passwords::check(&password)?;
+    Ok(password)
+}
+
+/// At the terminal itself, which does not show it; twice, because nobody sees what was mistyped.
+fn typed() -> Result<String> {
+    let ask = |prompt: &str| rpassword::prompt_password(prompt).context("cannot read the password");
+    let (password, again) = (ask("password: ")?, ask("once more: ")?);
+    ensure!(password == again, "these are two different passwords");
     Ok(password)
 }
 

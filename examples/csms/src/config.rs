@@ -223,6 +223,21 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
+impl Config {
+    /// Makes the folder of everything that is kept, if it is not there. It is its owner's alone: the database and the files
+    /// of charge points are nobody else's business.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn make_data_folder(&self) -> Result<()> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.data).with_context(|| format!("cannot make {}", self.data.display()))
+    }
+}
+
 impl Arguments {
     /// Reads the file, if there is one, and fills in the defaults.
     ///

@@ -33,7 +33,7 @@ use crate::{api, commands, files, time, web};
 /// What an operator has to mend: a port that is taken, a database that cannot be opened, what must be there before it listens
 /// beyond loopback.
 pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
-    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    config.make_data_folder()?;
     let store = Store::open(&config.database).await?;
     let (ending, ends) = watch::channel(false);
     let listeners = Listeners::bind(&config).await?;

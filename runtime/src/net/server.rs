@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -110,8 +110,34 @@ impl Server {
             transport: Plain,
             http: NoHttp,
         };
-        Ok(Self { listener: TcpListener::bind(address).await?, parts })
+        Ok(Self { listener: listen(address).await?, parts })
     }
+}
+
+/// As many may wait to be accepted as the system allows: when all charge points come back at once, those beyond that are
+/// dropped, and try again after 1, 3, 7, 15 s.
+const BACKLOG: u32 = 1 << 16;
+
+/// The first of the addresses that can be listened on.
+async fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let mut failed = None;
+    for address in lookup_host(address).await? {
+        match listening(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = Some(error),
+        }
+    }
+    Err(failed.unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "there is no address to listen on")))
+}
+
+fn listening(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A server that is started again finds connections of the one before. On Windows it would mean that others may take
+    // the port as well.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl<A: Authenticate, T: Transport, H: Http> Server<A, T, H> {

@@ -3,12 +3,15 @@
 use serde::Serialize;
 
 use super::authority::Issued;
-use crate::app::App;
+use crate::store::records::columns::{Flag, Time};
+use crate::store::records::select::Select;
 use crate::store::{Store, StoreError};
 use crate::time;
 
+const COLUMNS: &str = "SELECT serial, charge_point, pem, issued_at, expires_at, revoked FROM certificates";
+
 /// A certificate.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize, sqlx::FromRow, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Certificate {
     /// Hexadecimal.
@@ -17,12 +20,12 @@ pub struct Certificate {
     pub charge_point: String,
     /// Empty if it was not issued here.
     pub pem: String,
-    /// When it was issued.
-    pub issued_at: String,
+    /// When it was issued, or revoked if it was not issued here.
+    pub issued_at: Time,
     /// Until when it is valid.
-    pub expires_at: String,
+    pub expires_at: Time,
     /// Whether it opens nothing any more.
-    pub revoked: bool,
+    pub revoked: Flag,
 }
 
 /// Keeps one that was issued.
@@ -71,22 +74,17 @@ pub async fn revoke(store: &Store, serial: &str) -> Result<(), StoreError> {
         .await
 }
 
-/// The newest certificates, perhaps of one charge point.
+/// The newest certificates, perhaps of one charge point; those of that time and before, from the `skip`th on.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(app: &App, charge_point: Option<String>, limit: i64) -> Result<Vec<Certificate>, StoreError> {
-    let sql = "SELECT serial, charge_point, pem, issued_at, expires_at, revoked FROM certificates
-        WHERE $1 = '' OR charge_point = $1 ORDER BY issued_at DESC, serial LIMIT $2";
-    let query = sqlx::query_as(sql).bind(charge_point.unwrap_or_default()).bind(limit);
-    let rows: Vec<(String, String, String, i64, i64, i64)> = query.fetch_all(app.store.readers()).await?;
-    let certificate = |(serial, charge_point, pem, issued_at, expires_at, revoked)| Certificate {
-        serial,
-        charge_point,
-        pem,
-        issued_at: time::text(issued_at),
-        expires_at: time::text(expires_at),
-        revoked: revoked != 0,
-    };
-    Ok(rows.into_iter().map(certificate).collect())
+pub async fn list(
+    store: &Store,
+    charge_point: Option<String>,
+    newest: Option<Time>,
+    skip: i64,
+    limit: i64,
+) -> Result<Vec<Certificate>, StoreError> {
+    let wanted = Select::all().and_if("charge_point = ?", charge_point).and_if("issued_at <= ?", newest);
+    wanted.rows(store.readers(), COLUMNS, "issued_at DESC, serial", limit, skip).await
 }

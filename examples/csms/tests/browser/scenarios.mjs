@@ -34,6 +34,7 @@ export const SCENARIOS = [
   ['a tag is made, blocked and deleted', idTags],
   ['a reservation is made and cancelled', reservation],
   ['the local list is sent', localList],
+  ['a hard reset is sent once it is confirmed', hardReset],
   ['availability and extended triggers are sent', everydayCommands],
   ['signed values are handed out as they came', signedData],
   ['a lost stop is marked as estimated', estimated],
@@ -41,6 +42,8 @@ export const SCENARIOS = [
   ['what there is not is told', nothingThere],
   ['the keyboard is enough', keyboard],
   ['a firmware is uploaded and offered, diagnostics are asked for', files],
+  ['a signed firmware is offered', signedFirmware],
+  ['a log is asked for and comes', securityLog],
   ['the log shows whole messages and can be filtered and paused', messages],
   ['hostile texts stay texts', hostile],
   ['an offline charge point is told', offline],
@@ -117,7 +120,7 @@ function answers() {
     RemoteStartTransaction: { status: 'Accepted' },
     RemoteStopTransaction: { status: 'Accepted' },
     UnlockConnector: ['NotSupported', 'this connector has no lock', { connector: 'tethered' }],
-    Reset: { status: 'Rejected' },
+    Reset: ({ type }) => ({ status: type === 'Hard' ? 'Accepted' : 'Rejected' }),
     TriggerMessage: SILENCE,
     GetConfiguration: ({ key }) => ({
       configurationKey: [...configuration].filter(([name]) => !key?.length || key.includes(name)).map(([name, entry]) => ({ key: name, ...entry })),
@@ -144,7 +147,9 @@ function answers() {
     ExtendedTriggerMessage: { status: 'NotImplemented' },
     ClearCache: { status: 'Accepted' },
     UpdateFirmware: {},
+    SignedUpdateFirmware: { status: 'Accepted' },
     GetDiagnostics: { fileName: 'diagnostics.log' },
+    GetLog: { status: 'Accepted', filename: 'security.log' },
     ReserveNow: { status: 'Accepted' },
     CancelReservation: { status: 'Accepted' },
     GetLocalListVersion: () => ({ listVersion }),
@@ -230,11 +235,12 @@ async function stop(world) {
   await browser.hasText('transaction-energy', `${((world.meter - METER_START) / 1000).toFixed(2)}`);
 }
 
-async function callError({ browser }) {
+async function callError({ browser, chargePoint }) {
   await browser.go(`${HERE}/overview`);
   await browser.click('unlock-1');
   await browser.outcome('outcome-1', 'bad', 'The charge point answered with an error.', 'NotSupported', 'this connector has no lock', 'tethered');
   await browser.click('reset-Soft');
+  assert.deepEqual(await chargePoint.asked('Reset'), { type: 'Soft' });
   await browser.outcome('outcome-Reset', 'bad', 'Rejected');
   await browser.shot('call-error-en');
 }
@@ -328,6 +334,20 @@ async function localList({ browser, chargePoint }) {
   assert.equal(updateType, 'Full');
   await browser.outcome('outcome-local-list', 'good', 'Accepted');
   await browser.hasText('list-version', String(listVersion));
+}
+
+async function hardReset({ browser, chargePoint }) {
+  await browser.go(`${HERE}/overview`);
+  const resets = () => chargePoint.requests.filter(({ action }) => action === 'Reset').length;
+  const before = resets();
+  await browser.click('reset-Hard');
+  await browser.page.keyboard.press('Escape');
+  await browser.gone('confirm-yes');
+  await browser.click('reset-Hard');
+  await browser.click('confirm-yes');
+  assert.deepEqual(await chargePoint.asked('Reset'), { type: 'Hard' });
+  await browser.outcome('outcome-Reset', 'good', 'Accepted');
+  assert.equal(resets(), before + 1, 'what was not confirmed is not sent');
 }
 
 async function everydayCommands({ browser, chargePoint }) {
@@ -434,6 +454,42 @@ async function files({ browser, chargePoint }) {
   await browser.outcome('get-diagnostics-outcome', 'good');
   await browser.hasText('files', 'Awaited');
   await browser.shot('firmware-en');
+}
+
+async function signedFirmware({ browser, chargePoint }) {
+  const signed = { signature: 'c2lnbmF0dXJl', signingCertificate: '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----' };
+  await browser.fillIn('update-firmware', { signed: true });
+  await browser.submit('update-firmware');
+  await browser.outcome('update-firmware-outcome', 'bad', 'no key to sign with');
+  await browser.fillIn('update-firmware', signed);
+  await browser.submit('update-firmware');
+  const { requestId, firmware } = await chargePoint.asked('SignedUpdateFirmware');
+  await browser.outcome('update-firmware-outcome', 'good', 'Accepted');
+  assert.deepEqual({ signature: firmware.signature, signingCertificate: firmware.signingCertificate }, signed);
+  const image = await (await fetch(firmware.location)).arrayBuffer();
+  assert.deepEqual(Buffer.from(image), Buffer.alloc(4096, 7));
+  await chargePoint.call('SignedFirmwareStatusNotification', { status: 'SignatureVerified', requestId });
+  await browser.page.locator('#firmware-state [data-word="SignatureVerified"]').waitFor();
+}
+
+async function securityLog({ browser, chargePoint }) {
+  await browser.fillIn('get-log', { logType: 'SecurityLog', oldestTimestamp: '2026-01-01T00:00' });
+  await browser.submit('get-log');
+  const { logType, requestId, log } = await chargePoint.asked('GetLog');
+  assert.equal(logType, 'SecurityLog');
+  assert.ok(!Number.isNaN(Date.parse(log.oldestTimestamp)), log.oldestTimestamp);
+  await browser.outcome('get-log-outcome', 'good', 'Accepted');
+  const row = browser.at('files').locator('tr', { hasText: 'security.log' });
+  await row.locator('[data-word="awaited"]').waitFor();
+  const text = 'StartupOfTheDevice\n'.repeat(64);
+  const response = await fetch(log.remoteLocation, { method: 'PUT', body: text });
+  assert.ok(response.ok, `the upload was answered with ${response.status}`);
+  await chargePoint.call('LogStatusNotification', { status: 'Uploaded', requestId });
+  await browser.page.locator('#firmware-state [data-word="Uploaded"]').waitFor();
+  await row.locator('[data-word="complete"]').waitFor();
+  const address = await row.locator('a[download]').getAttribute('href');
+  assert.equal(await (await fetch(browser.base + address)).text(), text);
+  await browser.shot('log-en');
 }
 
 async function messages({ browser, chargePoint }) {

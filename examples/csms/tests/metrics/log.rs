@@ -9,6 +9,23 @@ use tokio::process::Command;
 use crate::support::{PATIENCE, Station};
 
 #[tokio::test]
+async fn in_a_file_there_are_no_colours() {
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().join("log");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_csms"));
+    command.args(["--listen", "127.0.0.1:0", "--insecure", "--id-tag", "TAG1", "--data"]).arg(data.path());
+    command.arg("--database").arg(crate::support::database(data.path()).await).env("RUST_LOG", "debug");
+    command.env_remove("NO_COLOR").stdin(Stdio::null()).stdout(Stdio::piped());
+    command.stderr(std::fs::File::create(&path).unwrap());
+    let mut program = command.kill_on_drop(true).spawn().unwrap();
+    let mut printed = BufReader::new(program.stdout.take().unwrap()).lines();
+    tokio::time::timeout(PATIENCE, printed.next_line()).await.unwrap().unwrap().expect("it starts");
+    program.kill().await.unwrap();
+    let log = std::fs::read_to_string(path).unwrap();
+    assert!(log.contains("DEBUG") && !log.contains('\u{1b}'), "{log}");
+}
+
+#[tokio::test]
 async fn as_json_each_line_of_a_connection_has_the_identity() {
     let data = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_csms"));

@@ -52,6 +52,29 @@ async fn what_a_charge_point_asks_to_be_signed_comes_back_signed() {
 }
 
 #[tokio::test]
+async fn certificates_come_in_pages_each_once() {
+    let data = tempfile::tempdir().unwrap();
+    let csms = Csms::start_in(data.path(), &[]).await;
+    let serials: Vec<String> = (1..=5).map(|number| format!("{number:02x}")).collect();
+    for serial in &serials {
+        assert_eq!(ask(&csms, "POST", &format!("/api/v1/certificates/{serial}/revoke"), &[], None).await.status, 204);
+    }
+    let (mut seen, mut path) = (Vec::new(), "/api/v1/certificates?limit=2".to_owned());
+    for pages in 1.. {
+        let page = ask(&csms, "GET", &path, &[], None).await.body;
+        seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["serial"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page["nextCursor"].as_str() else {
+            assert_eq!(pages, 3);
+            break;
+        };
+        path = format!("/api/v1/certificates?limit=2&cursor={cursor}");
+    }
+    seen.sort();
+    assert_eq!(seen, serials);
+    assert_eq!(ask(&csms, "GET", "/api/v1/certificates?limit=0", &[], None).await.status, 400);
+}
+
+#[tokio::test]
 async fn without_an_authority_nothing_is_signed() {
     let data = tempfile::tempdir().unwrap();
     let csms = Csms::start_in(data.path(), &[]).await;

@@ -35,3 +35,19 @@ async fn insecure_is_a_word_that_is_heard() {
     csms.url = csms.url.replace("0.0.0.0", "127.0.0.1");
     assert_eq!(status(&csms, "CP1", &[]).await, 101);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_kept_is_not_for_other_users_of_the_machine() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::tempdir().unwrap();
+    for (name, by_a_command) in [("served", false), ("entered", true)] {
+        let data = parent.path().join(name);
+        match by_a_command {
+            true => drop(succeeds(&data, &["token", "add", "billing", "--role", "viewer"]).await),
+            false => Csms::start_in(&data, &[]).await.stop().await,
+        }
+        let mode = std::fs::metadata(&data).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{name}");
+    }
+}

@@ -18,5 +18,7 @@ mod exposure;
 mod keys;
 mod operators;
 mod pages;
+mod proxy;
+mod storm;
 mod tls;
 mod world;

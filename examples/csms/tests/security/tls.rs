@@ -55,13 +55,18 @@ fn read(path: impl AsRef<Path>) -> String {
 }
 
 /// A certificate for that identity from the authority in the data folder: certificate and key.
-fn issue(data: &Path, identity: &str) -> (Issued, String) {
+pub fn issue(data: &Path, identity: &str) -> (Issued, String) {
     Authority::open(&data.join("ca")).unwrap().issue(identity, Some("onwire"), 1).unwrap()
 }
 
 /// Connects with TLS and makes a call; the status of a refusal.
 async fn connect(csms: &Csms, identity: &str, tls: &ClientTls, password: Option<Vec<u8>>) -> Result<(), u16> {
     let (url, _) = csms.tls.as_ref().unwrap();
+    connect_to(url, identity, tls, password).await
+}
+
+/// The same with any address, `wss://HOST:PORT/ocpp/`.
+pub async fn connect_to(url: &str, identity: &str, tls: &ClientTls, password: Option<Vec<u8>>) -> Result<(), u16> {
     let builder = Client::builder(&format!("{url}{identity}")).tls(tls.clone()).connect_timeout(PATIENCE);
     let builder = match password {
         Some(password) => builder.credentials(identity, password),

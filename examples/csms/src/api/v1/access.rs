@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::extract::{Path, Query};
+use crate::api::page::{At, Page, Paging};
 use crate::api::problem::Problem;
 use crate::app::{App, SharedApp};
 use crate::security::access::{Actor, ActorKind, Admin, Role, Viewer, too_many};
@@ -22,6 +23,7 @@ use crate::security::limits::subscriber;
 use crate::security::tokens::Token;
 use crate::security::users::{User, UserError};
 use crate::security::{audit, issued, sessions, tokens, users};
+use crate::store::records::columns::Time;
 
 /// `/login`, `/logout`, `/users`, `/tokens`, `/certificates`, `/audit`.
 pub fn router() -> OpenApiRouter<SharedApp> {
@@ -302,34 +304,27 @@ async fn remove_token(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// How many, and of which charge point.
+/// Which certificates are wanted.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase")]
-struct CertificateQuery {
-    /// 1 to 500; default 50.
-    #[param(minimum = 1, maximum = 500)]
-    limit: Option<i64>,
+#[into_params(parameter_in = Query)]
+struct WantedCertificates {
+    /// Those of that charge point.
     charge_point: Option<String>,
 }
 
-/// The newest ones.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Certificates {
-    items: Vec<Certificate>,
-    next_cursor: Option<String>,
-}
-
 /// Certificates of charge points that were issued or revoked here, the newest first.
-#[utoipa::path(get, path = "/certificates", tag = "access", params(CertificateQuery),
-    responses((status = 200, body = Certificates)))]
+#[utoipa::path(get, path = "/certificates", tag = "access", params(WantedCertificates, Paging),
+    responses((status = 200, body = Page<Certificate>)))]
 async fn list_certificates(
     State(app): State<SharedApp>,
     _: Viewer,
-    Query(query): Query<CertificateQuery>,
-) -> Result<Json<Certificates>, Problem> {
-    let items = issued::list(&app, query.charge_point, query.limit.unwrap_or(50).clamp(1, 500)).await?;
-    Ok(Json(Certificates { items, next_cursor: None }))
+    Query(wanted): Query<WantedCertificates>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<Certificate>>, Problem> {
+    let (limit, begin) = (paging.limit()?, paging.after::<At>()?.unwrap_or_default());
+    let items = issued::list(&app.store, wanted.charge_point, begin.time.map(Time), begin.skip, limit + 1).await?;
+    Ok(Json(paging.page_by_time(items, begin, |item| item.issued_at.0)?))
 }
 
 /// Revokes a charge point's certificate, from its next connection on.
