@@ -88,7 +88,8 @@ async fn delete_some(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::MeterValue;
+    use crate::store::records::columns::Time;
+    use crate::store::{MeterValue, Sample};
 
     #[tokio::test]
     async fn what_is_too_old_goes_and_the_rest_stays() {
@@ -99,7 +100,7 @@ mod tests {
             connector: 1,
             transaction_id: None,
             // What the charge point says of the time does not count.
-            measured_at: 0,
+            measured_at: Time(0),
             context: None,
             measurand: None,
             phase: None,
@@ -108,7 +109,7 @@ mod tests {
             unit: None,
             value: "1".into(),
         };
-        store.meter_values().push((0..1201).map(|_| value.clone())).await.unwrap();
+        store.meter_values().push(Sample::of_message((0..1201).map(|_| value.clone()))).await.unwrap();
         store.meter_values().flush().await.unwrap();
         let age = "UPDATE meter_values SET received_at = received_at - 86400001 WHERE rowid > 100";
         store.write(move |db| Box::pin(async move { Ok(sqlx::query(age).execute(&mut *db).await?) })).await.unwrap();

@@ -349,7 +349,7 @@ pub async fn stop(db: &mut AnyConnection, mut stop: Stop) -> Result<Stopped, Sto
     }
     let samples = std::mem::take(&mut stop.samples);
     let of_it = |row| MeterValue { connector: transaction.connector, transaction_id: Some(transaction.id), ..row };
-    samples::insert(db, &samples.into_iter().map(of_it).collect::<Vec<_>>()).await?;
+    samples::insert(db, samples.into_iter().map(of_it)).await?;
     let sql = "UPDATE transactions SET stopped_at = $2, stop_meter = $3, stop_reason = $4, stop_id_tag = $5,
             stop_received_at = $6, estimated = 0, last_meter = $3, last_meter_at = $2
         WHERE id = $1";
@@ -384,7 +384,7 @@ async fn keep_unknown(db: &mut AnyConnection, stop: Stop) -> Result<bool, StoreE
     // -1 stands for many transactions.
     let transaction_id = (stop.transaction > 0).then_some(stop.transaction);
     let of_it = |row| MeterValue { transaction_id, ..row };
-    samples::insert(db, &stop.samples.into_iter().map(of_it).collect::<Vec<_>>()).await?;
+    samples::insert(db, stop.samples.into_iter().map(of_it)).await?;
     Ok(true)
 }
 

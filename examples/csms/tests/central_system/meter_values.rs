@@ -109,3 +109,37 @@ async fn values_that_come_late_or_for_no_known_transaction_are_kept() {
     let sql = format!("SELECT stop_meter, last_meter FROM transactions WHERE id = {id}");
     assert_eq!(served.row::<(i64, i64)>(&sql).await, (500, 500));
 }
+
+#[tokio::test]
+async fn what_comes_again_is_there_once() {
+    let mut served = served(&[]).await;
+    let mut station = served.csms.booted("CP1").await;
+    let (_, id) = start(&mut station, 1, "A", 0, AT).await;
+    let signed = json!({"value": "00FFa0 ", "format": "SignedData"});
+    // The same current on three phases that it does not name.
+    let current = json!({"value": "16", "measurand": "Current.Import"});
+    let sampled = json!([{"value": "500"}, current, current, current, signed]);
+    let named = json!({"connectorId": 1, "transactionId": id,
+        "meterValue": [{"timestamp": AT, "sampledValue": sampled}]});
+    let unnamed = json!({"connectorId": 1, "meterValue": [{"timestamp": LATER, "sampledValue": sampled}]});
+    for values in [&named, &unnamed, &named] {
+        station.call("MeterValues", values.clone()).await;
+    }
+    // Again after a reconnect, and as data of the stop.
+    let mut station = served.csms.station("CP1").await;
+    station.call("MeterValues", named.clone()).await;
+    let stop = json!({"transactionId": id, "meterStop": 900, "timestamp": LATER, "transactionData": [
+        {"timestamp": AT, "sampledValue": sampled}, {"timestamp": "2026-03-01T10:59:59Z", "sampledValue": [signed]}]});
+    station.call("StopTransaction", stop).await;
+    // The transaction that it did not name has ended.
+    station.call("MeterValues", unnamed).await;
+    station.call("MeterValues", named).await;
+    // All that was sent before is written before this.
+    let last = json!({"connectorId": 2, "meterValue": [{"timestamp": LATER, "sampledValue": [{"value": "1"}]}]});
+    station.call("MeterValues", last).await;
+    served.until("meter_values WHERE connector = 2", 1).await;
+    assert_eq!(served.count(&format!("meter_values WHERE transaction_id = {id} AND connector = 1")).await, 11);
+    assert_eq!(served.count("meter_values WHERE value = '16'").await, 6);
+    assert_eq!(served.count("meter_values WHERE value = '00FFa0 ' AND format = 'SignedData'").await, 3);
+    assert_eq!(served.count("meter_values").await, 12);
+}
