@@ -19,6 +19,7 @@ use crate::observe::http as metrics;
 use crate::observe::messages::Messages;
 use crate::observe::metrics::Metrics;
 use crate::ocpp::admission::{Admission, Admitted};
+use crate::ocpp::local_list::Sending;
 use crate::ocpp::{CentralSystem, presence};
 use crate::security::gate::Gate;
 use crate::security::guard::guard;
@@ -46,6 +47,7 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         store,
         peers: Peers::default(),
         admitted: Admitted::default(),
+        lists: Sending::default(),
         events: Events::default(),
         ends,
         config,

@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 
 use crate::app::SharedApp;
 use crate::store::charge_points::{self, Boot, BootPolicy, Registration};
-use crate::store::records::configuration;
+use crate::store::records::{configuration, local_list};
 use crate::store::text::{storable, storable_option};
 use crate::store::{Store, StoreError};
 use crate::time;
@@ -115,7 +115,8 @@ pub async fn ask(app: &SharedApp, peer: &Peer) {
     };
     if let Some(version) = version {
         let identity = peer.identity().to_owned();
-        let write = app.store.write(move |db| Box::pin(charge_points::keep_list_version(db, identity, version)));
+        let write =
+            app.store.write(move |db| Box::pin(async move { local_list::reported(db, &identity, version).await }));
         logged(peer, write.await);
     }
 }

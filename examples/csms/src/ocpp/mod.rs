@@ -12,6 +12,7 @@
 //! | [`vendors`] | DataTransfer |
 //! | [`certificates`] | SignCertificate |
 //! | [`commands`] | what is sent to charge points, and what their answers change |
+//! | [`local_list`] | local lists, in as many messages as they take |
 //! | [`presence`] | who comes and goes; reservations that expire |
 
 pub mod admission;
@@ -20,6 +21,7 @@ pub mod boot;
 pub mod certificates;
 pub mod commands;
 mod handlers;
+pub mod local_list;
 pub mod metering;
 pub mod presence;
 pub mod status;

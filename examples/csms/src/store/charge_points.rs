@@ -187,13 +187,3 @@ pub async fn keep_progress(
     sqlx::query(sql).bind(id).bind(status).bind(at).execute(&mut *db).await?;
     Ok(())
 }
-
-/// Keeps the version of its local list; -1: it has no such list.
-///
-/// # Errors
-/// Those of the database.
-pub async fn keep_list_version(db: &mut AnyConnection, id: String, version: i64) -> Result<(), StoreError> {
-    let sql = "UPDATE charge_points SET list_version = $2 WHERE id = $1";
-    sqlx::query(sql).bind(id).bind(version).execute(&mut *db).await?;
-    Ok(())
-}
