@@ -76,7 +76,8 @@ impl Csms {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (mut urls, mut pages) = (Vec::new(), Vec::new());
-        let addresses = [!flags.contains(&"none"), flags.contains(&"--tls-listen")].iter().filter(|is| **is).count();
+        let is_plain = !flags.windows(2).any(|pair| pair == ["--listen", "none"]);
+        let addresses = [is_plain, flags.contains(&"--tls-listen")].iter().filter(|is| **is).count();
         while pages.len() < addresses {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
             let line = line?;
