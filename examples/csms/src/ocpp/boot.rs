@@ -77,7 +77,7 @@ pub async fn answer(
         let boot = Boot {
             charge_point: identity.to_owned(),
             status: status.as_str().to_owned(),
-            protocol: super::protocol(peer).to_owned(),
+            protocol: super::protocol(app, peer).to_owned(),
             vendor: storable(vendor),
             model: storable(model),
             serial_number: storable_option(req.charge_point_serial_number.as_deref()),

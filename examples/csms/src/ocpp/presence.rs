@@ -68,7 +68,7 @@ async fn told(app: &SharedApp, event: &PeerEvent) -> Result<(), StoreError> {
 
 fn connected(app: &SharedApp, peer: &Peer) -> serde_json::Value {
     let remote = app.peers.find(peer.identity()).and_then(|found| found.remote);
-    json!({"chargePoint": peer.identity(), "protocol": super::protocol(peer),
+    json!({"chargePoint": peer.identity(), "protocol": super::protocol(app, peer),
         "remoteAddress": remote.map(|address| address.to_string())})
 }
 

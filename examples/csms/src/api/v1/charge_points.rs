@@ -188,7 +188,7 @@ fn with_connection(
     if let Some(connection) = connection {
         // The database is told now and then, the connection knows.
         record.last_seen_at = record.last_seen_at.max(Some(connection.last_message.into()));
-        record.protocol = record.protocol.or_else(|| Some(connection.peer.dialect().subprotocols.first()?.to_string()));
+        record.protocol = connection.subprotocol.map(str::to_owned).or(record.protocol);
     }
     ChargePoint {
         connected: connection.is_some(),
