@@ -11,6 +11,7 @@
 )]
 
 mod database;
+mod events;
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -28,6 +29,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 pub use self::database::{database, is_sqlite, look_into};
+pub use self::events::Events;
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -175,6 +177,13 @@ impl Station {
     /// Connects to a URL with the identity, speaking 1.6.
     pub async fn connect(url: &str) -> Self {
         Self::open(url, "ocpp1.6").await.0
+    }
+
+    /// [`Station::connect`], unless it is refused.
+    pub async fn try_connect(url: &str) -> Result<Self, Error> {
+        let mut request = url.into_client_request()?;
+        request.headers_mut().insert("Sec-WebSocket-Protocol", "ocpp1.6".parse().unwrap());
+        Ok(Self::new(connect_async(request).await?.0))
     }
 
     /// The same with that subprotocol on offer; returns the one that was agreed on too.
