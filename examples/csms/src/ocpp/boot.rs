@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use tracing::{debug, info, warn};
 
 use crate::app::SharedApp;
-use crate::store::charge_points::{self, Boot, BootPolicy, Registration};
+use crate::store::charge_points::{self, Boot, Registration};
+use crate::store::records::charge_points::BootPolicy;
 use crate::store::records::{configuration, local_list};
 use crate::store::text::{storable, storable_option};
 use crate::store::{Store, StoreError};

@@ -13,7 +13,7 @@ use onwire::ocpp::v16::{
 use super::commands::{self, CommandError};
 use crate::app::SharedApp;
 use crate::security::access::Actor;
-use crate::store::records::{charge_points, configuration, id_tags, local_list};
+use crate::store::records::{configuration, id_tags, local_list};
 use crate::store::{StoreError, folded};
 
 /// To whom lists are being sent: two lists in several messages each would become one that nobody wanted.
@@ -193,8 +193,10 @@ async fn known_version(
     charge_point: &str,
     timeout: Duration,
 ) -> Result<i64, CommandError> {
-    let record = charge_points::get(&app.store, charge_point).await?;
-    if let Some(version) = record.and_then(|record| record.list_version) {
+    let id = charge_point.to_owned();
+    // Among the writes, and so after what the charge point has told just now, as after its boot.
+    let read = app.store.write(|db| Box::pin(async move { local_list::version(db, &id).await }));
+    if let Some(version) = read.await? {
         return Ok(version.max(0));
     }
     match commands::call(app, actor, charge_point, &GetLocalListVersionRequest::new(), timeout).await {

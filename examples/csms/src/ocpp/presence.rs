@@ -9,10 +9,11 @@ use tokio::time::MissedTickBehavior;
 use tracing::warn;
 
 use crate::app::SharedApp;
+use crate::security::logins;
 use crate::store::{StoreError, charge_points, reservations};
 use crate::time;
 
-/// How late a reservation's expiry is noticed at most.
+/// How late it is noticed at most that a reservation expires, or that a certificate was revoked by another process.
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// Follows the directory of connected charge points until the server ends.
@@ -23,7 +24,10 @@ pub async fn follow(app: SharedApp, mut events: PeerEvents) {
     loop {
         tokio::select! {
             _ = ends.changed() => return,
-            _ = sweep.tick() => logged(expire(&app).await),
+            _ = sweep.tick() => {
+                logged(expire(&app).await);
+                logged(logins::end_revoked(&app).await);
+            }
             event = events.next() => match event {
                 Some(Ok(event)) => logged(told(&app, &event).await),
                 Some(Err(lost)) => {
@@ -47,6 +51,7 @@ async fn told(app: &SharedApp, event: &PeerEvent) -> Result<(), StoreError> {
         PeerEvent::Connected(peer) | PeerEvent::Replaced(peer) => {
             app.admitted.forget(peer.identity());
             app.events.tell("connected", peer.identity(), || connected(app, peer));
+            logins::check_again(app, peer.identity()).await?;
             seen(app, peer).await
         }
         PeerEvent::Disconnected(peer) => {

@@ -3,29 +3,7 @@
 use sqlx::{AnyConnection, AnyPool};
 
 use super::StoreError;
-
-/// What a BootNotification is answered with, for one charge point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BootPolicy {
-    /// It may begin.
-    Accept,
-    /// It has to wait until somebody has configured it.
-    Pending,
-    /// It is not wanted.
-    Reject,
-}
-
-impl BootPolicy {
-    /// As the database and the API spell it; `None` is the server's default.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "accept" => Some(Self::Accept),
-            "pending" => Some(Self::Pending),
-            "reject" => Some(Self::Reject),
-            _ => None,
-        }
-    }
-}
+use super::records::charge_points::BootPolicy;
 
 /// How far a charge point is known here.
 #[derive(Debug, Clone, sqlx::FromRow)]

@@ -18,5 +18,6 @@ mod exposure;
 mod keys;
 mod operators;
 mod pages;
+mod standing;
 mod tls;
 mod world;

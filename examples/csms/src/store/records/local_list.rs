@@ -30,6 +30,17 @@ pub async fn entries(store: &Store, charge_point: &str) -> Result<Vec<Entry>, St
     Select::all().and("charge_point = ?", charge_point).rows(store.readers(), what, "folded", i64::MAX, 0).await
 }
 
+/// The version that a charge point has, as far as it is known.
+///
+/// # Errors
+/// Those of the database.
+pub async fn version(db: &mut AnyConnection, charge_point: &str) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT list_version FROM charge_points WHERE id = $1";
+    let found: Option<Option<i64>> =
+        sqlx::query_scalar(sql).bind(charge_point.to_owned()).fetch_optional(&mut *db).await?;
+    Ok(found.flatten())
+}
+
 /// Keeps the version that a charge point has; `None`: nobody knows it.
 ///
 /// # Errors
