@@ -120,6 +120,11 @@ pub async fn ask(app: &SharedApp, peer: &Peer) {
             app.store.write(move |db| Box::pin(async move { local_list::reported(db, &identity, version).await }));
         logged(peer, write.await);
     }
+    app.events.tell(
+        "configuration",
+        peer.identity(),
+        || json!({"chargePoint": peer.identity(), "listVersion": version}),
+    );
 }
 
 fn is_unsupported(failure: &CallFailure) -> bool {

@@ -56,12 +56,13 @@ async fn told(app: &SharedApp, event: &PeerEvent) -> Result<(), StoreError> {
         }
         PeerEvent::Disconnected(peer) => {
             app.admitted.forget(peer.identity());
+            let kept = seen(app, peer).await;
             app.events.tell(
                 "disconnected",
                 peer.identity(),
                 || json!({"chargePoint": peer.identity(), "reason": peer.failure().map(|failure| failure.to_string())}),
             );
-            seen(app, peer).await
+            kept
         }
         PeerEvent::HeldBack(identity) => {
             app.events.tell("heldBack", identity, || json!({"chargePoint": &**identity}));
@@ -89,5 +90,12 @@ async fn expire(app: &SharedApp) -> Result<(), StoreError> {
     if count == 0 {
         return Ok(());
     }
-    app.store.write(move |db| Box::pin(reservations::expire(db, now))).await
+    for (id, charge_point) in app.store.write(move |db| Box::pin(reservations::expire(db, now))).await? {
+        app.events.tell(
+            "reservationExpired",
+            &charge_point,
+            || json!({"chargePoint": charge_point, "reservationId": id}),
+        );
+    }
+    Ok(())
 }

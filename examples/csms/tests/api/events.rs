@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Station, csms};
+use crate::expect;
+use crate::support::{Csms, Station, csms};
 
 const AT: &str = "2026-03-01T10:00:00Z";
 
@@ -13,6 +14,17 @@ fn documented(document: &Value) -> BTreeSet<String> {
     let text = document["paths"]["/api/v1/events"]["get"]["description"].as_str().unwrap();
     let kinds = text.split_once("`event` is ").unwrap().1.split_once("and `data`").unwrap().0;
     kinds.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Reserves for a second; the number of the reservation.
+async fn reserve(csms: &Csms, station: &mut Station) -> Value {
+    let soon = onwire::types::DateTime::from_unix_millis(onwire::types::DateTime::now().unix_millis() + 1000);
+    let asked = json!({"chargePoint": "CP1", "connector": 2, "idTag": "B", "expiryDate": soon.to_string()});
+    let (_, reserved) = tokio::join!(
+        station.obey("ReserveNow", json!({"status": "Accepted"})),
+        expect(csms, 201, "POST", "/api/v1/reservations", Some(asked)),
+    );
+    reserved["id"].clone()
 }
 
 /// Makes everything happen that is told, and says what is told of it, in order.
@@ -70,6 +82,7 @@ async fn every_kind_of_event_that_is_documented_arrives_at_those_who_listen() {
     let mut one = csms.listen(Some("CP1")).await;
     let mut other = csms.listen(Some("CP2")).await;
     let mut station = csms.booted("CP1").await;
+    let reservation = reserve(&csms, &mut station).await;
     let mut told = happen(&mut station).await;
     // Connections that replace each other, until one is not let in.
     let mut connections = vec![station];
@@ -91,9 +104,14 @@ async fn every_kind_of_event_that_is_documented_arrives_at_those_who_listen() {
             let (kind, data) = events.next().await.unwrap();
             assert_eq!(data["chargePoint"], "CP1", "{kind}: {data}");
             seen.insert(kind.clone());
-            // Messages come by a way of their own.
-            if kind == "message" {
-                assert!(data["text"].as_str().unwrap().starts_with('['), "{data}");
+            // These come in their own time.
+            match &*kind {
+                "message" => assert!(data["text"].as_str().unwrap().starts_with('['), "{data}"),
+                "configuration" => assert_eq!(data["listVersion"], 0),
+                "reservationExpired" => assert_eq!(data["reservationId"], reservation),
+                _ => {}
+            }
+            if ["message", "configuration", "reservationExpired"].contains(&&*kind) {
                 continue;
             }
             let (wanted, parts) = left.next().unwrap();
@@ -102,6 +120,10 @@ async fn every_kind_of_event_that_is_documented_arrives_at_those_who_listen() {
                 assert_eq!(&data[name], value, "{kind}: {data}");
             }
         }
+    }
+    // Unless it was there before.
+    if seen.insert("reservationExpired".to_owned()) {
+        assert_eq!(all.wait("reservationExpired").await, json!({"chargePoint": "CP1", "reservationId": reservation}));
     }
     assert_eq!(seen, documented(&csms.get("/api/openapi.json").await));
     // The first that this one hears of anybody is of its own charge point.

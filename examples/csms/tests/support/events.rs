@@ -48,15 +48,10 @@ impl Events {
 
     /// The data of the next one of that kind.
     pub async fn wait(&mut self, wanted: &str) -> Value {
-        self.until(wanted, |_| true).await
-    }
-
-    /// The data of the next one of that kind for which something holds.
-    pub async fn until(&mut self, wanted: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let found = async {
             loop {
                 let (kind, data) = self.next().await.expect("the stream goes on");
-                if kind == wanted && is_it(&data) {
+                if kind == wanted {
                     return data;
                 }
             }

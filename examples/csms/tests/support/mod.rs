@@ -111,9 +111,14 @@ impl Csms {
 
     /// Asks it to end, as a service manager would, and waits for that.
     pub async fn stop(mut self) {
+        self.end().await;
+    }
+
+    /// The same: what it was told is written then.
+    pub async fn end(&mut self) {
         let pid = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").arg(pid).status().await.unwrap().success());
-        assert!(tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().success());
+        assert!(self.ended().await.success());
     }
 
     /// Waits until it has ended by itself.

@@ -43,11 +43,11 @@ struct Listening {
 
 /// What happens from now on, as server-sent events.
 ///
-/// `event` is `connected`, `disconnected`, `booted`, `status`, `transactionStarted`, `transactionStopped`, `meterValues`,
-/// `message`, `firmwareStatus`, `diagnosticsStatus`, `logStatus`, `securityEvent` or `heldBack`, and `data` is a JSON
-/// object with `chargePoint` in it. A listener that falls behind gets `lagged` with how many events it lost. The stream
-/// ends when the server does. Events are not kept: whoever was away (`Last-Event-ID` says nothing here) or has lost some
-/// reads the resources anew.
+/// `event` is `connected`, `disconnected`, `booted`, `configuration` (read after a boot), `status`, `transactionStarted`,
+/// `transactionStopped`, `meterValues`, `message`, `reservationExpired`, `firmwareStatus`, `diagnosticsStatus`,
+/// `logStatus`, `securityEvent` or `heldBack`, and `data` is a JSON object with `chargePoint` in it. A listener that falls
+/// behind gets `lagged` with how many events it lost. The stream ends when the server does. Events are not kept: whoever
+/// was away (`Last-Event-ID` says nothing here) or has lost some reads the resources anew.
 #[utoipa::path(get, path = "/events", tag = "events", params(Wanted),
     responses((status = OK, content_type = "text/event-stream", body = String)))]
 async fn events(

@@ -218,15 +218,6 @@ pub async fn connectors(store: &Store, ids: &[&str]) -> Result<Vec<ConnectorReco
     Select::all().and_one_of("charge_point", ids.iter().copied()).rows(store.readers(), what, order, i64::MAX, 0).await
 }
 
-/// Whether commands that begin or end charging must wait: its last BootNotification was not answered with Accepted.
-///
-/// # Errors
-/// Those of the database.
-pub async fn is_pending(store: &Store, id: &str) -> Result<bool, StoreError> {
-    let select = Select::all().and("id = ?", id).and_fixed(Some("boot_status IN ('Pending', 'Rejected')"));
-    Ok(select.count(store.readers(), "charge_points").await? > 0)
-}
-
 /// What an operator sets.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
