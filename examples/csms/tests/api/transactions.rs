@@ -81,6 +81,7 @@ async fn meter_values_come_in_pages_and_signed_ones_byte_for_byte() {
     let stop = json!({"transactionId": id, "meterStop": 200, "timestamp": "2026-01-01T11:00:00Z",
         "transactionData": [at(3, last)]});
     station.call("StopTransaction", stop).await;
+    drop(station);
     // What it was told is written when it has ended.
     csms.stop().await;
     let csms = Csms::start_in(data.path(), &[]).await;

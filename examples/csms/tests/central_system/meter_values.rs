@@ -16,6 +16,7 @@ async fn samples_are_kept_as_they_were_sent() {
         {"value": "7", "measurand": "Fan.Speed", "unit": "rpm", "phase": "L9", "context": "Now", "location": "Roof"},
         {"value": signed, "format": "SignedData", "context": "Transaction.End"}]}]});
     assert_eq!(station.call("MeterValues", values).await, json!({}));
+    drop(station);
     served.csms.end().await;
     assert_eq!(served.count("meter_values").await, 5);
     let sql = "SELECT value, measurand, unit, phase, context, location, format FROM meter_values
@@ -86,6 +87,7 @@ async fn the_latest_register_of_a_running_transaction_is_durable_before_the_answ
     let values = json!({"connectorId": 1, "meterValue": [{"timestamp": LATER, "sampledValue": [{"value": "1600"}]}]});
     station.call("MeterValues", values).await;
     assert_eq!(served.row::<(Option<i64>,)>(&sql).await.0, Some(1600));
+    drop(station);
     served.csms.end().await;
     assert_eq!(served.count(&format!("meter_values WHERE transaction_id = {id}")).await, 11);
 }
@@ -104,6 +106,7 @@ async fn values_that_come_late_or_for_no_known_transaction_are_kept() {
         }
         assert_eq!(station.call("MeterValues", values).await, json!({}));
     }
+    drop(station);
     served.csms.end().await;
     assert_eq!(served.count("meter_values").await, 4);
     assert_eq!(served.count(&format!("meter_values WHERE transaction_id IN ({id}, 4711, -1)")).await, 3);
@@ -137,6 +140,7 @@ async fn what_comes_again_is_there_once() {
     // The transaction that it did not name has ended.
     station.call("MeterValues", unnamed).await;
     station.call("MeterValues", named).await;
+    drop(station);
     served.csms.end().await;
     assert_eq!(served.count(&format!("meter_values WHERE transaction_id = {id} AND connector = 1")).await, 11);
     assert_eq!(served.count("meter_values WHERE value = '16'").await, 6);

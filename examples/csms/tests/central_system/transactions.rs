@@ -178,11 +178,13 @@ async fn numbers_begin_where_they_are_told_to_and_never_go_back() {
     // Of a transaction that the server before this one has begun.
     assert_eq!(station.call("StopTransaction", stop_of(1, 5, LATER)).await["idTagInfo"]["status"], "Accepted");
     assert_eq!(transaction(&mut served, 5000).await.stopped_at, None);
+    drop(station);
     served.csms.stop().await;
     for (flags, number) in [(&["--first-transaction-id", "17"][..], 5001), (&[], 5002)] {
         let csms = Csms::start_in(served.data.path(), flags).await;
         let mut station = csms.booted("CP1").await;
         assert_eq!(start(&mut station, 1, "A", number, LATER).await.1, number);
+        drop(station);
         csms.stop().await;
     }
 }
