@@ -250,6 +250,13 @@ async fn subprotocols_are_negotiated_as_the_settings_say() {
     assert!(head.starts_with("HTTP/1.1 101") && !head.contains("sec-websocket-protocol"), "{head}");
     bare.write_all(&frame(0x81, HEARTBEAT)).await.unwrap();
     assert_eq!(read_frame(&mut bare).await.unwrap().1, HEARTBEAT_ANSWER);
+    assert_eq!(server.peers.find("CP1").unwrap().subprotocol, None);
+    let offers = "Sec-WebSocket-Protocol: ocpp0.1, ocpp1.6.0\r\n";
+    let (mut other, head) = open(server.address, "/steve/websocket/CP3", offers).await;
+    assert!(head.contains("sec-websocket-protocol: ocpp1.6.0"), "{head}");
+    other.write_all(&frame(0x81, HEARTBEAT)).await.unwrap();
+    assert_eq!(read_frame(&mut other).await.unwrap().1, HEARTBEAT_ANSWER);
+    assert_eq!(server.peers.find("CP3").unwrap().subprotocol, Some("ocpp1.6.0"));
     let (_, head) = open(server.address, "/steve/websocket/CP2", "Sec-WebSocket-Protocol: ocpp0.1\r\n").await;
     assert!(head.starts_with("HTTP/1.1 400"), "{head}");
 

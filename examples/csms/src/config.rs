@@ -13,6 +13,7 @@ use crate::commands::Command;
 use crate::files::FileSettings;
 use crate::security::keys::KeyForm;
 use crate::security::secret::Hidden;
+use crate::store::transactions::ConcurrentTx;
 
 /// A central system for OCPP 1.6-J charge points.
 ///
@@ -70,6 +71,14 @@ settings! {
     /// A tag that may charge, entered at start; repeat it for more. Unknown tags are refused then, unless --open says so
     #[arg(long = "id-tag", env = "CSMS_ID_TAGS", value_name = "TAG", value_delimiter = ',')]
     id_tags: Vec<String>,
+    /// Which id tags may be in several transactions at once, instead of ConcurrentTx for the second: none, unknown (those
+    /// that nobody has entered, as charge points without a card reader send one for everybody) or all [default: unknown]
+    #[arg(long, env = "CSMS_CONCURRENT_TX", value_name = "TAGS")]
+    concurrent_tx: ConcurrentTx,
+    /// The lowest number of a new transaction, up to 2147483647: above those that still run under a server that this one
+    /// takes the place of [default: 1]
+    #[arg(long, env = "CSMS_FIRST_TRANSACTION_ID", value_name = "NUMBER")]
+    first_transaction_id: u32,
     /// Seconds between two heartbeats of a charge point [default: 300]
     #[arg(long, env = "CSMS_HEARTBEAT_INTERVAL", value_name = "SECONDS")]
     heartbeat_interval: u32,
@@ -79,6 +88,12 @@ settings! {
     /// Days that the message log is kept; 0 keeps it for ever [default: 14]
     #[arg(long, env = "CSMS_MESSAGE_LOG_DAYS", value_name = "DAYS")]
     message_log_days: u32,
+    /// Days that the audit log is kept; 0 keeps it for ever [default: 1100]
+    #[arg(long, env = "CSMS_AUDIT_LOG_DAYS", value_name = "DAYS")]
+    audit_log_days: u32,
+    /// Days that security events of charge points are kept; 0 keeps them for ever [default: 1100]
+    #[arg(long, env = "CSMS_SECURITY_EVENT_DAYS", value_name = "DAYS")]
+    security_event_days: u32,
     /// Address for TLS, wss:// and https://; beside --listen, or with --listen none instead of it
     #[arg(long, env = "CSMS_TLS_LISTEN", value_name = "HOST:PORT")]
     tls_listen: String,
@@ -211,12 +226,20 @@ pub struct Config {
     pub unknown_id_tags: bool,
     /// Tags to enter at start.
     pub id_tags: Vec<String>,
+    /// Which id tags may be in several transactions at once.
+    pub concurrent_tx: ConcurrentTx,
+    /// The lowest number of a new transaction.
+    pub first_transaction_id: u32,
     /// In seconds.
     pub heartbeat_interval: u32,
     /// 0: for ever.
     pub meter_value_days: u32,
     /// 0: for ever.
     pub message_log_days: u32,
+    /// 0: for ever.
+    pub audit_log_days: u32,
+    /// 0: for ever.
+    pub security_event_days: u32,
     /// Uploads and downloads of charge points.
     pub files: FileSettings,
     /// How log lines look.
@@ -270,6 +293,10 @@ impl Settings {
         let insecure = self.insecure.unwrap_or(false);
         let security_profile = self.security_profile.unwrap_or(if on_loopback || insecure { 0 } else { 1 });
         ensure!(security_profile <= 3, "there are security profiles 0 to 3");
+        let first_transaction_id = self.first_transaction_id.unwrap_or(1);
+        // What charge points keep such a number in has 32 bits with a sign, as a rule.
+        let is_number = i32::try_from(first_transaction_id).is_ok_and(|number| number > 0);
+        ensure!(is_number, "--first-transaction-id is a number from 1 to 2147483647");
         let header = self.proxy_certificate_header.map(|name| name.to_ascii_lowercase().parse());
         let proxy_certificate_header = header.transpose().context("--proxy-certificate-header is no header's name")?;
         let trusts = self.tls_client_ca.is_some() || self.ca.is_some();
@@ -301,9 +328,13 @@ impl Settings {
             unknown_id_tags: self.open.unwrap_or(on_loopback && self.id_tags.is_none()),
             insecure,
             id_tags: self.id_tags.unwrap_or_default(),
+            concurrent_tx: self.concurrent_tx.unwrap_or_default(),
+            first_transaction_id,
             heartbeat_interval: self.heartbeat_interval.unwrap_or(300),
             meter_value_days: self.meter_value_days.unwrap_or(400),
             message_log_days: self.message_log_days.unwrap_or(14),
+            audit_log_days: self.audit_log_days.unwrap_or(1100),
+            security_event_days: self.security_event_days.unwrap_or(1100),
             files,
             log_format: self.log_format.unwrap_or_default(),
         })
@@ -343,6 +374,10 @@ mod tests {
         assert!(!beyond.open && beyond.security_profile == 1);
         let nowhere = Settings { listen: Some("none".into()), ..Settings::default() };
         assert!(nowhere.into_config().is_err());
+        for wrong in [0, 1 << 31] {
+            let settings = Settings { first_transaction_id: Some(wrong), ..Settings::default() };
+            assert!(settings.into_config().is_err(), "{wrong}");
+        }
         let proxied = Settings { trusted_proxies: Some(vec!["127.0.0.1".into()]), ..Settings::default() };
         assert!(!proxied.into_config().unwrap().open, "others reach the proxy");
     }

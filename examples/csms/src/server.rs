@@ -19,12 +19,13 @@ use crate::observe::http as metrics;
 use crate::observe::messages::Messages;
 use crate::observe::metrics::Metrics;
 use crate::ocpp::admission::{Admission, Admitted};
+use crate::ocpp::local_list::Sending;
 use crate::ocpp::{CentralSystem, presence};
 use crate::security::gate::Gate;
 use crate::security::guard::guard;
 use crate::security::{Security, exposure, tls};
 use crate::store::records::{id_tags, settings};
-use crate::store::{Store, retention};
+use crate::store::{Store, retention, transactions};
 use crate::{api, commands, files, time, web};
 
 /// Serves until `end` is ready, then completes what is under way.
@@ -46,6 +47,7 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         store,
         peers: Peers::default(),
         admitted: Admitted::default(),
+        lists: Sending::default(),
         events: Events::default(),
         ends,
         config,
@@ -66,6 +68,8 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     app.policy.set(kept.0, kept.1);
     let tags = app.config.id_tags.clone();
     app.store.write(|db| Box::pin(id_tags::enter(db, tags, time::now()))).await?;
+    let first = i64::from(app.config.first_transaction_id);
+    app.store.write(move |db| Box::pin(transactions::number_from(db, first))).await?;
     listeners.announce()?;
     let messages = Messages::start(&app);
     files::ftp::start(&app).await?;

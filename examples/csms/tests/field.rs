@@ -40,6 +40,8 @@ async fn a_cellular_module_charges() {
     let boot = call(socket, "1", "BootNotification", boot).await;
     assert_eq!(boot["status"], "Accepted");
     assert!(boot["currentTime"].as_str().unwrap().ends_with('Z'));
+    let shown = "/api/v1/charge-points/864431061234567";
+    assert_eq!(csms.get(shown).await["protocol"], "ocpp1.6.0");
     let now = "2024-03-22T13:57:11.000000";
     assert_eq!(call(socket, "2", "Authorize", json!({"idTag": "TAG1"})).await["idTagInfo"]["status"], "Accepted");
     let start = json!({"connectorId": 1, "idTag": "TAG1", "meterStart": 0, "timestamp": now});

@@ -39,13 +39,19 @@ const RESULT_ERROR: u8 = b'5';
 const SEND: u8 = b'6';
 
 /// The error codes as OCPP 1.6 spells them; two spellings are the specification's own and stay
-/// (OCPP-J 1.6 errata §5.1, §5.2).
+/// (OCPP-J 1.6 errata §5.1, §5.2). A code outside the list is spelled as the peer sent it.
 pub fn spell_1_6(code: &ErrorCode) -> &str {
+    listed_1_6(code).unwrap_or_else(|| unlisted(code))
+}
+
+/// [`spell_1_6`] of a code that is in OCPP's list: a name that no peer can make up, for labels of metrics and the like.
+/// `None` for [`ErrorCode::Other`].
+pub fn listed_1_6(code: &ErrorCode) -> Option<&'static str> {
     match code {
-        ErrorCode::OccurrenceConstraintViolation => "OccurenceConstraintViolation",
+        ErrorCode::OccurrenceConstraintViolation => Some("OccurenceConstraintViolation"),
         // 1.6 has no such codes.
-        ErrorCode::MessageTypeNotSupported | ErrorCode::RpcFrameworkError => "GenericError",
-        other => spell(other),
+        ErrorCode::MessageTypeNotSupported | ErrorCode::RpcFrameworkError => Some("GenericError"),
+        other => listed(other),
     }
 }
 
@@ -53,12 +59,12 @@ pub fn spell_1_6(code: &ErrorCode) -> &str {
 pub fn spell_2(code: &ErrorCode) -> &str {
     match code {
         ErrorCode::FormationViolation => "FormatViolation",
-        other => spell(other),
+        other => listed(other).unwrap_or_else(|| unlisted(other)),
     }
 }
 
-fn spell(code: &ErrorCode) -> &str {
-    match code {
+fn listed(code: &ErrorCode) -> Option<&'static str> {
+    Some(match code {
         ErrorCode::NotImplemented => "NotImplemented",
         ErrorCode::NotSupported => "NotSupported",
         ErrorCode::InternalError => "InternalError",
@@ -71,7 +77,14 @@ fn spell(code: &ErrorCode) -> &str {
         ErrorCode::GenericError => "GenericError",
         ErrorCode::MessageTypeNotSupported => "MessageTypeNotSupported",
         ErrorCode::RpcFrameworkError => "RpcFrameworkError",
+        ErrorCode::Other(_) => return None,
+    })
+}
+
+fn unlisted(code: &ErrorCode) -> &str {
+    match code {
         ErrorCode::Other(code) => code,
+        _ => "",
     }
 }
 
@@ -313,6 +326,8 @@ mod tests {
         assert_eq!(spell_1_6(&ErrorCode::OccurrenceConstraintViolation), "OccurenceConstraintViolation");
         assert_eq!(spell_1_6(&ErrorCode::FormationViolation), "FormationViolation");
         assert_eq!(spell_1_6(&ErrorCode::RpcFrameworkError), "GenericError");
+        let other = ErrorCode::Other("Coffee".into());
+        assert_eq!((spell_1_6(&other), spell_2(&other), listed_1_6(&other)), ("Coffee", "Coffee", None));
         assert_eq!(spell_2(&ErrorCode::FormationViolation), "FormatViolation");
         assert_eq!(spell_2(&ErrorCode::OccurrenceConstraintViolation), "OccurrenceConstraintViolation");
     }

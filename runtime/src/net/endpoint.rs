@@ -110,7 +110,8 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
     {
         let shared = Arc::clone(&self.shared);
         let mut socket = Accepted::new(stream, shared.config.max_message);
-        let (identity, dialect, remote) = handshake.into_parts();
+        let (identity, dialect, info) = handshake.into_parts(shared.clock);
+        let info = Arc::new(info);
         // A block and no async function, whose parameters would take room twice in a future that lives for days.
         async move {
             let Shared { router, peers, config, clock, .. } = &*shared;
@@ -125,7 +126,7 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
             };
             let session = Config { first_id: random_first_id(), ..config.session.clone() };
             let connection = Connection::new(identity, dialect, session);
-            let presence = peers.enter(connection.peer(), remote, *clock);
+            let presence = peers.enter(connection.peer(), info);
             let span = tracing::info_span!("connection", identity, protocol = dialect.name);
             let handlers = pin!(router.serve(&connection));
             span.in_scope(|| tracing::info!("connected"));

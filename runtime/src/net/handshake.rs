@@ -12,6 +12,8 @@ use http::{Method, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use super::Denied;
+use super::clock::Clock;
+use super::peers::Info;
 use crate::Dialect;
 
 /// An opening handshake that may be completed: send [`Handshake::response`], then serve the upgraded stream.
@@ -111,10 +113,18 @@ impl Handshake {
         Ok(Self { identity, agreed, accept, remote: None })
     }
 
-    /// What a connection needs of it: identity, version, and where the client is.
-    pub(super) fn into_parts(self) -> (Box<str>, Option<&'static Dialect>, Option<SocketAddr>) {
-        let dialect = self.dialect();
-        (self.identity.into(), dialect, self.remote)
+    /// What a connection needs of it: identity, version, and what the directory of peers shows.
+    pub(super) fn into_parts(self, clock: Clock) -> (Box<str>, Option<&'static Dialect>, Info) {
+        let (dialect, spelling) = (self.dialect(), self.spelling());
+        (self.identity.into(), dialect, Info::new(self.remote, spelling, clock))
+    }
+
+    /// Which of its version's subprotocols the client offered.
+    fn spelling(&self) -> Option<u8> {
+        let (offered, dialect) = self.agreed.as_ref()?;
+        let offered = offered.as_ref()?;
+        let place = dialect.subprotocols.iter().position(|subprotocol| offered == subprotocol)?;
+        u8::try_from(place).ok()
     }
 
     pub(super) fn with_remote(self, remote: Option<SocketAddr>) -> Self {

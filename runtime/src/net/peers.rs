@@ -39,13 +39,30 @@ struct Entry {
     replaced: Vec<tokio::time::Instant>,
 }
 
+/// What is known of a connection. It lives beside the connection's future, which would keep it twice.
 #[derive(Debug)]
-struct Info {
+pub(super) struct Info {
     since: DateTime,
     remote: Option<SocketAddr>,
     clock: Clock,
     /// Milliseconds of that clock.
     last_message: AtomicU64,
+    /// Which of its dialect's subprotocols was agreed on, if it is one of them.
+    spelling: Option<u8>,
+}
+
+impl Info {
+    /// Of a connection that begins now.
+    pub(super) fn new(remote: Option<SocketAddr>, spelling: Option<u8>, clock: Clock) -> Self {
+        let last_message = AtomicU64::new(clock.now().as_millis());
+        Self { since: DateTime::now(), remote, clock, last_message, spelling }
+    }
+
+    fn last_message(&self) -> DateTime {
+        let ago = self.clock.now().as_millis().saturating_sub(self.last_message.load(Ordering::Relaxed));
+        let now = DateTime::now().unix_millis();
+        DateTime::from_unix_millis(now.saturating_sub_unsigned(ago)).max(self.since)
+    }
 }
 
 /// A connected peer, as [`Peers::list`] shows it.
@@ -60,6 +77,10 @@ pub struct ConnectedPeer {
     pub last_message: DateTime,
     /// Where the connection comes from, if the server knows it.
     pub remote: Option<SocketAddr>,
+    /// The WebSocket subprotocol that was agreed on, as the peer spells it: one of its dialect's
+    /// [`subprotocols`](crate::Dialect::subprotocols). `None` if it offered none, or one that only the server's own
+    /// [`Versions`](super::Versions) know, and of peers that speak without WebSocket.
+    pub subprotocol: Option<&'static str>,
 }
 
 /// Something that happened to a peer.
@@ -149,9 +170,7 @@ impl Peers {
 
     /// Enters a new connection. An older one of the same identity is half-open most of the time (the charger lost its
     /// network and came back), so that the newer one takes its place.
-    pub(super) fn enter(&self, peer: &Peer, remote: Option<SocketAddr>, clock: Clock) -> Presence {
-        let since = DateTime::now();
-        let info = Arc::new(Info { since, remote, clock, last_message: AtomicU64::new(clock.now().as_millis()) });
+    pub(super) fn enter(&self, peer: &Peer, info: Arc<Info>) -> Presence {
         let older = self.with(|peers| {
             let entry = Entry { peer: peer.clone(), info: Arc::clone(&info), replaced: Vec::new() };
             let older = peers.insert(peer.identity().into(), entry)?;
@@ -183,14 +202,6 @@ impl Peers {
     }
 }
 
-impl Info {
-    fn last_message(&self) -> DateTime {
-        let ago = self.clock.now().as_millis().saturating_sub(self.last_message.load(Ordering::Relaxed));
-        let now = DateTime::now().unix_millis();
-        DateTime::from_unix_millis(now.saturating_sub_unsigned(ago)).max(self.since)
-    }
-}
-
 impl Entry {
     fn connected(&self) -> ConnectedPeer {
         ConnectedPeer {
@@ -198,6 +209,10 @@ impl Entry {
             since: self.info.since,
             last_message: self.info.last_message(),
             remote: self.info.remote,
+            subprotocol: self
+                .info
+                .spelling
+                .and_then(|spelling| self.peer.dialect().subprotocols.get(usize::from(spelling)).copied()),
         }
     }
 }

@@ -21,7 +21,7 @@ use axum::extract::State;
 use onwire::codec::{self, Quirks};
 use onwire::ocpp::v16::{
     GetLocalListVersionRequest, RemoteStartTransactionRequest, RemoteStopTransactionRequest, SendLocalListRequest,
-    SendLocalListResponse,
+    SendLocalListResponse, UpdateType,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,11 +31,11 @@ use utoipa_axum::routes;
 
 use super::extract::{JsonText, Path, Query};
 use super::problem::Problem;
-use super::v1::charge_points::find;
+use super::v1::charge_points::{find, known};
 use super::v1::commands::seconds;
-use super::v1::local_list::send_all;
 use crate::app::SharedApp;
 use crate::ocpp::commands::{self, Command, CommandError};
+use crate::ocpp::local_list::{self, List, all_tags};
 use crate::security::access::{Operator, TokenOperator, Viewer};
 use crate::store::records::columns::{Json, Time};
 
@@ -140,7 +140,7 @@ pub struct ListVersion {
 pub struct ListSent {
     /// The charge point's identity.
     cp_id: String,
-    /// The version that was sent.
+    /// The version that was sent last.
     list_version: i64,
     /// `Accepted`, `Failed`, `NotSupported` or `VersionMismatch`.
     status: String,
@@ -282,7 +282,7 @@ async fn list_version(
     Ok(Answer(ListVersion { cp_id: id, list_version: response.list_version }))
 }
 
-/// Sends every id tag as the local list (SendLocalList).
+/// Sends every id tag as the local list (SendLocalList), in as many messages as it takes.
 #[utoipa::path(get, path = "/localList/full/{cpId}", tag = "legacy", params(("cpId" = String, Path), Waiting),
     responses((status = OK, body = ListSent)))]
 async fn list_full(
@@ -291,8 +291,11 @@ async fn list_full(
     Path(id): Path<String>,
     Query(waiting): Query<Waiting>,
 ) -> Result<Answer<ListSent>, Problem> {
-    let answer = send_all(&app, &actor, &id, waiting.timeout()?).await?;
-    Ok(Answer(ListSent { cp_id: id, list_version: answer.version, status: answer.status }))
+    let timeout = waiting.timeout()?;
+    known(&app, &id).await?;
+    let list = List { charge_point: id.clone(), kind: UpdateType::Full, entries: all_tags(&app).await?, timeout };
+    let sent = local_list::send(&app, &actor, list).await?;
+    Ok(Answer(ListSent { cp_id: id, list_version: sent.version, status: sent.status.to_string() }))
 }
 
 /// Sends a SendLocalList request as it is.

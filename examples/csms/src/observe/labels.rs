@@ -1,6 +1,7 @@
 //! The values that labels of metrics may have: sets that a peer cannot make larger.
 
 use onwire::net::{Denied, Direction, Refusal};
+use onwire::ocpp::j::listed_1_6;
 use onwire::ocpp::v16::ACTIONS;
 use onwire::{ActionEntry, ErrorCode};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -63,21 +64,9 @@ pub fn action(name: &str) -> &'static str {
     ActionEntry::find(ACTIONS, name).map_or("other", |entry| entry.name)
 }
 
-/// An error code that OCPP has, or `other`.
+/// An error code that OCPP has, as 1.6 spells it, or `other`.
 pub fn error(code: &ErrorCode) -> &'static str {
-    match code {
-        ErrorCode::NotImplemented => "NotImplemented",
-        ErrorCode::NotSupported => "NotSupported",
-        ErrorCode::InternalError => "InternalError",
-        ErrorCode::ProtocolError => "ProtocolError",
-        ErrorCode::SecurityError => "SecurityError",
-        ErrorCode::FormationViolation => "FormationViolation",
-        ErrorCode::PropertyConstraintViolation => "PropertyConstraintViolation",
-        ErrorCode::OccurrenceConstraintViolation => "OccurrenceConstraintViolation",
-        ErrorCode::TypeConstraintViolation => "TypeConstraintViolation",
-        ErrorCode::GenericError => "GenericError",
-        _ => "other",
-    }
+    listed_1_6(code).unwrap_or("other")
 }
 
 /// Why a handshake was refused.

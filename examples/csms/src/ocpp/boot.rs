@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 use tracing::{debug, info, warn};
 
 use crate::app::SharedApp;
-use crate::store::charge_points::{self, Boot, BootPolicy, Registration};
-use crate::store::records::configuration;
+use crate::store::charge_points::{self, Boot, Registration};
+use crate::store::records::charge_points::BootPolicy;
+use crate::store::records::{configuration, local_list};
 use crate::store::text::{storable, storable_option};
 use crate::store::{Store, StoreError};
 use crate::time;
@@ -77,7 +78,7 @@ pub async fn answer(
         let boot = Boot {
             charge_point: identity.to_owned(),
             status: status.as_str().to_owned(),
-            protocol: super::protocol(peer).to_owned(),
+            protocol: super::protocol(app, peer).to_owned(),
             vendor: storable(vendor),
             model: storable(model),
             serial_number: storable_option(req.charge_point_serial_number.as_deref()),
@@ -115,9 +116,15 @@ pub async fn ask(app: &SharedApp, peer: &Peer) {
     };
     if let Some(version) = version {
         let identity = peer.identity().to_owned();
-        let write = app.store.write(move |db| Box::pin(charge_points::keep_list_version(db, identity, version)));
+        let write =
+            app.store.write(move |db| Box::pin(async move { local_list::reported(db, &identity, version).await }));
         logged(peer, write.await);
     }
+    app.events.tell(
+        "configuration",
+        peer.identity(),
+        || json!({"chargePoint": peer.identity(), "listVersion": version}),
+    );
 }
 
 fn is_unsupported(failure: &CallFailure) -> bool {

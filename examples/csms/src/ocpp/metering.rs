@@ -8,10 +8,10 @@ use serde_json::json;
 use crate::app::SharedApp;
 use crate::store::text::{storable, storable_option};
 use crate::store::transactions::{self, Register};
-use crate::store::{MeterValue as Row, StoreError};
-use crate::time;
+use crate::store::{MeterValue as Row, Sample, StoreError};
 
-/// Keeps MeterValues: the energy register of a transaction is durable when this returns, the samples soon after.
+/// Keeps MeterValues: the energy register of a transaction is durable when this returns, the samples soon after. What came
+/// before is not kept again.
 ///
 /// # Errors
 /// Those of the database.
@@ -31,18 +31,12 @@ pub async fn keep(app: &SharedApp, peer: &Peer, req: MeterValuesRequest) -> Resu
             app.store.write(move |db| Box::pin(transactions::keep_register(db, charge_point, transaction, register)));
         write.await?;
     }
-    let rows = rows(identity, connector, transaction, &req.meter_value);
+    let samples = Sample::of_message(rows(identity, connector, req.transaction_id, &req.meter_value));
     app.events.tell("meterValues", identity, || {
-        let values: Vec<_> = rows.iter().map(as_json).collect();
+        let values: Vec<_> = samples.iter().map(|sample| &sample.value).collect();
         json!({"chargePoint": identity, "connector": connector, "transactionId": transaction, "values": values})
     });
-    app.store.meter_values().push(rows).await
-}
-
-fn as_json(row: &Row) -> serde_json::Value {
-    json!({"measuredAt": time::text(row.measured_at), "connector": row.connector, "context": row.context,
-        "measurand": row.measurand, "phase": row.phase, "location": row.location, "format": row.format,
-        "unit": row.unit, "value": row.value})
+    app.store.meter_values().push(samples.into_iter().map(|sample| sample.in_transaction(transaction))).await
 }
 
 /// Sampled values as they are kept: each word as it was sent, and missing ones missing.
@@ -52,7 +46,7 @@ pub fn rows(charge_point: &str, connector: i64, transaction_id: Option<i64>, val
             charge_point: charge_point.to_owned(),
             connector,
             transaction_id,
-            measured_at: value.timestamp.unix_millis(),
+            measured_at: value.timestamp.into(),
             context: storable_option(sample.context.as_ref().map(ReadingContext::as_str)),
             measurand: storable_option(sample.measurand.as_ref().map(Measurand::as_str)),
             phase: storable_option(sample.phase.as_ref().map(Phase::as_str)),

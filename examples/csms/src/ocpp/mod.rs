@@ -12,6 +12,7 @@
 //! | [`vendors`] | DataTransfer |
 //! | [`certificates`] | SignCertificate |
 //! | [`commands`] | what is sent to charge points, and what their answers change |
+//! | [`local_list`] | local lists, in as many messages as they take |
 //! | [`presence`] | who comes and goes; reservations that expire |
 
 pub mod admission;
@@ -20,6 +21,7 @@ pub mod boot;
 pub mod certificates;
 pub mod commands;
 mod handlers;
+pub mod local_list;
 pub mod metering;
 pub mod presence;
 pub mod status;
@@ -27,9 +29,14 @@ pub mod transactions;
 pub mod vendors;
 
 pub use handlers::CentralSystem;
+use onwire::Peer;
 
-/// The protocol that is spoken with it, by the name of its WebSocket subprotocol.
-fn protocol(peer: &onwire::Peer) -> &'static str {
-    let dialect = peer.dialect();
-    dialect.subprotocols.first().copied().unwrap_or(dialect.name)
+use crate::app::App;
+
+/// The protocol that is spoken with it, by the name of its WebSocket subprotocol as the charge point spells it.
+fn protocol(app: &App, peer: &Peer) -> &'static str {
+    let connection = app.peers.find(peer.identity()).filter(|found| found.peer.is_same_connection(peer));
+    // Without a connection of its own any more, it is no longer known how it was spelled.
+    let first = || peer.dialect().subprotocols.first().copied();
+    connection.and_then(|found| found.subprotocol).or_else(first).unwrap_or(peer.dialect().name)
 }

@@ -9,10 +9,11 @@ use tokio::time::MissedTickBehavior;
 use tracing::warn;
 
 use crate::app::SharedApp;
+use crate::security::logins;
 use crate::store::{StoreError, charge_points, reservations};
 use crate::time;
 
-/// How late a reservation's expiry is noticed at most.
+/// How late it is noticed at most that a reservation expires, or that a certificate was revoked by another process.
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// Follows the directory of connected charge points until the server ends.
@@ -23,7 +24,10 @@ pub async fn follow(app: SharedApp, mut events: PeerEvents) {
     loop {
         tokio::select! {
             _ = ends.changed() => return,
-            _ = sweep.tick() => logged(expire(&app).await),
+            _ = sweep.tick() => {
+                logged(expire(&app).await);
+                logged(logins::end_revoked(&app).await);
+            }
             event = events.next() => match event {
                 Some(Ok(event)) => logged(told(&app, &event).await),
                 Some(Err(lost)) => {
@@ -47,16 +51,18 @@ async fn told(app: &SharedApp, event: &PeerEvent) -> Result<(), StoreError> {
         PeerEvent::Connected(peer) | PeerEvent::Replaced(peer) => {
             app.admitted.forget(peer.identity());
             app.events.tell("connected", peer.identity(), || connected(app, peer));
+            logins::check_again(app, peer.identity()).await?;
             seen(app, peer).await
         }
         PeerEvent::Disconnected(peer) => {
             app.admitted.forget(peer.identity());
+            let kept = seen(app, peer).await;
             app.events.tell(
                 "disconnected",
                 peer.identity(),
                 || json!({"chargePoint": peer.identity(), "reason": peer.failure().map(|failure| failure.to_string())}),
             );
-            seen(app, peer).await
+            kept
         }
         PeerEvent::HeldBack(identity) => {
             app.events.tell("heldBack", identity, || json!({"chargePoint": &**identity}));
@@ -68,7 +74,7 @@ async fn told(app: &SharedApp, event: &PeerEvent) -> Result<(), StoreError> {
 
 fn connected(app: &SharedApp, peer: &Peer) -> serde_json::Value {
     let remote = app.peers.find(peer.identity()).and_then(|found| found.remote);
-    json!({"chargePoint": peer.identity(), "protocol": super::protocol(peer),
+    json!({"chargePoint": peer.identity(), "protocol": super::protocol(app, peer),
         "remoteAddress": remote.map(|address| address.to_string())})
 }
 
@@ -84,5 +90,12 @@ async fn expire(app: &SharedApp) -> Result<(), StoreError> {
     if count == 0 {
         return Ok(());
     }
-    app.store.write(move |db| Box::pin(reservations::expire(db, now))).await
+    for (id, charge_point) in app.store.write(move |db| Box::pin(reservations::expire(db, now))).await? {
+        app.events.tell(
+            "reservationExpired",
+            &charge_point,
+            || json!({"chargePoint": charge_point, "reservationId": id}),
+        );
+    }
+    Ok(())
 }

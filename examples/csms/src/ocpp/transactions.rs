@@ -29,6 +29,7 @@ pub async fn start(
         at: req.timestamp.unix_millis(),
         reservation: req.reservation_id,
         accepts_unknown: app.policy.accepts_unknown_id_tags(),
+        concurrent_tx: app.config.concurrent_tx,
         now: time::now(),
     };
     let started = app.store.write(|db| Box::pin(transactions::start(db, start))).await?;

@@ -117,6 +117,7 @@ impl Gate {
         if super::issued::is_revoked(&self.app.store, &subject.serial).await.map_err(unavailable)? {
             return Err(refused("it is revoked"));
         }
+        self.app.security.logins.remember(identity, &subject.serial, &self.app.peers);
         Ok(Admitted { profile: 3, used: None })
     }
 

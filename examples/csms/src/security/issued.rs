@@ -56,7 +56,7 @@ pub async fn is_revoked(store: &Store, serial: &str) -> Result<bool, StoreError>
     Ok(revoked.is_some_and(|revoked| revoked != 0))
 }
 
-/// Revokes a certificate from the next connection on, also one of another authority, which is not known here.
+/// Revokes a certificate, also one of another authority, which is not known here.
 ///
 /// # Errors
 /// Those of the database.

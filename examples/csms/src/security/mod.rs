@@ -5,6 +5,7 @@
 //! | [`gate`] | which charge points may connect: security profiles 0 to 3 |
 //! | [`keys`], [`secret`] | their keys (HTTP Basic), and how these are kept |
 //! | [`certificates`], [`authority`], [`issued`] | their certificates: read, checked, signed, revoked |
+//! | [`logins`] | connections that end with what they were let in with |
 //! | [`tls`] | the server's own certificates, renewed while it runs |
 //! | [`client`] | who is at the other end, also behind a proxy |
 //! | [`access`] | who sends a request to the REST interface, and what they may do |
@@ -25,6 +26,7 @@ pub mod guard;
 pub mod issued;
 pub mod keys;
 pub mod limits;
+pub mod logins;
 pub mod passwords;
 pub mod secret;
 pub mod sessions;
@@ -45,6 +47,7 @@ use self::authority::Authority;
 use self::certificates::Chains;
 use self::client::{Client, Proxies};
 use self::limits::Limiter;
+use self::logins::Logins;
 use self::passwords::Passwords;
 use self::secret::Secret;
 use crate::config::Config;
@@ -59,6 +62,8 @@ pub struct Security {
     pub passwords: Passwords,
     /// Who has failed.
     pub limits: Limits,
+    /// Certificates that charge points are connected with.
+    pub logins: Logins,
     proxies: Proxies,
     /// Read again with the server's certificates.
     files: RwLock<Files>,
@@ -120,6 +125,7 @@ impl Security {
             secret: Secret::open(config.secret.as_ref(), &config.data)?,
             passwords: Passwords::default(),
             limits: Limits::default(),
+            logins: Logins::default(),
             proxies: Proxies {
                 trusted: config.trusted_proxies.clone(),
                 certificate_header: config.proxy_certificate_header.clone(),

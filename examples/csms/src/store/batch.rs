@@ -53,6 +53,8 @@ pub(crate) trait Row: Send + Sync + 'static {
     const TABLE: &'static str;
     /// The columns, in the order of [`bind`](Row::bind).
     const COLUMNS: &'static [&'static str];
+    /// Whether a row that a unique index finds there already is left out, instead of being refused.
+    const UNLESS_THERE: bool = false;
 
     /// Binds a value for each column.
     fn bind<'q>(&self, query: Binding<'q>) -> Binding<'q>;
@@ -354,6 +356,6 @@ fn insertion<R: Row>(rows: usize) -> String {
             let _ = write!(sql, "{before}${}", row * columns + column + 1);
         }
     }
-    sql.push(')');
+    sql.push_str(if R::UNLESS_THERE { ") ON CONFLICT DO NOTHING" } else { ")" });
     sql
 }

@@ -3,29 +3,7 @@
 use sqlx::{AnyConnection, AnyPool};
 
 use super::StoreError;
-
-/// What a BootNotification is answered with, for one charge point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BootPolicy {
-    /// It may begin.
-    Accept,
-    /// It has to wait until somebody has configured it.
-    Pending,
-    /// It is not wanted.
-    Reject,
-}
-
-impl BootPolicy {
-    /// As the database and the API spell it; `None` is the server's default.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "accept" => Some(Self::Accept),
-            "pending" => Some(Self::Pending),
-            "reject" => Some(Self::Reject),
-            _ => None,
-        }
-    }
-}
+use super::records::charge_points::BootPolicy;
 
 /// How far a charge point is known here.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -185,15 +163,5 @@ pub async fn keep_progress(
         Progress::Log => "UPDATE charge_points SET log_status = $2, log_status_at = $3 WHERE id = $1",
     };
     sqlx::query(sql).bind(id).bind(status).bind(at).execute(&mut *db).await?;
-    Ok(())
-}
-
-/// Keeps the version of its local list; -1: it has no such list.
-///
-/// # Errors
-/// Those of the database.
-pub async fn keep_list_version(db: &mut AnyConnection, id: String, version: i64) -> Result<(), StoreError> {
-    let sql = "UPDATE charge_points SET list_version = $2 WHERE id = $1";
-    sqlx::query(sql).bind(id).bind(version).execute(&mut *db).await?;
     Ok(())
 }

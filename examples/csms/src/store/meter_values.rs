@@ -4,81 +4,48 @@
 //! came in the 750 ms before is at stake, and later values are answered when they are durable. A transaction's start, its stop
 //! and its latest register do not come this way.
 
-use super::StoreError;
-use super::batch::{Batch, Binding, Row};
-use super::writer::Writer;
-use crate::time::now;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-/// One sampled value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use super::StoreError;
+use super::batch::Batch;
+use super::records::columns::Time;
+use super::samples::Sample;
+use super::writer::Writer;
+
+/// A sampled value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct MeterValue {
     /// Identity of the charge point.
+    #[serde(skip)]
     pub charge_point: String,
-    /// 0: the charge point as a whole.
-    pub connector: i64,
     /// The transaction, if it belongs to one.
+    #[serde(skip)]
     pub transaction_id: Option<i64>,
-    /// Milliseconds since 1970.
-    pub measured_at: i64,
-    /// These as they were sent, also beyond the values of OCPP 1.6; `None`: absent.
+    /// When.
+    pub measured_at: Time,
+    /// On which connector; 0: the charge point as a whole.
+    pub connector: i64,
+    /// As it was sent, like all that follow; absent: `Sample.Periodic`.
     pub context: Option<String>,
-    /// What was measured.
+    /// Absent: `Energy.Active.Import.Register`.
     pub measurand: Option<String>,
-    /// On which phase.
+    /// Absent: the value is not of one phase.
     pub phase: Option<String>,
-    /// Where.
+    /// Absent: `Outlet`.
     pub location: Option<String>,
-    /// `Raw` or `SignedData`.
+    /// Absent: `Raw`.
     pub format: Option<String>,
-    /// Of the value.
+    /// Absent: `Wh`.
     pub unit: Option<String>,
-    /// Byte for byte.
+    /// The value, byte for byte.
     pub value: String,
-}
-
-impl Row for MeterValue {
-    const TABLE: &'static str = "meter_values";
-    const COLUMNS: &'static [&'static str] = &[
-        "charge_point",
-        "connector",
-        "transaction_id",
-        "measured_at",
-        "context",
-        "measurand",
-        "phase",
-        "location",
-        "format",
-        "unit",
-        "value",
-        "received_at",
-    ];
-
-    fn bind<'q>(&self, query: Binding<'q>) -> Binding<'q> {
-        query
-            .bind(self.charge_point.clone())
-            .bind(self.connector)
-            .bind(self.transaction_id)
-            .bind(self.measured_at)
-            .bind(self.context.clone())
-            .bind(self.measurand.clone())
-            .bind(self.phase.clone())
-            .bind(self.location.clone())
-            .bind(self.format.clone())
-            .bind(self.unit.clone())
-            .bind(self.value.clone())
-            .bind(now())
-    }
-
-    fn bytes(&self) -> usize {
-        let optional = [&self.context, &self.measurand, &self.phase, &self.location, &self.format, &self.unit];
-        let optional: usize = optional.into_iter().flatten().map(String::len).sum();
-        self.charge_point.len().saturating_add(self.value.len()).saturating_add(optional)
-    }
 }
 
 /// Meter values on their way into the database.
 #[derive(Debug)]
-pub struct MeterValues(Batch<MeterValue>);
+pub struct MeterValues(Batch<Sample>);
 
 impl MeterValues {
     pub(super) fn new(writer: Writer) -> Self {
@@ -89,7 +56,7 @@ impl MeterValues {
     ///
     /// # Errors
     /// The database does not keep up, or is being closed; some of the values may have been taken.
-    pub async fn push(&self, values: impl IntoIterator<Item = MeterValue>) -> Result<(), StoreError> {
+    pub async fn push(&self, values: impl IntoIterator<Item = Sample>) -> Result<(), StoreError> {
         for value in values {
             self.0.push(value).await?;
         }

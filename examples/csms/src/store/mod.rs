@@ -15,7 +15,7 @@ mod numbers;
 pub mod records;
 pub mod reservations;
 pub mod retention;
-mod samples;
+pub mod samples;
 pub mod security_events;
 pub mod text;
 pub mod transactions;
@@ -35,6 +35,7 @@ use tokio::task::JoinHandle;
 pub(crate) use self::batch::{Batch, Binding, Room, Row};
 pub use self::meter_values::{MeterValue, MeterValues};
 pub use self::numbers::Numbers;
+pub use self::samples::Sample;
 use self::writer::Writer;
 
 /// Connections that read.

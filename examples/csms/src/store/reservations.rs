@@ -85,12 +85,12 @@ pub async fn connector_is_free(
     Ok(())
 }
 
-/// Marks those whose time is over.
+/// Marks those whose time is over; each by its number, and whose it is.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn expire(db: &mut AnyConnection, now: i64) -> Result<(), StoreError> {
-    let sql = "UPDATE reservations SET status = 'Expired' WHERE status IN ('Pending', 'Accepted') AND expiry_at <= $1";
-    sqlx::query(sql).bind(now).execute(&mut *db).await?;
-    Ok(())
+pub async fn expire(db: &mut AnyConnection, now: i64) -> Result<Vec<(i64, String)>, StoreError> {
+    let sql = "UPDATE reservations SET status = 'Expired' WHERE status IN ('Pending', 'Accepted') AND expiry_at <= $1
+        RETURNING id, charge_point";
+    Ok(sqlx::query_as(sql).bind(now).fetch_all(&mut *db).await?)
 }

@@ -33,16 +33,22 @@ impl Rule {
 
 /// Deletes what is too old, now and from time to time, for as long as it is polled.
 pub async fn keep_for(store: &Store, config: &Config) {
-    let rules = [
-        Rule::new("message_log", "logged_at", config.message_log_days),
-        Rule::new("meter_values", "received_at", config.meter_value_days),
-    ];
+    let rules = rules(config);
     loop {
         if let Err(error) = round(store, &rules).await {
             tracing::warn!(%error, "what is too old could not be deleted; it is tried again later");
         }
         tokio::time::sleep(ROUND).await;
     }
+}
+
+fn rules(config: &Config) -> [Rule; 4] {
+    [
+        Rule::new("message_log", "logged_at", config.message_log_days),
+        Rule::new("meter_values", "received_at", config.meter_value_days),
+        Rule::new("audit_log", "at", config.audit_log_days),
+        Rule::new("security_events", "received_at", config.security_event_days),
+    ]
 }
 
 async fn round(store: &Store, rules: &[Rule]) -> Result<(), StoreError> {
@@ -88,7 +94,8 @@ async fn delete_some(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::MeterValue;
+    use crate::store::records::columns::Time;
+    use crate::store::{MeterValue, Sample};
 
     #[tokio::test]
     async fn what_is_too_old_goes_and_the_rest_stays() {
@@ -99,7 +106,7 @@ mod tests {
             connector: 1,
             transaction_id: None,
             // What the charge point says of the time does not count.
-            measured_at: 0,
+            measured_at: Time(0),
             context: None,
             measurand: None,
             phase: None,
@@ -108,7 +115,7 @@ mod tests {
             unit: None,
             value: "1".into(),
         };
-        store.meter_values().push((0..1201).map(|_| value.clone())).await.unwrap();
+        store.meter_values().push(Sample::of_message((0..1201).map(|_| value.clone()))).await.unwrap();
         store.meter_values().flush().await.unwrap();
         let age = "UPDATE meter_values SET received_at = received_at - 86400001 WHERE rowid > 100";
         store.write(move |db| Box::pin(async move { Ok(sqlx::query(age).execute(&mut *db).await?) })).await.unwrap();
@@ -121,6 +128,41 @@ mod tests {
         assert_eq!(left().await, 1201, "0 days are for ever");
         round(&store, &[Rule { days: 1, ..rule }]).await.unwrap();
         assert_eq!(left().await, 100);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn each_log_has_an_age_of_its_own() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite://{}", data.path().join("csms.db").display())).await.unwrap();
+        async fn fill(db: &mut AnyConnection) -> Result<(), StoreError> {
+            for days in [1, 4, 6, 1099, 1101] {
+                for sql in [
+                    "INSERT INTO audit_log (id, at, actor, action, target, detail, outcome)
+                        VALUES ($1, $2, '', '', '', '', '')",
+                    "INSERT INTO security_events (id, happened_at, charge_point, kind, received_at)
+                        VALUES ($1, 0, '', '', $2)",
+                ] {
+                    let at = now() - days * 24 * 60 * 60 * 1000;
+                    sqlx::query(sql).bind(days).bind(at).execute(&mut *db).await?;
+                }
+            }
+            Ok(())
+        }
+        store.write(|db| Box::pin(fill(db))).await.unwrap();
+        let left = async |table| -> Vec<i64> {
+            let sql = sqlx::AssertSqlSafe(format!("SELECT id FROM {table} ORDER BY id"));
+            sqlx::query_scalar(sql).fetch_all(store.readers()).await.unwrap()
+        };
+        let config = |flags: &[&str]| {
+            let arguments = ["csms"].iter().chain(flags);
+            <crate::config::Arguments as clap::Parser>::parse_from(arguments).into_config().unwrap().0
+        };
+        round(&store, &rules(&config(&["--audit-log-days", "0"]))).await.unwrap();
+        assert_eq!(left("audit_log").await, [1, 4, 6, 1099, 1101]);
+        assert_eq!(left("security_events").await, [1, 4, 6, 1099]);
+        round(&store, &rules(&config(&["--audit-log-days", "5", "--security-event-days", "2"]))).await.unwrap();
+        assert_eq!((left("audit_log").await, left("security_events").await), (vec![1, 4], vec![1]));
         store.close().await;
     }
 }

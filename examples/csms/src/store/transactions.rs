@@ -1,6 +1,6 @@
 //! Transactions: each is there once, whatever is sent twice, and none stays open because a stop was lost.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
 use super::id_tags::{self, Verdict};
@@ -13,6 +13,9 @@ const REPEATED_AFTER_STOP: i64 = 10 * 60 * 1000;
 
 /// The same after an estimated stop: a charge point that was offline may repeat the start when it is back.
 const REPEATED_AFTER_ESTIMATE: i64 = 24 * 60 * 60 * 1000;
+
+/// The counter of their numbers.
+const NUMBERS: &str = "transaction";
 
 /// `SELECT` with all columns of [`Transaction`] and what follows.
 macro_rules! select {
@@ -123,6 +126,31 @@ impl Serialize for Transaction {
     }
 }
 
+/// Which id tags may be in several transactions at once; a second start of the others is answered with ConcurrentTx. OCPP
+/// leaves it to the central system (OCPP 1.6 §7.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ConcurrentTx {
+    /// None of them.
+    None,
+    /// Those that nobody has entered and an open server accepts: charge points without a card reader send one tag for
+    /// everybody.
+    #[default]
+    Unknown,
+    /// All of them.
+    All,
+}
+
+impl ConcurrentTx {
+    fn allows(self, verdict: &Verdict) -> bool {
+        match self {
+            Self::None => false,
+            Self::Unknown => !verdict.is_known,
+            Self::All => true,
+        }
+    }
+}
+
 /// A StartTransaction.
 #[derive(Debug, Clone)]
 pub struct Start {
@@ -140,6 +168,8 @@ pub struct Start {
     pub reservation: Option<i64>,
     /// Whether tags that nobody has entered may charge.
     pub accepts_unknown: bool,
+    /// Which tags may be in several transactions at once.
+    pub concurrent_tx: ConcurrentTx,
     /// When it came.
     pub now: i64,
 }
@@ -157,11 +187,21 @@ pub struct Started {
     pub ended: Vec<Transaction>,
 }
 
+/// Sees to it that new transactions have that number or a higher one; numbers that were given before stay given.
+///
+/// # Errors
+/// Those of the database.
+pub async fn number_from(db: &mut AnyConnection, first: i64) -> Result<(), StoreError> {
+    let sql = "INSERT INTO counters (name, value) VALUES ($1, $2)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE counters.value < excluded.value";
+    sqlx::query(sql).bind(NUMBERS.to_owned()).bind(first.saturating_sub(1)).execute(&mut *db).await?;
+    Ok(())
+}
+
 /// Begins a transaction, or finds the one that the same start has begun. It is there whatever the tag is worth: the charge
 /// point decides what it makes of a refusal, and its StopTransaction has to name a transaction.
 ///
-/// A tag that somebody has entered is in one transaction at a time (ConcurrentTx). Tags that are accepted because the
-/// server is open are not held to that: charge points that charge without cards send one tag for everybody.
+/// A tag is in one transaction at a time, unless [`ConcurrentTx`] says otherwise.
 ///
 /// # Errors
 /// Those of the database.
@@ -174,10 +214,10 @@ pub async fn start(db: &mut AnyConnection, start: Start) -> Result<Started, Stor
     // Whatever its clock says: one connector has one transaction.
     let over = Over { begun_until: i64::MAX, at: start.at, now: start.now };
     let ended = end_estimated(db, &start.charge_point, start.connector, over).await?;
-    if verdict.is_accepted() && verdict.is_known && is_charging(db, &start.id_tag).await? {
+    if verdict.is_accepted() && !start.concurrent_tx.allows(&verdict) && is_charging(db, &start.id_tag).await? {
         verdict.status = "ConcurrentTx";
     }
-    let id = next_number(db, "transaction").await?;
+    let id = next_number(db, NUMBERS).await?;
     let sql =
         "INSERT INTO transactions (id, charge_point, connector, id_tag, folded_id_tag, reservation, id_tag_status,
             started_at, start_meter, start_received_at)
@@ -349,7 +389,7 @@ pub async fn stop(db: &mut AnyConnection, mut stop: Stop) -> Result<Stopped, Sto
     }
     let samples = std::mem::take(&mut stop.samples);
     let of_it = |row| MeterValue { connector: transaction.connector, transaction_id: Some(transaction.id), ..row };
-    samples::insert(db, &samples.into_iter().map(of_it).collect::<Vec<_>>()).await?;
+    samples::insert(db, samples.into_iter().map(of_it)).await?;
     let sql = "UPDATE transactions SET stopped_at = $2, stop_meter = $3, stop_reason = $4, stop_id_tag = $5,
             stop_received_at = $6, estimated = 0, last_meter = $3, last_meter_at = $2
         WHERE id = $1";
@@ -384,7 +424,7 @@ async fn keep_unknown(db: &mut AnyConnection, stop: Stop) -> Result<bool, StoreE
     // -1 stands for many transactions.
     let transaction_id = (stop.transaction > 0).then_some(stop.transaction);
     let of_it = |row| MeterValue { transaction_id, ..row };
-    samples::insert(db, &stop.samples.into_iter().map(of_it).collect::<Vec<_>>()).await?;
+    samples::insert(db, stop.samples.into_iter().map(of_it)).await?;
     Ok(true)
 }
 

@@ -31,13 +31,15 @@ async fn a_boot_is_kept_with_what_the_schema_does_not_know() {
 #[tokio::test]
 async fn after_a_boot_configuration_and_list_version_are_read() {
     let mut served = served(&[]).await;
+    let mut events = served.csms.listen(None).await;
     let mut station = served.csms.station("CP1").await;
     station.call("BootNotification", boot()).await;
     let keys = json!({"configurationKey": [{"key": "HeartbeatInterval", "readonly": false, "value": "300"},
         {"key": "AuthorizationKey", "readonly": false}]});
     assert_eq!(station.obey("GetConfiguration", keys).await, json!({}));
     assert_eq!(station.obey("GetLocalListVersion", json!({"listVersion": 7})).await, json!({}));
-    served.until("charge_points WHERE list_version = 7", 1).await;
+    assert_eq!(events.wait("configuration").await["listVersion"], 7);
+    assert_eq!(served.count("charge_points WHERE list_version = 7").await, 1);
     let sql = "SELECT key, value, readonly FROM configuration_keys ORDER BY folded";
     let keys: Vec<(String, Option<String>, i64)> = served.rows(sql).await;
     assert_eq!(keys, [("AuthorizationKey".into(), None, 0), ("HeartbeatInterval".into(), Some("300".into()), 0)]);
@@ -45,7 +47,8 @@ async fn after_a_boot_configuration_and_list_version_are_read() {
     station.call("BootNotification", boot()).await;
     station.obey("GetConfiguration", json!({"configurationKey": [{"key": "A", "readonly": true, "value": ""}]})).await;
     station.obey("GetLocalListVersion", json!({"listVersion": -1})).await;
-    served.until("charge_points WHERE list_version = -1", 1).await;
+    assert_eq!(events.wait("configuration").await["listVersion"], -1);
+    assert_eq!(served.count("charge_points WHERE list_version = -1").await, 1);
     assert_eq!(served.count("configuration_keys WHERE key = 'A' AND readonly = 1").await, 1);
     assert_eq!(served.count("configuration_keys").await, 1);
 }
@@ -53,6 +56,7 @@ async fn after_a_boot_configuration_and_list_version_are_read() {
 #[tokio::test]
 async fn a_charge_point_that_refuses_these_questions_is_served_all_the_same() {
     let mut served = served(&[]).await;
+    let mut events = served.csms.listen(None).await;
     let mut station = served.csms.station("CP1").await;
     station.call("BootNotification", boot()).await;
     let (id, _) = station.expect("GetConfiguration").await;
@@ -61,7 +65,8 @@ async fn a_charge_point_that_refuses_these_questions_is_served_all_the_same() {
     // While the server waits, it answers.
     station.call("Heartbeat", json!({})).await;
     station.refuse(&id, "NotSupported", "").await;
-    served.until("charge_points WHERE list_version = -1", 1).await;
+    assert_eq!(events.wait("configuration").await["listVersion"], -1);
+    assert_eq!(served.count("charge_points WHERE list_version = -1").await, 1);
     assert_eq!(served.count("configuration_keys").await, 0);
 }
 

@@ -71,3 +71,17 @@ async fn an_entered_tag_is_in_one_transaction_at_a_time() {
     assert_eq!(start(&mut one, 3, "free", 0, AT).await.0, "Accepted");
     assert_eq!(start(&mut two, 3, "free", 0, AT).await.0, "Accepted");
 }
+
+#[tokio::test]
+async fn who_may_be_in_several_transactions_is_a_setting() {
+    for (tags, entered, stranger) in [("none", "ConcurrentTx", "ConcurrentTx"), ("all", "Accepted", "Accepted")] {
+        let mut served = served(&["--concurrent-tx", tags]).await;
+        served.enter("Tag", "Accepted", None, None).await;
+        let mut station = served.csms.booted("CP1").await;
+        for (connector, id_tag, status) in
+            [(1, "Tag", "Accepted"), (2, "tag", entered), (3, "free", "Accepted"), (4, "FREE", stranger)]
+        {
+            assert_eq!(start(&mut station, connector, id_tag, 0, AT).await.0, status, "{tags}: {id_tag}");
+        }
+    }
+}

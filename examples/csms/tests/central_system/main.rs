@@ -18,12 +18,10 @@ mod notifications;
 mod reservations;
 mod transactions;
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, FromRow};
-use support::{Csms, PATIENCE, Station, look_into};
+use support::{Csms, Station, look_into};
 use tempfile::TempDir;
 
 /// The program, and a look into its database.
@@ -53,16 +51,6 @@ impl Served {
 
     async fn count(&mut self, what: &str) -> i64 {
         self.row::<(i64,)>(&format!("SELECT COUNT(*) FROM {what}")).await.0
-    }
-
-    /// Waits until that many are there.
-    async fn until(&mut self, what: &str, count: i64) {
-        let there = async {
-            while self.count(what).await != count {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, there).await.unwrap_or_else(|_| panic!("{count} of {what}"));
     }
 
     /// What an operator would have done.

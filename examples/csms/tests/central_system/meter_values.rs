@@ -16,7 +16,9 @@ async fn samples_are_kept_as_they_were_sent() {
         {"value": "7", "measurand": "Fan.Speed", "unit": "rpm", "phase": "L9", "context": "Now", "location": "Roof"},
         {"value": signed, "format": "SignedData", "context": "Transaction.End"}]}]});
     assert_eq!(station.call("MeterValues", values).await, json!({}));
-    served.until("meter_values", 5).await;
+    drop(station);
+    served.csms.end().await;
+    assert_eq!(served.count("meter_values").await, 5);
     let sql = "SELECT value, measurand, unit, phase, context, location, format FROM meter_values
         WHERE connector = 1 AND measured_at = 1772362800000 AND transaction_id = ";
     type Row = (String, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
@@ -85,7 +87,9 @@ async fn the_latest_register_of_a_running_transaction_is_durable_before_the_answ
     let values = json!({"connectorId": 1, "meterValue": [{"timestamp": LATER, "sampledValue": [{"value": "1600"}]}]});
     station.call("MeterValues", values).await;
     assert_eq!(served.row::<(Option<i64>,)>(&sql).await.0, Some(1600));
-    served.until(&format!("meter_values WHERE transaction_id = {id}"), 11).await;
+    drop(station);
+    served.csms.end().await;
+    assert_eq!(served.count(&format!("meter_values WHERE transaction_id = {id}")).await, 11);
 }
 
 #[tokio::test]
@@ -102,10 +106,44 @@ async fn values_that_come_late_or_for_no_known_transaction_are_kept() {
         }
         assert_eq!(station.call("MeterValues", values).await, json!({}));
     }
-    served.until("meter_values", 4).await;
+    drop(station);
+    served.csms.end().await;
+    assert_eq!(served.count("meter_values").await, 4);
     assert_eq!(served.count(&format!("meter_values WHERE transaction_id IN ({id}, 4711, -1)")).await, 3);
     assert_eq!(served.count("meter_values WHERE transaction_id IS NULL").await, 1);
     // A stop is the last word on its register.
     let sql = format!("SELECT stop_meter, last_meter FROM transactions WHERE id = {id}");
     assert_eq!(served.row::<(i64, i64)>(&sql).await, (500, 500));
+}
+
+#[tokio::test]
+async fn what_comes_again_is_there_once() {
+    let mut served = served(&[]).await;
+    let mut station = served.csms.booted("CP1").await;
+    let (_, id) = start(&mut station, 1, "A", 0, AT).await;
+    let signed = json!({"value": "00FFa0 ", "format": "SignedData"});
+    // The same current on three phases that it does not name.
+    let current = json!({"value": "16", "measurand": "Current.Import"});
+    let sampled = json!([{"value": "500"}, current, current, current, signed]);
+    let named = json!({"connectorId": 1, "transactionId": id,
+        "meterValue": [{"timestamp": AT, "sampledValue": sampled}]});
+    let unnamed = json!({"connectorId": 1, "meterValue": [{"timestamp": LATER, "sampledValue": sampled}]});
+    for values in [&named, &unnamed, &named] {
+        station.call("MeterValues", values.clone()).await;
+    }
+    // Again after a reconnect, and as data of the stop.
+    let mut station = served.csms.station("CP1").await;
+    station.call("MeterValues", named.clone()).await;
+    let stop = json!({"transactionId": id, "meterStop": 900, "timestamp": LATER, "transactionData": [
+        {"timestamp": AT, "sampledValue": sampled}, {"timestamp": "2026-03-01T10:59:59Z", "sampledValue": [signed]}]});
+    station.call("StopTransaction", stop).await;
+    // The transaction that it did not name has ended.
+    station.call("MeterValues", unnamed).await;
+    station.call("MeterValues", named).await;
+    drop(station);
+    served.csms.end().await;
+    assert_eq!(served.count(&format!("meter_values WHERE transaction_id = {id} AND connector = 1")).await, 11);
+    assert_eq!(served.count("meter_values WHERE value = '16'").await, 6);
+    assert_eq!(served.count("meter_values WHERE value = '00FFa0 ' AND format = 'SignedData'").await, 3);
+    assert_eq!(served.count("meter_values").await, 11);
 }

@@ -82,11 +82,18 @@ async fn data_transfer_reaches_the_handler_of_its_vendor_and_message() {
 #[tokio::test]
 async fn coming_and_going_sets_the_time_it_was_last_seen() {
     let mut served = served(&[]).await;
+    let mut events = served.csms.listen(None).await;
     let station = served.csms.booted("CP1").await;
+    events.wait("configuration").await;
+    let sql = "SELECT last_seen_at FROM charge_points";
     served.execute("UPDATE charge_points SET last_seen_at = 1").await;
     station.close().await.unwrap();
-    served.until("charge_points WHERE last_seen_at > 1", 1).await;
+    events.wait("disconnected").await;
+    assert!(served.row::<(i64,)>(sql).await.0 > 1);
     served.execute("UPDATE charge_points SET last_seen_at = 1").await;
     let _station = served.csms.station("CP1").await;
-    served.until("charge_points WHERE last_seen_at > 1", 1).await;
+    events.wait("connected").await;
+    // Writes are done in the order in which they come.
+    served.csms.http("POST", "/api/v1/id-tags", Some(json!({"idTag": "A"}))).await;
+    assert!(served.row::<(i64,)>(sql).await.0 > 1);
 }

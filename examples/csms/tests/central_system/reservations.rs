@@ -65,8 +65,10 @@ async fn a_connector_s_status_shows_what_became_of_its_reservation() {
 #[tokio::test]
 async fn reservations_expire() {
     let mut served = served(&[]).await;
-    reserve(&mut served, 5, 1, "A", "Accepted", 1).await;
+    let mut events = served.csms.listen(Some("CP1")).await;
     reserve(&mut served, 6, 1, "A", "Used", 1).await;
-    served.until("reservations WHERE id = 5 AND status = 'Expired'", 1).await;
+    reserve(&mut served, 5, 1, "A", "Accepted", 1).await;
+    assert_eq!(events.wait("reservationExpired").await, json!({"chargePoint": "CP1", "reservationId": 5}));
+    assert_eq!(state(&mut served, 5).await.0, "Expired");
     assert_eq!(state(&mut served, 6).await.0, "Used");
 }

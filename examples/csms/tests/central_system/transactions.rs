@@ -169,3 +169,22 @@ async fn what_makes_no_sense_is_answered() {
     let stop = json!({"transactionId": id, "meterStop": i64::MAX, "timestamp": "0001-01-01T00:00:00Z"});
     assert_eq!(station.call("StopTransaction", stop).await, json!({}));
 }
+
+#[tokio::test]
+async fn numbers_begin_where_they_are_told_to_and_never_go_back() {
+    let mut served = served(&["--first-transaction-id", "5000"]).await;
+    let mut station = served.csms.booted("CP1").await;
+    assert_eq!(start(&mut station, 1, "A", 0, AT).await.1, 5000);
+    // Of a transaction that the server before this one has begun.
+    assert_eq!(station.call("StopTransaction", stop_of(1, 5, LATER)).await["idTagInfo"]["status"], "Accepted");
+    assert_eq!(transaction(&mut served, 5000).await.stopped_at, None);
+    drop(station);
+    served.csms.stop().await;
+    for (flags, number) in [(&["--first-transaction-id", "17"][..], 5001), (&[], 5002)] {
+        let csms = Csms::start_in(served.data.path(), flags).await;
+        let mut station = csms.booted("CP1").await;
+        assert_eq!(start(&mut station, 1, "A", number, LATER).await.1, number);
+        drop(station);
+        csms.stop().await;
+    }
+}

@@ -26,24 +26,22 @@ mod reservations;
 mod security;
 mod sessions;
 
-use std::time::Duration;
-
 use onwire::types::DateTime;
 use serde_json::{Value, json};
-use support::{Csms, PATIENCE, Station};
+use support::{Csms, Station};
 use tempfile::TempDir;
 
 /// The program, and a charge point with two connectors that it has accepted.
 struct Lab {
     csms: Csms,
-    _data: TempDir,
+    data: TempDir,
     station: Station,
 }
 
 async fn lab() -> Lab {
     let (csms, data) = support::csms(&[]).await;
     let station = csms.booted("CP1").await;
-    let mut lab = Lab { csms, _data: data, station };
+    let mut lab = Lab { csms, data, station };
     for connector in 0..=2 {
         lab.report(connector, "Available").await;
     }
@@ -138,19 +136,5 @@ impl Lab {
     /// Enters a tag.
     async fn enter(&self, tag: Value) {
         self.operator("POST", "/api/v1/id-tags", tag).await;
-    }
-
-    /// Waits until a GET gives what is wanted.
-    async fn until(&self, path: &str, is_there: impl Fn(&Value) -> bool) -> Value {
-        let there = async {
-            loop {
-                let found = self.csms.get(path).await;
-                if is_there(&found) {
-                    return found;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, there).await.unwrap_or_else(|_| panic!("{path} in time"))
     }
 }

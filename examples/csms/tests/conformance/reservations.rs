@@ -50,11 +50,13 @@ async fn tc_046_reservation_of_a_connector_used() {
 #[tokio::test]
 async fn tc_047_reservation_expires() {
     let mut lab = lab().await;
+    let mut events = lab.csms.listen(Some("CP1")).await;
     let soon = onwire::types::DateTime::from_unix_millis(onwire::types::DateTime::now().unix_millis() + 1000);
     let reservation = reserve(&mut lab, 1, json!({"expiryDate": soon.to_string()}), "Accepted").await;
     lab.report(1, "Reserved").await;
-    let path = format!("{PATH}/{}", reservation["id"]);
-    lab.until(&path, |found| found["status"] == "Expired").await;
+    let expired = events.wait("reservationExpired").await;
+    assert_eq!(expired["reservationId"], reservation["id"]);
+    assert_eq!(status(&lab, &reservation).await, "Expired");
     lab.report(1, "Available").await;
     assert_eq!(status(&lab, &reservation).await, "Expired");
 }

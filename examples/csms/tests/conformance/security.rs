@@ -55,7 +55,7 @@ async fn with_authority() -> (Lab, String) {
     params.distinguished_name.push(DnType::CommonName, "CP1");
     params.distinguished_name.push(DnType::OrganizationName, "Operator");
     let request = params.serialize_request(&KeyPair::generate().unwrap()).unwrap().pem().unwrap();
-    (Lab { csms, _data: data, station }, request)
+    (Lab { csms, data, station }, request)
 }
 
 /// The operator triggers it, the charge point asks, the server signs, the charge point answers so.

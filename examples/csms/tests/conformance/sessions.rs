@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::Csms;
 use crate::{Lab, lab, now};
 
 #[tokio::test]
@@ -46,7 +47,9 @@ async fn charge(lab: &mut Lab) {
     lab.report(1, "Available").await;
     assert_eq!(lab.connector(1).await["transactionId"], Value::Null);
     let path = format!("/api/v1/transactions/{id}/meter-values");
-    lab.until(&path, |found| found["items"].as_array().unwrap().len() == 1).await;
+    lab.csms.end().await;
+    let csms = Csms::start_in(lab.data.path(), &[]).await;
+    assert_eq!(csms.get(&path).await["items"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

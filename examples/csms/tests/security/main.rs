@@ -19,6 +19,7 @@ mod keys;
 mod operators;
 mod pages;
 mod proxy;
+mod standing;
 mod storm;
 mod tls;
 mod world;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use csms::store::transactions::{self, Start};
+use csms::store::transactions::{self, ConcurrentTx, Start};
 use csms::store::{Store, StoreError};
 use futures_util::future::join_all;
 
@@ -32,6 +32,7 @@ async fn begin(store: Arc<Store>, charge_point: String, at: i64) -> Result<(), S
         at,
         reservation: None,
         accepts_unknown: true,
+        concurrent_tx: ConcurrentTx::default(),
         now: at,
     };
     let started = store.write(|db| Box::pin(transactions::start(db, start))).await?;

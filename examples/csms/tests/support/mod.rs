@@ -11,6 +11,7 @@
 )]
 
 mod database;
+mod events;
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -28,6 +29,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 pub use self::database::{database, is_sqlite, look_into};
+pub use self::events::Events;
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -76,7 +78,8 @@ impl Csms {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (mut urls, mut pages) = (Vec::new(), Vec::new());
-        let addresses = [!flags.contains(&"none"), flags.contains(&"--tls-listen")].iter().filter(|is| **is).count();
+        let is_plain = !flags.windows(2).any(|pair| pair == ["--listen", "none"]);
+        let addresses = [is_plain, flags.contains(&"--tls-listen")].iter().filter(|is| **is).count();
         while pages.len() < addresses {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
             let line = line?;
@@ -108,9 +111,14 @@ impl Csms {
 
     /// Asks it to end, as a service manager would, and waits for that.
     pub async fn stop(mut self) {
+        self.end().await;
+    }
+
+    /// The same: what it was told is written then.
+    pub async fn end(&mut self) {
         let pid = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").arg(pid).status().await.unwrap().success());
-        assert!(tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().success());
+        assert!(self.ended().await.success());
     }
 
     /// Waits until it has ended by itself.
@@ -174,6 +182,13 @@ impl Station {
     /// Connects to a URL with the identity, speaking 1.6.
     pub async fn connect(url: &str) -> Self {
         Self::open(url, "ocpp1.6").await.0
+    }
+
+    /// [`Station::connect`], unless it is refused.
+    pub async fn try_connect(url: &str) -> Result<Self, Error> {
+        let mut request = url.into_client_request()?;
+        request.headers_mut().insert("Sec-WebSocket-Protocol", "ocpp1.6".parse().unwrap());
+        Ok(Self::new(connect_async(request).await?.0))
     }
 
     /// The same with that subprotocol on offer; returns the one that was agreed on too.

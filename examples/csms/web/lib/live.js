@@ -4,8 +4,9 @@
 import { address } from './api.js';
 
 const KINDS = [
-  'connected', 'disconnected', 'booted', 'status', 'transactionStarted', 'transactionStopped', 'meterValues', 'message',
-  'firmwareStatus', 'diagnosticsStatus', 'logStatus', 'securityEvent', 'heldBack',
+  'connected', 'disconnected', 'booted', 'configuration', 'status', 'transactionStarted', 'transactionStopped',
+  'meterValues', 'message', 'reservationExpired', 'firmwareStatus', 'diagnosticsStatus', 'logStatus', 'securityEvent',
+  'heldBack',
 ];
 const RETRY_FIRST = 1000;
 const RETRY_MOST = 15000;

@@ -19,6 +19,7 @@ use crate::alink::{Channel, DeviceRef, SyncServices};
 use crate::mqtt::{Connect, Limits, Link, Packet, QoS, Refused};
 use crate::net::clock::Clock;
 use crate::net::observe::Watch;
+use crate::net::peers::Info;
 use crate::net::{Disconnected, KeepAlive, Observe, Origin, Peers, Plain, Transport, pump, random_first_id};
 use crate::session::Config;
 use crate::{Connection, Peer, SendRouter};
@@ -318,7 +319,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             })
         };
         let mut socket = AlinkSocket::new(stream, channel, self.clock, outgoing, taker);
-        let presence = self.peers.enter(&peer, Some(remote), self.clock);
+        let presence = self.peers.enter(&peer, Arc::new(Info::new(Some(remote), None, self.clock)));
         let span = tracing::info_span!("connection", identity, protocol = dialect.name);
         let handlers = pin!(connection.serve_send(platform.router()));
         // Whoever is silent is found by MQTT's own keep-alive.

@@ -22,7 +22,7 @@ use crate::security::issued::Certificate;
 use crate::security::limits::subscriber;
 use crate::security::tokens::Token;
 use crate::security::users::{User, UserError};
-use crate::security::{audit, issued, sessions, tokens, users};
+use crate::security::{audit, issued, logins, sessions, tokens, users};
 use crate::store::records::columns::Time;
 
 /// `/login`, `/logout`, `/users`, `/tokens`, `/certificates`, `/audit`.
@@ -327,7 +327,7 @@ async fn list_certificates(
     Ok(Json(paging.page_by_time(items, begin, |item| item.issued_at.0)?))
 }
 
-/// Revokes a charge point's certificate, from its next connection on.
+/// Revokes a charge point's certificate: it opens no connection any more, and one that it has opened ends.
 #[utoipa::path(
     post, path = "/certificates/{serial}/revoke", tag = "access",
     params(("serial" = String, Path, description = "Hexadecimal, two digits a byte, without leading zeros")),
@@ -343,6 +343,7 @@ async fn revoke_certificate(
     let bytes = bytes.ok_or_else(|| invalid("", "it is no hexadecimal serial number".to_owned()))?;
     let serial = crate::security::certificates::serial(&bytes);
     issued::revoke(&app.store, &serial).await?;
+    logins::end_revoked(&app).await?;
     audit::record(&app, &actor, "RevokeCertificate", &serial, &json!({}), "done").await?;
     Ok(StatusCode::NO_CONTENT)
 }

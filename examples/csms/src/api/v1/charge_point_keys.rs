@@ -16,6 +16,7 @@ use crate::app::{App, SharedApp};
 use crate::security::access::Operator;
 use crate::security::audit;
 use crate::security::keys::{self, ChangeError};
+use crate::security::logins;
 
 /// `/charge-points/{id}/key`.
 pub fn router() -> OpenApiRouter<SharedApp> {
@@ -42,7 +43,7 @@ pub struct SetKey {
     key: Option<String>,
 }
 
-/// Gives a charge point another key, on this side only: ChangeConfiguration of `AuthorizationKey` changes both sides.
+/// Gives a charge point another key, on this side only, and ends its connection: ChangeConfiguration of `AuthorizationKey` changes both sides.
 #[utoipa::path(post, path = "/charge-points/{id}/key", tag = "charge points", params(("id" = String, Path,)),
     request_body = WantedKey, responses((status = OK, body = SetKey)))]
 async fn set(
@@ -65,7 +66,7 @@ async fn set(
     Ok(Answer(SetKey { key: made }))
 }
 
-/// Takes a charge point's key away. It may connect without one once its lowest security profile is 0 again, which rises by
+/// Takes a charge point's key away, and ends its connection. It may connect without one once its lowest security profile is 0 again, which rises by
 /// itself when a key is used.
 #[utoipa::path(delete, path = "/charge-points/{id}/key", tag = "charge points", params(("id" = String, Path,)),
     responses((status = NO_CONTENT)))]
@@ -81,7 +82,10 @@ async fn remove(
 
 async fn store(app: &App, id: &str, key: Option<&str>) -> Result<(), Problem> {
     match keys::set(app, id, key).await {
-        Ok(true) => Ok(()),
+        Ok(true) => {
+            logins::end_connection(app, id);
+            Ok(())
+        }
         Ok(false) => Err(unknown(id)),
         Err(ChangeError::Key(error)) => Err(Problem::invalid_payload("/key", error.to_string())),
         Err(ChangeError::Store(error)) => Err(error.into()),

@@ -18,6 +18,7 @@ use crate::api::page::{Page, Paging};
 use crate::api::problem::Problem;
 use crate::app::{App, SharedApp};
 use crate::security::access::{Admin, Operator, Viewer};
+use crate::security::logins;
 use crate::store::records::audit::{self, NewEntry};
 use crate::store::records::charge_points::{self, BootPolicy, ChargePointRecord, ConnectorRecord, Filter, Settings};
 use crate::store::records::columns::{Flag, Time};
@@ -188,7 +189,7 @@ fn with_connection(
     if let Some(connection) = connection {
         // The database is told now and then, the connection knows.
         record.last_seen_at = record.last_seen_at.max(Some(connection.last_message.into()));
-        record.protocol = record.protocol.or_else(|| Some(connection.peer.dialect().subprotocols.first()?.to_string()));
+        record.protocol = connection.subprotocol.map(str::to_owned).or(record.protocol);
     }
     ChargePoint {
         connected: connection.is_some(),
@@ -298,7 +299,8 @@ async fn read(_: Viewer, State(app): State<SharedApp>, Path(id): Path<String>) -
     Ok(Answer(find(&app, &id).await?))
 }
 
-/// Changes what an operator sets.
+/// Changes what an operator sets. A higher `securityProfile`, and a `bootPolicy` of `reject`, end the connection: what the
+/// charge point was let in with holds no longer.
 #[utoipa::path(patch, path = "/charge-points/{id}", tag = "charge points", params(("id" = String, Path)),
     request_body = ChargePointChange, responses((status = OK, body = ChargePoint)))]
 async fn change(
@@ -310,18 +312,24 @@ async fn change(
     judge(change.note.as_ref().and_then(|note| note.as_deref()), change.security_profile)?;
     let settings =
         Settings { boot_policy: change.boot_policy, note: change.note, security_profile: change.security_profile };
+    let (policy, profile) = (settings.boot_policy.flatten(), settings.security_profile);
     let entry = NewEntry::done(&actor, "change", format!("charge-points/{id}"), &detail(&settings));
     let name = id.clone();
     let changed = app.store.write(move |db| {
         Box::pin(async move {
             let changed = records::charge_points::change(db, &name, &settings).await?;
-            if changed {
+            if changed.is_some() {
                 audit::enter(db, entry).await?;
             }
             Ok(changed)
         })
     });
-    if changed.await? { Ok(Answer(find(&app, &id).await?)) } else { Err(unknown(&id)) }
+    let Some(before) = changed.await? else { return Err(unknown(&id)) };
+    let is_stricter = profile.is_some_and(|profile| profile > before.security_profile);
+    if is_stricter || (policy == Some(BootPolicy::Reject) && before.boot_policy != policy) {
+        logins::end_connection(&app, &id);
+    }
+    Ok(Answer(find(&app, &id).await?))
 }
 
 /// Takes a charge point out, and ends its connection. What it did (transactions, messages) stays.
@@ -346,9 +354,7 @@ async fn remove(
     if !removed.await? {
         return Err(unknown(&id));
     }
-    if let Some(peer) = app.peers.get(&id) {
-        peer.disconnect(onwire::CallFailure::Disconnected);
-    }
+    logins::end_connection(&app, &id);
     Ok(StatusCode::NO_CONTENT)
 }
 

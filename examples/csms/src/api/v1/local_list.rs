@@ -1,12 +1,8 @@
 //! Local lists of charge points: what they hold as far as it is known, and sending them.
 
-use std::time::Duration;
-
 use axum::Json as Answer;
 use axum::extract::State;
-use onwire::ocpp::v16::{
-    AuthorizationData, GetLocalListVersionRequest, SendLocalListRequest, UpdateStatus, UpdateType,
-};
+use onwire::ocpp::v16::{AuthorizationData, GetLocalListVersionRequest, UpdateType};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,10 +14,11 @@ use super::transactions::Waiting;
 use crate::api::extract::{Json, Path, Query};
 use crate::api::problem::Problem;
 use crate::app::{App, SharedApp};
-use crate::ocpp::commands::{self, CommandError};
-use crate::security::access::{Actor, Operator, Viewer};
+use crate::ocpp::local_list::{List, ListError, Sent, all_tags};
+use crate::ocpp::{self, commands};
+use crate::security::access::{Operator, Viewer};
 use crate::store::records::local_list::{self, Entry};
-use crate::store::records::{charge_points, columns, id_tags};
+use crate::store::records::{charge_points, columns};
 
 /// `/charge-points/{id}/local-list`.
 pub fn router() -> OpenApiRouter<SharedApp> {
@@ -80,10 +77,14 @@ pub struct NewListEntry {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListAnswer {
-    /// The version that was sent.
-    pub version: i64,
-    /// `Accepted`, `Failed`, `NotSupported` or `VersionMismatch`.
-    pub status: String,
+    /// The version that was sent last.
+    version: i64,
+    /// `Accepted`, `Failed`, `NotSupported` or `VersionMismatch`: the answer to the last message.
+    status: String,
+    /// How many messages the list takes: each has as many entries as SendLocalListMaxLength allows.
+    messages: usize,
+    /// How many of them the charge point has accepted; the first that is not is the last that is sent.
+    accepted: usize,
 }
 
 /// The local list of a charge point, as far as it is known.
@@ -100,6 +101,11 @@ async fn stored(app: &App, id: &str) -> Result<LocalList, Problem> {
 }
 
 /// Sends a list, or changes of it, with the next version (SendLocalList).
+///
+/// What is longer than the charge point's SendLocalListMaxLength goes in several messages: the first as it is, the others as
+/// changes, each with a version of its own; `timeoutSeconds` is for each of them. A full list that is longer than
+/// LocalAuthListMaxLength is refused. Both keys count as far as they are known, which GetConfiguration sees to. While one
+/// list is being sent, others are refused (409).
 #[utoipa::path(post, path = "/charge-points/{id}/local-list", tag = "local lists",
     params(("id" = String, Path), Waiting), request_body = NewList, responses((status = OK, body = ListAnswer)))]
 async fn send(
@@ -111,72 +117,32 @@ async fn send(
 ) -> Result<Answer<ListAnswer>, Problem> {
     let timeout = seconds(waiting.timeout_seconds)?;
     known(&app, &id).await?;
-    match (new.update_type, new.entries) {
-        (ListType::Full, None) => Ok(Answer(send_all(&app, &actor, &id, timeout).await?)),
-        (ListType::Differential, None) => Err(Problem::invalid_payload("/entries", "missing")),
-        (kind, Some(entries)) => {
+    let entries = match (new.update_type, new.entries) {
+        (ListType::Full, None) => all_tags(&app).await?,
+        (ListType::Differential, None) => return Err(Problem::invalid_payload("/entries", "missing")),
+        (_, Some(entries)) => {
             let entry = |entry: NewListEntry| AuthorizationData {
                 id_tag_info: entry.id_tag_info,
                 ..AuthorizationData::new(entry.id_tag.as_str())
             };
-            let entries = entries.into_iter().map(entry).collect();
-            let kind = if kind == ListType::Full { UpdateType::Full } else { UpdateType::Differential };
-            let answer = send_list(&app, &actor, &id, kind, entries, timeout).await;
-            Ok(Answer(answer.map_err(renamed)?))
+            entries.into_iter().map(entry).collect()
         }
-    }
+    };
+    let kind = if new.update_type == ListType::Full { UpdateType::Full } else { UpdateType::Differential };
+    let list = List { charge_point: id, kind, entries, timeout };
+    let sent = ocpp::local_list::send(&app, &actor, list).await.map_err(renamed)?;
+    let Sent { version, status, messages, accepted } = sent;
+    Ok(Answer(ListAnswer { version, status: status.to_string(), messages, accepted }))
 }
 
 /// Where the payload's pointer stands in our body.
-fn renamed(error: CommandError) -> Problem {
+fn renamed(error: ListError) -> Problem {
     let mut problem = Problem::from(error);
     if problem.kind == "invalidPayload" {
         problem.pointer =
             problem.pointer.map(|pointer| pointer.replacen("/localAuthorizationList", "/entries", 1).into());
     }
     problem
-}
-
-/// Sends every tag of `/id-tags`.
-///
-/// # Errors
-/// Those of a command.
-pub async fn send_all(app: &SharedApp, actor: &Actor, id: &str, timeout: Duration) -> Result<ListAnswer, CommandError> {
-    let tags = id_tags::list(&app.store, &id_tags::Filter::default(), None, i64::MAX).await?;
-    let entry = |tag: id_tags::IdTag| AuthorizationData {
-        id_tag_info: Some(tag.info()),
-        ..AuthorizationData::new(tag.id_tag.as_str())
-    };
-    send_list(app, actor, id, UpdateType::Full, tags.into_iter().map(entry).collect(), timeout).await
-}
-
-async fn send_list(
-    app: &SharedApp,
-    actor: &Actor,
-    id: &str,
-    kind: UpdateType,
-    entries: Vec<AuthorizationData>,
-    timeout: Duration,
-) -> Result<ListAnswer, CommandError> {
-    let version = next_version(app, id).await?;
-    let mut request = SendLocalListRequest::new(version, kind);
-    request.local_authorization_list = Some(entries);
-    let response = commands::call(app, actor, id, &request, timeout).await?;
-    if matches!(response.status, UpdateStatus::Failed | UpdateStatus::VersionMismatch) {
-        // What it holds is its own knowledge now; the next version is to follow on that.
-        let asked = commands::call(app, actor, id, &GetLocalListVersionRequest::new(), timeout).await;
-        if let Err(error) = asked {
-            tracing::info!(charge_point = id, %error, "the version of its local list stays unknown");
-        }
-    }
-    Ok(ListAnswer { version, status: response.status.to_string() })
-}
-
-/// The version after the one that is known; the first one is 1.
-async fn next_version(app: &App, id: &str) -> Result<i64, CommandError> {
-    let record = charge_points::get(&app.store, id).await?;
-    let version = record.and_then(|record| record.list_version).unwrap_or(0);
-    Ok(version.max(0).saturating_add(1))
 }
 
 /// Asks the charge point for the version of its list (GetLocalListVersion).

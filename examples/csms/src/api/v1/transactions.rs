@@ -18,8 +18,9 @@ use crate::api::problem::Problem;
 use crate::app::SharedApp;
 use crate::ocpp::commands;
 use crate::security::access::{Operator, Viewer};
+use crate::store::MeterValue;
 use crate::store::records::columns::Time;
-use crate::store::records::meter_values::{self, MeterValue};
+use crate::store::records::meter_values;
 use crate::store::records::transactions::{self, Filter, Transaction, UnknownStop};
 
 /// `/transactions` and `/unknown-stops`.

@@ -104,11 +104,7 @@ async fn listed(
     response: Option<GetLocalListVersionResponse>,
 ) -> Result<(), StoreError> {
     let Some(response) = response else { return Ok(()) };
-    if response.list_version <= 0 {
-        // 0: it is empty; -1: there is none.
-        local_list::take(db, id, true, &[]).await?;
-    }
-    local_list::set_version(db, id, response.list_version).await
+    local_list::reported(db, id, response.list_version).await
 }
 
 async fn reserved(
@@ -144,9 +140,9 @@ async fn sent(
         UpdateStatus::Accepted => {
             let entries = request.local_authorization_list.unwrap_or_default();
             local_list::take(db, id, request.update_type == UpdateType::Full, &entries).await?;
-            local_list::set_version(db, id, request.list_version).await
+            local_list::set_version(db, id, Some(request.list_version)).await
         }
-        UpdateStatus::NotSupported => local_list::set_version(db, id, -1).await,
+        UpdateStatus::NotSupported => local_list::set_version(db, id, Some(-1)).await,
         // What it holds now is asked for anew.
         _ => Ok(()),
     }

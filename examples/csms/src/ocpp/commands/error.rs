@@ -6,6 +6,7 @@ use onwire::ocpp::j::spell_1_6;
 use onwire::{CallError, CallFailure};
 
 use crate::api::problem::Problem;
+use crate::ocpp::local_list::ListError;
 use crate::security::keys::KeyError;
 use crate::store::StoreError;
 
@@ -77,6 +78,20 @@ impl From<CallFailure> for CommandError {
             CallFailure::Refused(error) => Self::Refused(error),
             CallFailure::InvalidResponse(error) => Self::InvalidResponse(error),
             _ => Self::Failed,
+        }
+    }
+}
+
+impl From<ListError> for Problem {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::Busy => Self::conflict(error.to_string()),
+            ListError::Command { error, messages: 1, .. } => error.into(),
+            ListError::Command { error, messages, accepted } => {
+                let problem = Self::from(error);
+                let detail = format!("{} ({accepted} of {messages} messages were accepted before)", problem.detail);
+                Self { detail, ..problem }
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 pub use self::error::CommandError;
 use crate::app::SharedApp;
 use crate::security::access::Actor;
+use crate::store::charge_points::registration;
 use crate::store::records::audit::{self, NewEntry};
 use crate::store::records::charge_points;
 
@@ -105,8 +106,11 @@ async fn exchange(app: &SharedApp, command: &Command) -> Result<String, CommandE
         return Err(if is_known { CommandError::Offline } else { CommandError::Unknown });
     };
     let begins_or_ends = matches!(command.action.name, "RemoteStartTransaction" | "RemoteStopTransaction");
-    if command.judged && begins_or_ends && charge_points::is_pending(&app.store, &command.charge_point).await? {
-        return Err(CommandError::Pending);
+    if command.judged && begins_or_ends {
+        let registration = registration(app.store.readers(), &command.charge_point).await?;
+        if registration.is_some_and(|found| found.is_pending() || found.is_rejected()) {
+            return Err(CommandError::Pending);
+        }
     }
     let change = key::begin(app, command).await?;
     let triggered = trigger::begin(app, command);

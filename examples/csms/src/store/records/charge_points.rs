@@ -100,6 +100,11 @@ impl BootPolicy {
             Self::Reject => "reject",
         }
     }
+
+    /// As the database has it.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Accept, Self::Pending, Self::Reject].into_iter().find(|policy| policy.as_str() == text)
+    }
 }
 
 /// The latest state of a connector; 0 is the charge point as a whole.
@@ -213,15 +218,6 @@ pub async fn connectors(store: &Store, ids: &[&str]) -> Result<Vec<ConnectorReco
     Select::all().and_one_of("charge_point", ids.iter().copied()).rows(store.readers(), what, order, i64::MAX, 0).await
 }
 
-/// Whether commands that begin or end charging must wait: its last BootNotification was not answered with Accepted.
-///
-/// # Errors
-/// Those of the database.
-pub async fn is_pending(store: &Store, id: &str) -> Result<bool, StoreError> {
-    let select = Select::all().and("id = ?", id).and_fixed(Some("boot_status IN ('Pending', 'Rejected')"));
-    Ok(select.count(store.readers(), "charge_points").await? > 0)
-}
-
 /// What an operator sets.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -247,23 +243,30 @@ pub async fn enter(db: &mut AnyConnection, id: &str, settings: &Settings) -> Res
     Ok(entered)
 }
 
-/// Changes one; `false` if there is none.
+/// What of an operator's settings there was before a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    /// See [`ChargePointRecord::boot_policy`].
+    pub boot_policy: Option<BootPolicy>,
+    /// The lowest one.
+    pub security_profile: i64,
+}
+
+/// Changes one; `None` if there is none.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn change(db: &mut AnyConnection, id: &str, settings: &Settings) -> Result<bool, StoreError> {
+pub async fn change(db: &mut AnyConnection, id: &str, settings: &Settings) -> Result<Option<Before>, StoreError> {
     let sql = "SELECT boot_policy, note, security_profile FROM charge_points WHERE id = $1";
     let row: Option<(Option<String>, Option<String>, i64)> =
         sqlx::query_as(sql).bind(id.to_owned()).fetch_optional(&mut *db).await?;
-    let Some((policy, note, profile)) = row else { return Ok(false) };
-    let policy = match settings.boot_policy {
-        Some(policy) => policy.map(|policy| policy.as_str().to_owned()),
-        None => policy,
-    };
+    let Some((policy, note, security_profile)) = row else { return Ok(None) };
+    let boot_policy = policy.as_deref().and_then(BootPolicy::parse);
+    let policy = settings.boot_policy.unwrap_or(boot_policy).map(|policy| policy.as_str().to_owned());
     let sql = "UPDATE charge_points SET boot_policy = $1, note = $2, security_profile = $3 WHERE id = $4";
     let query = sqlx::query(sql).bind(policy).bind(settings.note.clone().unwrap_or(note));
-    query.bind(settings.security_profile.unwrap_or(profile)).bind(id.to_owned()).execute(&mut *db).await?;
-    Ok(true)
+    query.bind(settings.security_profile.unwrap_or(security_profile)).bind(id.to_owned()).execute(&mut *db).await?;
+    Ok(Some(Before { boot_policy, security_profile }))
 }
 
 /// Takes one out, with what is known of its connectors, configuration and local list; what it did stays. `false` if there

@@ -35,6 +35,17 @@ pub async fn list(store: &Store, charge_point: &str) -> Result<Vec<Configuration
     Select::all().and("charge_point = ?", charge_point).rows(store.readers(), what, "folded", i64::MAX, 0).await
 }
 
+/// The value of a key that is a number of things, as far as it is known; 0 says nothing.
+///
+/// # Errors
+/// Those of the database.
+pub async fn number(store: &Store, charge_point: &str, key: &str) -> Result<Option<usize>, StoreError> {
+    let sql = "SELECT value FROM configuration_keys WHERE charge_point = $1 AND folded = $2";
+    let query = sqlx::query_scalar(sql).bind(charge_point.to_owned()).bind(folded(key));
+    let value: Option<Option<String>> = query.fetch_optional(store.readers()).await?;
+    Ok(value.flatten().and_then(|value| value.trim().parse().ok()).filter(|number| *number > 0))
+}
+
 /// Keeps what a charge point has told of a key.
 ///
 /// # Errors

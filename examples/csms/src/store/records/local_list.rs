@@ -30,14 +30,37 @@ pub async fn entries(store: &Store, charge_point: &str) -> Result<Vec<Entry>, St
     Select::all().and("charge_point = ?", charge_point).rows(store.readers(), what, "folded", i64::MAX, 0).await
 }
 
-/// Keeps the version that a charge point has.
+/// The version that a charge point has, as far as it is known.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn set_version(db: &mut AnyConnection, charge_point: &str, version: i64) -> Result<(), StoreError> {
+pub async fn version(db: &mut AnyConnection, charge_point: &str) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT list_version FROM charge_points WHERE id = $1";
+    let found: Option<Option<i64>> =
+        sqlx::query_scalar(sql).bind(charge_point.to_owned()).fetch_optional(&mut *db).await?;
+    Ok(found.flatten())
+}
+
+/// Keeps the version that a charge point has; `None`: nobody knows it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_version(db: &mut AnyConnection, charge_point: &str, version: Option<i64>) -> Result<(), StoreError> {
     let sql = "UPDATE charge_points SET list_version = $1 WHERE id = $2";
     sqlx::query(sql).bind(version).bind(charge_point.to_owned()).execute(&mut *db).await?;
     Ok(())
+}
+
+/// Keeps the version that a charge point has told.
+///
+/// # Errors
+/// Those of the database.
+pub async fn reported(db: &mut AnyConnection, charge_point: &str, version: i64) -> Result<(), StoreError> {
+    if version <= 0 {
+        // 0: it is empty; -1: there is none.
+        take(db, charge_point, true, &[]).await?;
+    }
+    set_version(db, charge_point, Some(version)).await
 }
 
 /// Keeps what a charge point has taken: all of it, or changes, in which an entry without an info takes one out.
