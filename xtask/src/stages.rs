@@ -8,7 +8,7 @@ use crate::workspace::Workspace;
 use crate::{api, browser, c, msrv, no_std, package, peers, postgres, proxy};
 
 /// See [`net_features`].
-const NET_FEATURES: &str = "onwire/client,onwire/server,onwire/rustls,onwire/openssl,onwire-codegen/cli";
+const NET_FEATURES: &str = "onwire/client,onwire/server,onwire/alink,onwire/rustls,onwire/openssl,onwire-codegen/cli";
 
 /// What the crate `openssl` is built against.
 const OPENSSL_PACKAGES: [&str; 2] = ["libssl-dev", "pkg-config"];
@@ -89,11 +89,14 @@ fn clippy(workspace: &Workspace) -> Result<()> {
 }
 
 fn features(workspace: &Workspace) -> Result<()> {
-    const SETS: [&[&str]; 9] = [
+    const SETS: [&[&str]; 12] = [
         &["--no-default-features"],
         &["--no-default-features", "--features", "arbitrary"],
         &["--no-default-features", "--features", "ocpp16"],
         &["--no-default-features", "--features", "std,ocpp16"],
+        &["--no-default-features", "--features", "mqtt"],
+        &["--no-default-features", "--features", "alink"],
+        &["--features", "client,server,alink"],
         &["--features", "client"],
         &["--features", "server"],
         &["--features", "client,rustls"],

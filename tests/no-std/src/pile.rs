@@ -1,9 +1,11 @@
 //! A charging pile by its thing model.
 
-use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::task::{Context, Waker};
 
+use onwire::alink::{Channel, Incoming};
+use onwire::mqtt::Client;
 use onwire::session::Config;
 use onwire::types::DateTime;
 use onwire::{Connection, Instant, Peer, Router};
@@ -52,12 +54,20 @@ impl Charger {
     }
 }
 
-/// Answers one message; on a board this is the loop around the modem.
-pub fn answer(message: &str, now: Instant) -> Option<String> {
+/// Answers what a modem has received; on a board this is the loop around it.
+pub fn answer(channel: &mut Channel<Client>, bytes: &[u8], now: Instant) -> Option<Vec<u8>> {
     let charger = Charger { state: RefCell::default() };
     let connection = Connection::new("platform", Charger::DIALECT, Config::default());
-    connection.receive(message, now);
+    channel.receive(bytes, now).ok()?;
+    while let Some(incoming) = channel.poll() {
+        if let Incoming::Frame(text) = incoming {
+            connection.receive(&text, now);
+        }
+    }
     let mut handlers = core::pin::pin!(connection.serve(&charger));
     let _ = handlers.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    connection.poll_transmit(now)
+    while let Some(frame) = connection.poll_transmit(now) {
+        channel.send(&frame, now).ok()?;
+    }
+    channel.link_mut().poll_transmit()
 }
