@@ -90,7 +90,8 @@ pub mod ocpp {
     }
 }
 
-/// Aliyun IoT: the frames of Alink. Types come from a thing model of your own, by `onwire_codegen::alink`.
+/// Aliyun IoT: the frames of Alink. Types come from a thing model of your own, by `onwire_codegen::alink`. With the feature
+/// `alink` also what every device has beside its model: signatures, logins and registration, topics, and the module `system`.
 ///
 /// The generated module has the roles `Device` and `Platform`, and their actions:
 ///

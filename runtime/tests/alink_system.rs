@@ -1,6 +1,6 @@
 //! The system messages of Alink, as they stand on the wire, and between two sides.
 
-#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
 
 use std::cell::RefCell;
 use std::fmt::Debug;

@@ -88,26 +88,30 @@ pub(super) fn decode(protocol: &Protocol, shape: &Shape, target: &Target) -> Tok
         Reading::List { item, min, max } => {
             let (min, max) = bounds(min, max);
             let blank = blank_function(protocol, item);
-            let item = match Reading::of(protocol, item) {
-                Reading::InPlace(method) => quote!(::onwire::codec::Decoder::#method),
-                _ => {
-                    let target = Target { reference: quote!(item), assignment: quote!(*item = value) };
-                    let item = decode(protocol, item, &target);
-                    quote!(|d, item| #item)
-                }
-            };
+            let item = item_reader(protocol, item);
             return quote!(d.list(#reference, #min, #max, #blank, #item));
         }
         Reading::Map { item, max } => {
             let (_, max) = bounds(0, max);
             let blank = blank_function(protocol, item);
-            let target = Target { reference: quote!(item), assignment: quote!(*item = value) };
-            let item = decode(protocol, item, &target);
-            return quote!(d.map(#reference, #max, #blank, |d, item| #item));
+            let item = item_reader(protocol, item);
+            return quote!(d.map(#reference, #max, #blank, #item));
         }
         Reading::Small(call) => call,
     };
     quote!(d.#small.map(|value| #assignment))
+}
+
+/// A function that reads one item of a list or a map.
+fn item_reader(protocol: &Protocol, item: &Shape) -> TokenStream {
+    match Reading::of(protocol, item) {
+        Reading::InPlace(method) => quote!(::onwire::codec::Decoder::#method),
+        _ => {
+            let target = Target { reference: quote!(item), assignment: quote!(*item = value) };
+            let item = decode(protocol, item, &target);
+            quote!(|d, item| #item)
+        }
+    }
 }
 
 /// How a value is read: what holds memory in place, and small things are handed over.
