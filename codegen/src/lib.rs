@@ -14,7 +14,8 @@
 //!   them, with an optional `index.json` that says who may start which action.
 //! - [`ocpp_1_6`]: OCPP 1.6 from `onwire-schemas`; [`ocpp_2_0_1`] and [`ocpp_2_1`]: a folder of that version's official
 //!   schemas with our index.
-//! - [`alink`]: a thing model (TSL) of Aliyun IoT: its properties, events and services.
+//! - [`alink`]: a thing model (TSL) of Aliyun IoT: its properties, events and services. [`alink_system`]: the messages that
+//!   every device has beside it.
 //!
 //! The same input gives the same bytes.
 
