@@ -4,9 +4,9 @@
 
 use onwire::alink::system::ACTIONS;
 use onwire::alink::{
-    Claim, ClaimKind, DeviceRef, Login, LoginOptions, NtpResponse, RegisterForm, RegisterOptions, Registered,
-    RegisteredUnlisted, Secret, SignMethod, SubDevice, ntp_response, parse_register_answer, register_form, sign,
-    verify,
+    Claim, ClaimKind, DeviceRef, FileBlockFrame, Login, LoginOptions, NtpResponse, RegisterForm, RegisterOptions,
+    Registered, RegisteredUnlisted, Secret, SignMethod, SubDevice, ntp_response, parse_register_answer, register_form,
+    sign, verify,
 };
 use onwire::codec::Quirks;
 use onwire::types::DateTime;
@@ -81,6 +81,7 @@ proptest! {
             prop_assert!(form.verify(&Secret::from("secret")).is_err());
         }
         let _ = (Registered::parse(&text), RegisteredUnlisted::parse(&text), parse_register_answer(&text));
+        let _ = FileBlockFrame::parse(&body);
         let now = DateTime::from_unix_millis(0);
         let _ = (NtpResponse::parse(&text).map(|response| response.now(now)), ntp_response(&text, now, now));
     }
