@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::model::{Kind, Shape, Type};
+use crate::model::{Kind, Shape, Type, Whole};
 use crate::names::{type_name, upper_camel};
 
 /// A placeholder in `Shape::Named` until names are given; no Rust name begins so.
@@ -107,7 +107,7 @@ fn without_docs(kind: &Kind) -> Kind {
     match &mut kind {
         Kind::Struct(object) => object.fields.iter_mut().for_each(|field| field.doc.clear()),
         Kind::Enum(values) => values.values.iter_mut().for_each(|value| value.doc.clear()),
-        Kind::Alias(_) | Kind::Wrapped(_) => {}
+        Kind::Alias(_) | Kind::Wrapped(_) | Kind::Whole(_) => {}
     }
     kind
 }
@@ -116,13 +116,13 @@ fn without_docs(kind: &Kind) -> Kind {
 fn visit(kind: &mut Kind, change: &mut impl FnMut(&mut Shape)) {
     fn shape(shape_: &mut Shape, change: &mut impl FnMut(&mut Shape)) {
         change(shape_);
-        if let Shape::List { item, .. } = shape_ {
+        if let Shape::List { item, .. } | Shape::Map { item, .. } = shape_ {
             shape(item, change);
         }
     }
     match kind {
         Kind::Struct(object) => object.fields.iter_mut().for_each(|field| shape(&mut field.shape, change)),
-        Kind::Alias(alias) => shape(alias, change),
+        Kind::Alias(inner) | Kind::Whole(Whole { shape: inner, .. }) => shape(inner, change),
         Kind::Enum(_) | Kind::Wrapped(_) => {}
     }
 }

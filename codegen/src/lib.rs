@@ -14,7 +14,8 @@
 //!   them, with an optional `index.json` that says who may start which action.
 //! - [`ocpp_1_6`]: OCPP 1.6 from `onwire-schemas`; [`ocpp_2_0_1`] and [`ocpp_2_1`]: a folder of that version's official
 //!   schemas with our index.
-//! - [`alink`]: a thing model (TSL) of Aliyun IoT: its properties, events and services.
+//! - [`alink`]: a thing model (TSL) of Aliyun IoT: its properties, events and services. [`alink_system`]: the messages that
+//!   every device has beside it.
 //!
 //! The same input gives the same bytes.
 
@@ -57,6 +58,9 @@ enum Source {
 /// never answered (SEND, OCPP 2.1), other files hold shared definitions. `index.json` names the roles, the subprotocols
 /// and who may start each action; without it both sides (`ChargePoint` and `CentralSystem`) may start every action.
 ///
+/// With `"framing": "alink"` the index makes a protocol of Alink messages: an action's `method` is its name on the wire, and
+/// a message with the keyword `x-onwire-field` may be a list, a map or another type, which that field holds.
+///
 /// # Errors
 /// [`Error::Io`], [`Error::Folder`].
 pub fn ocpp(folder: impl AsRef<Path>) -> Result<Generator, Error> {
@@ -67,6 +71,13 @@ pub fn ocpp(folder: impl AsRef<Path>) -> Result<Generator, Error> {
 /// OCPP 1.6 with its security extension, from the schemas that `onwire-schemas` carries.
 pub fn ocpp_1_6() -> Generator {
     let files = onwire_schemas::OCPP_1_6.iter().map(|file| (file.name.to_owned(), file.text.to_owned()));
+    Generator::new(Source::Ocpp(files.collect()), Vec::new())
+}
+
+/// The system messages of Alink, which every device has beside its thing model, from the schemas that `onwire-schemas`
+/// carries; [`alink`] makes the thing model's own.
+pub fn alink_system() -> Generator {
+    let files = onwire_schemas::ALINK.iter().map(|file| (file.name.to_owned(), file.text.to_owned()));
     Generator::new(Source::Ocpp(files.collect()), Vec::new())
 }
 

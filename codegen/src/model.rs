@@ -57,6 +57,15 @@ pub(crate) enum Kind {
     Enum(Enum),
     Alias(Shape),
     Wrapped(Wrapped),
+    Whole(Whole),
+}
+
+/// A message that is no object with fields of its own: a list, a map, another type, anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Whole {
+    /// Rust name of the one field that holds it, without `r#`.
+    pub(crate) field: String,
+    pub(crate) shape: Shape,
 }
 
 /// A payload of a thing model around another type.
@@ -165,9 +174,16 @@ pub(crate) enum Shape {
     DateTime,
     /// A time-stamp that is text with milliseconds since 1970 on the wire.
     UnixMillis,
+    /// Text that nobody is to see in a log.
+    Secret,
     List {
         item: Box<Shape>,
         min: usize,
+        max: Option<usize>,
+    },
+    /// An object whose properties have names of their own and values of one type.
+    Map {
+        item: Box<Shape>,
         max: Option<usize>,
     },
     Any,
@@ -223,7 +239,7 @@ impl Kind {
     fn uses(&self) -> Vec<&str> {
         match self {
             Self::Struct(object) => object.fields.iter().filter_map(|field| field.shape.named()).collect(),
-            Self::Alias(shape) => shape.named().into_iter().collect(),
+            Self::Alias(shape) | Self::Whole(Whole { shape, .. }) => shape.named().into_iter().collect(),
             Self::Wrapped(wrapped) => vec![wrapped.inner.as_str()],
             Self::Enum(_) => Vec::new(),
         }
@@ -235,7 +251,7 @@ impl Shape {
     fn named(&self) -> Option<&str> {
         match self {
             Self::Named(name) => Some(name),
-            Self::List { item, .. } => item.named(),
+            Self::List { item, .. } | Self::Map { item, .. } => item.named(),
             _ => None,
         }
     }

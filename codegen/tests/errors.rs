@@ -45,6 +45,51 @@ fn folders_that_do_not_fit_together() {
     let send = r#"{"version":"2.0.1","actions":[{"name":"Sale","from":["ChargePoint"],"send":true}]}"#;
     let says = refused("index-send", &with_index(send));
     assert_eq!(says, "index.json: the action Sale is a SEND, which OCPP-J has since version 2.1");
+    let method = r#"{"version":"1.6","actions":[{"name":"Sale","method":"a.sale","from":["ChargePoint"]}]}"#;
+    let says = refused("index-method", &with_index(method));
+    assert_eq!(says, "index.json: the action Sale has a method, which Alink has");
+}
+
+#[test]
+fn messages_of_alink_that_nothing_can_carry() {
+    let alink = |test: &str, methods: [&str; 2], request: &str| {
+        let actions = ["Sale", "Other"].iter().zip(methods);
+        let actions: Vec<_> = actions
+            .map(|(name, method)| format!(r#"{{"name":"{name}","method":"{method}","from":["ChargePoint"]}}"#))
+            .collect();
+        let index = format!(r#"{{"framing":"alink","actions":[{}]}}"#, actions.join(","));
+        let files = [
+            ("Sale.json", request),
+            ("SaleResponse.json", EMPTY),
+            ("Other.json", EMPTY),
+            ("OtherResponse.json", EMPTY),
+        ];
+        refused(test, &[&[("index.json", index.as_str())], files.as_slice()].concat())
+    };
+    let says = alink("alink-twice", ["a.b", "a.b"], EMPTY);
+    assert_eq!(says, "index.json: two actions are named a.b on the wire");
+    for (test, method) in [("alink-empty", ""), ("alink-slash", "a/b"), ("alink-space", "a b")] {
+        let says = alink(test, [method, "a.c"], EMPTY);
+        assert!(says.starts_with("index.json: neither a topic nor a message can carry"), "{says}");
+    }
+    for (test, request, problem) in [
+        ("alink-array", r#"{"type":"array"}"#, "not an object"),
+        ("alink-field", r#"{"x-onwire-field":"no field","type":"array"}"#, "is the name of a field"),
+        ("alink-field-number", r#"{"x-onwire-field":7,"type":"array"}"#, "is the name of a field"),
+        ("alink-null", r#"{"x-onwire-field":"a","type":"null"}"#, "always null"),
+        (
+            "alink-map",
+            r#"{"x-onwire-field":"a","type":"object","additionalProperties":{"type":"string"},"minProperties":1}"#,
+            "`minProperties`",
+        ),
+    ] {
+        let says = alink(test, ["a.b", "a.c"], request);
+        assert!(says.starts_with("Sale.json#") && says.contains(problem), "{test}: {says}");
+    }
+    let index = r#"{"actions":[{"name":"Sale","from":["ChargePoint"]}]}"#;
+    let whole = r#"{"x-onwire-field":"items","type":"array"}"#;
+    let says = refused("ocpp-array", &[("index.json", index), ("Sale.json", whole), ("SaleResponse.json", EMPTY)]);
+    assert!(says.contains("not an object"), "OCPP-J has objects: {says}");
 }
 
 #[test]

@@ -76,3 +76,27 @@ fn the_plain_flavour_keeps_only_what_was_asked_for_and_derives_what_was_asked_fo
     let unknown = onwire_codegen::ocpp_1_6().only(["Authorise"]).plain_code().unwrap_err();
     assert!(unknown.to_string().contains("no action Authorise"), "{unknown}");
 }
+
+#[test]
+fn the_public_surface_of_the_system_messages_of_alink() {
+    snapshot("alink_system", &surface(&onwire_codegen::alink_system().code().unwrap()));
+}
+
+const ALINK: &str = r#"{"protocol":"P","version":"1","framing":"alink","roles":["Device","Platform"],"actions":[
+    {"name":"Tags","method":"thing.tags.set","from":["Device"],"profile":"tags","clause":"P §1"},
+    {"name":"Found","method":"thing.found","from":["Platform"],"send":true}]}"#;
+
+#[test]
+fn messages_of_alink_have_a_method_and_may_be_lists_maps_and_other_types() {
+    let tags = r##"{"description":"Tags.","x-onwire-field":"tags","type":"array","items":{"$ref":"#/definitions/Tag"},"maxItems":3,
+        "definitions":{"Tag":{"type":"object","properties":{"key":{"type":"string","format":"secret"},
+            "at":{"type":"string","format":"unix-millis"}},"required":["key"]}}}"##;
+    let answer = r#"{"x-onwire-field":"by_name","type":"object","additionalProperties":{"type":"integer","minimum":0},"maxProperties":2}"#;
+    let found = r##"{"x-onwire-field":"tag","$ref":"#/definitions/Tag"}"##;
+    let files = [("index.json", ALINK), ("Tags.json", tags), ("TagsResponse.json", answer), ("Found.json", found)];
+    let folder = Folder::new("alink-messages", &files);
+    let generator = onwire_codegen::ocpp(folder.path()).unwrap();
+    snapshot("alink_messages", &generator.clone().serde(false).code().unwrap());
+    let some = generator.only(["thing.found"]).code().unwrap();
+    assert!(some.contains("pub struct FoundRequest") && !some.contains("TagsRequest"), "{some}");
+}

@@ -90,7 +90,8 @@ pub mod ocpp {
     }
 }
 
-/// Aliyun IoT: the frames of Alink. Types come from a thing model of your own, by `onwire_codegen::alink`.
+/// Aliyun IoT: the frames of Alink. Types come from a thing model of your own, by `onwire_codegen::alink`. With the feature
+/// `alink` also what every device has beside its model: signatures, logins and registration, topics, and the module `system`.
 ///
 /// The generated module has the roles `Device` and `Platform`, and their actions:
 ///
@@ -113,6 +114,25 @@ pub mod ocpp {
 pub mod alink {
     pub use crate::core::alink::*;
     pub use crate::core::times::Times;
+
+    /// The sides of every thing model and of the system's messages, so that one connection can have the handlers of both:
+    /// `#[onwire::handlers(model, role = Device, rest = self.system)]`.
+    pub mod role {
+        /// The device.
+        #[derive(Debug, Clone, Copy)]
+        pub enum Device {}
+
+        /// The platform.
+        #[derive(Debug, Clone, Copy)]
+        pub enum Platform {}
+    }
+
+    #[cfg(feature = "alink")]
+    #[allow(clippy::all, reason = "generated")]
+    #[doc = include_str!("core/alink/system.md")]
+    pub mod system {
+        include!(concat!(env!("OUT_DIR"), "/alink_system.rs"));
+    }
 }
 
 /// Includes a protocol that the crate's `build.rs` generated with `onwire-codegen`.
@@ -135,6 +155,7 @@ pub mod __private {
     pub use crate::core::action::{assert_answered, assert_received_by};
     pub use crate::core::call::{no_reply, reply};
     pub use crate::core::router::rest_of;
+    pub use alloc::collections::BTreeMap;
     pub use alloc::vec::Vec;
     #[cfg(feature = "serde")]
     pub use serde;

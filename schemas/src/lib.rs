@@ -112,12 +112,84 @@ pub static OCPP_2_0_1_INDEX: File = File { name: "index.json", text: include_str
 /// Who may start which action of OCPP 2.1; see [`OCPP_2_0_1_INDEX`].
 pub static OCPP_2_1_INDEX: File = File { name: "index.json", text: include_str!("../ocpp2.1/index.json") };
 
+/// System messages of Alink, the thing-model protocol of Aliyun IoT: desired properties, tags, configuration, log, updates,
+/// sub-devices.
+pub static ALINK: &[File] = folder! { "alink":
+    "BatchPost"
+    "BatchPostResponse"
+    "CombineBatchLogin"
+    "CombineBatchLoginResponse"
+    "CombineBatchLogout"
+    "CombineBatchLogoutResponse"
+    "CombineLogin"
+    "CombineLoginResponse"
+    "CombineLogout"
+    "CombineLogoutResponse"
+    "ConfigGet"
+    "ConfigGetResponse"
+    "ConfigPush"
+    "ConfigPushResponse"
+    "Delete"
+    "DeleteResponse"
+    "DesiredDelete"
+    "DesiredDeleteResponse"
+    "DesiredGet"
+    "DesiredGetResponse"
+    "Disable"
+    "DisableResponse"
+    "DslTemplateGet"
+    "DslTemplateGetResponse"
+    "Enable"
+    "EnableResponse"
+    "FileDownload"
+    "FileDownloadResponse"
+    "HistoryPost"
+    "HistoryPostResponse"
+    "ListFound"
+    "ListFoundResponse"
+    "LogConfigGet"
+    "LogConfigGetResponse"
+    "LogConfigPush"
+    "LogConfigPushResponse"
+    "LogPost"
+    "LogPostResponse"
+    "OtaFirmwareGet"
+    "OtaFirmwareGetResponse"
+    "OtaInform"
+    "OtaProgress"
+    "OtaUpgrade"
+    "PackPost"
+    "PackPostResponse"
+    "SubRegister"
+    "SubRegisterResponse"
+    "SubUnregister"
+    "SubUnregisterResponse"
+    "TagsDelete"
+    "TagsDeleteResponse"
+    "TagsGet"
+    "TagsGetResponse"
+    "TagsUpdate"
+    "TagsUpdateResponse"
+    "TopoAdd"
+    "TopoAddNotify"
+    "TopoAddNotifyResponse"
+    "TopoAddResponse"
+    "TopoChange"
+    "TopoChangeResponse"
+    "TopoDelete"
+    "TopoDeleteResponse"
+    "TopoGet"
+    "TopoGetResponse"
+    "index"
+    "types"
+};
+
 /// Thing models (TSL) of Aliyun IoT, written for this project: a charging pile, a smart socket, a tracker.
 pub static THING: &[File] = folder! { "thing": "pile" "socket" "tracker" };
 
 #[cfg(test)]
 mod tests {
-    use super::{File, OCPP_1_6, THING};
+    use super::{ALINK, File, OCPP_1_6, THING};
 
     fn assert_carried(folder: &str, files: &[File]) {
         let mut found: Vec<String> =
@@ -130,6 +202,7 @@ mod tests {
     #[test]
     fn every_file_of_the_folders_is_carried() {
         assert_carried(concat!(env!("CARGO_MANIFEST_DIR"), "/ocpp1.6"), OCPP_1_6);
+        assert_carried(concat!(env!("CARGO_MANIFEST_DIR"), "/alink"), ALINK);
         assert_carried(concat!(env!("CARGO_MANIFEST_DIR"), "/thing"), THING);
     }
 }

@@ -148,7 +148,7 @@ async fn what_a_device_posts_is_answered_and_kept() {
 #[tokio::test]
 async fn services_reach_the_device_on_all_three_topics() {
     let sync = |extended| SyncServices { methods: vec!["thing.service.SetPowerLevel".into()], extended };
-    for sync in [SyncServices::new(SYNC_SERVICES, true), sync(true), sync(false)] {
+    for sync in [SyncServices::new(SYNC_SERVICES.iter().copied(), true), sync(true), sync(false)] {
         let Running { url, peers, .. } = running(sync).await;
         let (link, _, _) = device(&url, "SN1");
         link.connected().await.unwrap();

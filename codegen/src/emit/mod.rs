@@ -6,6 +6,7 @@ mod enums;
 mod shapes;
 mod structs;
 mod table;
+mod whole;
 mod wrapped;
 
 use proc_macro2::TokenStream;
@@ -63,6 +64,7 @@ fn item(protocol: &Protocol, options: &Options, each: &Type) -> TokenStream {
             quote! { #doc pub type #name = #target; }
         }
         Kind::Wrapped(wrapped) => wrapped::item(protocol, options, each, wrapped),
+        Kind::Whole(whole) => whole::item(protocol, options, each, whole),
     }
 }
 
@@ -184,6 +186,12 @@ fn action_items(protocol: &Protocol, action: &Action) -> TokenStream {
 }
 
 fn roles(protocol: &Protocol) -> TokenStream {
+    // One device speaks several such protocols at once: its thing model's, and that of the system.
+    if protocol.framing == Framing::Alink && protocol.roles == ["Device", "Platform"] {
+        return quote!(
+            pub use ::onwire::alink::role;
+        );
+    }
     let roles = protocol.roles.iter().map(|role| {
         let name = ident(role);
         let text = format!(" The {role}.");

@@ -22,9 +22,14 @@ pub(super) fn rust_type(shape: &Shape) -> TokenStream {
         Shape::Number(_) | Shape::Float(_) => quote!(::onwire::types::Decimal),
         Shape::Boolean | Shape::Bit => quote!(bool),
         Shape::DateTime | Shape::UnixMillis => quote!(::onwire::types::DateTime),
+        Shape::Secret => quote!(::onwire::alink::Secret),
         Shape::List { item, .. } => {
             let item = rust_type(item);
             quote!(::onwire::__private::Vec<#item>)
+        }
+        Shape::Map { item, .. } => {
+            let item = rust_type(item);
+            quote!(::onwire::__private::BTreeMap<::onwire::types::Text, #item>)
         }
         Shape::Any => quote!(::onwire::types::RawJson),
     }
@@ -49,7 +54,7 @@ pub(super) fn resolved<'p>(protocol: &'p Protocol, shape: &'p Shape) -> &'p Shap
 /// A function that makes a value to be read over.
 pub(super) fn blank_function(protocol: &Protocol, shape: &Shape) -> TokenStream {
     match resolved(protocol, shape) {
-        Shape::Named(_) => quote!(::onwire::codec::Message::blank),
+        Shape::Named(_) | Shape::Secret => quote!(::onwire::codec::Message::blank),
         Shape::DateTime | Shape::UnixMillis => quote!(|| ::onwire::types::DateTime::UNIX_EPOCH),
         Shape::Any => quote!(::onwire::types::RawJson::null),
         _ => quote!(::core::default::Default::default),
@@ -83,19 +88,30 @@ pub(super) fn decode(protocol: &Protocol, shape: &Shape, target: &Target) -> Tok
         Reading::List { item, min, max } => {
             let (min, max) = bounds(min, max);
             let blank = blank_function(protocol, item);
-            let item = match Reading::of(protocol, item) {
-                Reading::InPlace(method) => quote!(::onwire::codec::Decoder::#method),
-                _ => {
-                    let target = Target { reference: quote!(item), assignment: quote!(*item = value) };
-                    let item = decode(protocol, item, &target);
-                    quote!(|d, item| #item)
-                }
-            };
+            let item = item_reader(protocol, item);
             return quote!(d.list(#reference, #min, #max, #blank, #item));
+        }
+        Reading::Map { item, max } => {
+            let (_, max) = bounds(0, max);
+            let blank = blank_function(protocol, item);
+            let item = item_reader(protocol, item);
+            return quote!(d.map(#reference, #max, #blank, #item));
         }
         Reading::Small(call) => call,
     };
     quote!(d.#small.map(|value| #assignment))
+}
+
+/// A function that reads one item of a list or a map.
+fn item_reader(protocol: &Protocol, item: &Shape) -> TokenStream {
+    match Reading::of(protocol, item) {
+        Reading::InPlace(method) => quote!(::onwire::codec::Decoder::#method),
+        _ => {
+            let target = Target { reference: quote!(item), assignment: quote!(*item = value) };
+            let item = decode(protocol, item, &target);
+            quote!(|d, item| #item)
+        }
+    }
 }
 
 /// How a value is read: what holds memory in place, and small things are handed over.
@@ -105,6 +121,10 @@ enum Reading<'p> {
     List {
         item: &'p Shape,
         min: usize,
+        max: Option<usize>,
+    },
+    Map {
+        item: &'p Shape,
         max: Option<usize>,
     },
     /// The method and its arguments.
@@ -119,9 +139,11 @@ impl<'p> Reading<'p> {
                 Some(Kind::Enum(_)) => quote!(enumeration()),
                 _ => return Self::InPlace(ident("message")),
             },
+            Shape::Secret => return Self::InPlace(ident("message")),
             Shape::Text { ignores_case: false, .. } => return Self::InPlace(ident("text")),
             Shape::Text { ignores_case: true, .. } => return Self::InPlace(ident("ci_string")),
             Shape::List { item, min, max } => return Self::List { item, min: *min, max: *max },
+            Shape::Map { item, max } => return Self::Map { item, max: *max },
             Shape::Integer { min: None, max: None, step: None } => quote!(integer()),
             Shape::Integer { min, max, step } => {
                 let (min, max) = (integer(*min, "MIN"), integer(*max, "MAX"));
@@ -166,7 +188,7 @@ impl Place {
 pub(super) fn encode(protocol: &Protocol, shape: &Shape, place: &Place) -> TokenStream {
     let Place { reference: value, copied } = place;
     match resolved(protocol, shape) {
-        Shape::Named(_) => quote!(e.message(#value)?;),
+        Shape::Named(_) | Shape::Secret => quote!(e.message(#value)?;),
         Shape::Text { ignores_case: false, .. } => quote!(e.text(#value)?;),
         Shape::Text { ignores_case: true, .. } => quote!(e.ci_string(#value)?;),
         Shape::Integer { min: None, max: None, step: None } => quote!(e.integer(#copied);),
@@ -193,6 +215,11 @@ pub(super) fn encode(protocol: &Protocol, shape: &Shape, place: &Place) -> Token
             let (min, max) = bounds(*min, *max);
             let body = encode(protocol, item, &Place::behind(&quote!(item)));
             quote!(e.list(#value, #min, #max, |e, item| { #body ::core::result::Result::Ok(()) })?;)
+        }
+        Shape::Map { item, max } => {
+            let (_, max) = bounds(0, *max);
+            let body = encode(protocol, item, &Place::behind(&quote!(item)));
+            quote!(e.map(#value, #max, |e, item| { #body ::core::result::Result::Ok(()) })?;)
         }
         Shape::Any => quote!(e.any(#value);),
     }

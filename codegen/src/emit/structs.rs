@@ -77,7 +77,7 @@ fn extra_declaration(options: &Options) -> TokenStream {
 }
 
 /// The limits of a field as sentences of its documentation.
-fn limits(shape: &Shape) -> Vec<String> {
+pub(super) fn limits(shape: &Shape) -> Vec<String> {
     let at_least = |min: &dyn std::fmt::Display| format!(" At least {min}.");
     let at_most = |max: &dyn std::fmt::Display| format!(" At most {max}.");
     match shape {
@@ -105,6 +105,7 @@ fn limits(shape: &Shape) -> Vec<String> {
             let min = (*min > 0).then(|| format!(" At least {min} items."));
             [min, max.map(|max| format!(" At most {max} items."))].into_iter().flatten().collect()
         }
+        Shape::Map { max: Some(max), .. } => vec![format!(" At most {max} entries.")],
         _ => Vec::new(),
     }
 }
@@ -119,7 +120,7 @@ fn constructor(protocol: &Protocol, object: &Struct) -> Option<TokenStream> {
     let parameters = required.map(|field| {
         let (name, ty) = (ident(&field.name), rust_type(&field.shape));
         match resolved(protocol, &field.shape) {
-            Shape::Text { .. } | Shape::Number(_) | Shape::Float(_) => {
+            Shape::Text { .. } | Shape::Secret | Shape::Number(_) | Shape::Float(_) => {
                 quote!(#name: impl ::core::convert::Into<#ty>)
             }
             _ => quote!(#name: #ty),
@@ -131,7 +132,7 @@ fn constructor(protocol: &Protocol, object: &Struct) -> Option<TokenStream> {
             return quote!(#name: ::core::option::Option::None,);
         }
         match resolved(protocol, &field.shape) {
-            Shape::Text { .. } | Shape::Number(_) | Shape::Float(_) => quote!(#name: #name.into(),),
+            Shape::Text { .. } | Shape::Secret | Shape::Number(_) | Shape::Float(_) => quote!(#name: #name.into(),),
             _ => quote!(#name,),
         }
     });
@@ -150,7 +151,7 @@ fn constructor(protocol: &Protocol, object: &Struct) -> Option<TokenStream> {
 /// Whether `""` cannot be a value of the shape.
 fn is_blankable(protocol: &Protocol, shape: &Shape) -> bool {
     match resolved(protocol, shape) {
-        Shape::Text { .. } | Shape::List { .. } | Shape::Any => false,
+        Shape::Text { .. } | Shape::Secret | Shape::List { .. } | Shape::Map { .. } | Shape::Any => false,
         Shape::Named(name) => matches!(protocol.find(name).map(|each| &each.kind), Some(Kind::Enum(_))),
         _ => true,
     }

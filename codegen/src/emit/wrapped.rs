@@ -6,7 +6,7 @@ use quote::quote;
 use super::shapes::{Place, encode};
 use super::structs::{Decoding, Reader, decoding, key};
 use super::{Options, doc, more_derives, serde_derive};
-use crate::model::{Action, Form, Kind, Protocol, Struct, Type, Wrapped};
+use crate::model::{Action, Form, Kind, Protocol, Shape, Struct, Type, Whole, Wrapped};
 use crate::names::ident;
 
 pub(super) fn item(protocol: &Protocol, options: &Options, each: &Type, wrapped: &Wrapped) -> TokenStream {
@@ -43,7 +43,12 @@ struct Parts {
 }
 
 /// `impl Message` by three bodies.
-fn message(name: &proc_macro2::Ident, blank: &TokenStream, read: &TokenStream, encode: &TokenStream) -> TokenStream {
+pub(super) fn message(
+    name: &proc_macro2::Ident,
+    blank: &TokenStream,
+    read: &TokenStream,
+    encode: &TokenStream,
+) -> TokenStream {
     quote! {
         impl ::onwire::codec::Message for #name {
             fn blank() -> Self {
@@ -247,6 +252,7 @@ pub(super) fn parameters(protocol: &Protocol, action: &Action) -> TokenStream {
     let (name, request) = (ident(&action.name), ident(&action.request));
     let wrapped = match protocol.find(&action.request).map(|each| &each.kind) {
         Some(Kind::Wrapped(wrapped)) => wrapped.form.field().map(|field| (ident(&wrapped.inner), ident(field))),
+        Some(Kind::Whole(Whole { field, shape: Shape::Named(inner) })) => Some((ident(inner), ident(field))),
         _ => None,
     };
     let wrapped = wrapped.map(|(inner, field)| {

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::cycles;
 use crate::error::Error;
 use crate::inline::Inlines;
-use crate::model::{Enum, Extra, Field, Kind, Limits, Shape, Struct, Type, Value};
+use crate::model::{Enum, Extra, Field, Framing, Kind, Limits, Shape, Struct, Type, Value, Whole};
 use crate::names;
 
 struct Definition<'f> {
@@ -23,6 +23,7 @@ pub(super) struct Converter<'f> {
     schemas: &'f BTreeMap<&'f str, RootSchema>,
     definitions: BTreeMap<&'f str, Definition<'f>>,
     inlines: Inlines,
+    framing: Framing,
 }
 
 /// Where in which file the converter is, and what the thing there belongs to.
@@ -50,7 +51,7 @@ impl<'f> Place<'f> {
 }
 
 impl<'f> Converter<'f> {
-    pub(super) fn new(schemas: &'f BTreeMap<&'f str, RootSchema>) -> Result<Self, Error> {
+    pub(super) fn new(schemas: &'f BTreeMap<&'f str, RootSchema>, framing: Framing) -> Result<Self, Error> {
         let mut definitions: BTreeMap<&str, Definition<'_>> = BTreeMap::new();
         for (file, root) in schemas {
             for (name, schema) in &root.definitions {
@@ -67,7 +68,7 @@ impl<'f> Converter<'f> {
                 }
             }
         }
-        Ok(Self { schemas, definitions, inlines: Inlines::shared() })
+        Ok(Self { schemas, definitions, inlines: Inlines::shared(), framing })
     }
 
     /// The root of a message file.
@@ -76,7 +77,16 @@ impl<'f> Converter<'f> {
         let Some(root) = self.schemas.get(file) else {
             return Err(place.unsupported("the file is gone"));
         };
-        let kind = Kind::Struct(self.object(&root.schema, &place)?);
+        let kind = match root.schema.extensions.get(FIELD) {
+            // A payload of OCPP-J is an object.
+            Some(field) if self.framing == Framing::Alink => {
+                let field = field.as_str().filter(|field| names::field_name(field).as_deref() == Some(field));
+                let field = field.ok_or_else(|| place.unsupported(format!("`{FIELD}` is the name of a field")))?;
+                let place = Place { field: field.to_owned(), ..place };
+                Kind::Whole(Whole { field: field.to_owned(), shape: self.shape_of(&root.schema, &place)? })
+            }
+            _ => Kind::Struct(self.object(&root.schema, &place)?),
+        };
         Ok(Type { name: name.to_owned(), doc: doc(&root.schema), kind })
     }
 
@@ -157,6 +167,8 @@ impl<'f> Converter<'f> {
         }
         let extra = match object.additional_properties.as_deref() {
             Some(Schema::Bool(false)) => Extra::Forbidden,
+            // There peers write more than anybody listed; keeping it is for who asks for it.
+            None if self.framing == Framing::Alink => Extra::Skipped,
             _ => Extra::Kept,
         };
         let mut fields: Vec<Field> = Vec::new();
@@ -234,9 +246,27 @@ impl<'f> Converter<'f> {
                 let object = self.object(schema, &inner)?;
                 self.inlines.add(Kind::Struct(object), doc(schema), &place.owner, &place.field)
             }
-            InstanceType::Object => Shape::Any,
+            InstanceType::Object => self.map(schema, place)?,
             InstanceType::Null => return Err(place.unsupported("a value that is always null; remove it")),
         })
+    }
+
+    /// An object without properties that the schema names.
+    fn map(&mut self, schema: &SchemaObject, place: &Place<'f>) -> Result<Shape, Error> {
+        let none = Default::default();
+        let object = schema.object.as_deref().unwrap_or(&none);
+        let Some(item @ Schema::Object(_)) = object.additional_properties.as_deref() else { return Ok(Shape::Any) };
+        if !object.pattern_properties.is_empty()
+            || object.property_names.is_some()
+            || object.min_properties.is_some()
+            || !object.required.is_empty()
+        {
+            return Err(place.unsupported(
+                "`patternProperties`, `propertyNames`, `minProperties` and `required` of a map are not checked; remove them",
+            ));
+        }
+        let item = Box::new(self.shape(item, &place.down(&["additionalProperties"]))?);
+        Ok(Shape::Map { item, max: object.max_properties.map(|max| max as usize) })
     }
 
     fn list(&mut self, schema: &SchemaObject, place: &Place<'f>) -> Result<Shape, Error> {
@@ -319,6 +349,9 @@ impl<'f> Converter<'f> {
     }
 }
 
+/// The keyword of a message that is no object with properties of its own: the name of the field that holds it.
+const FIELD: &str = "x-onwire-field";
+
 /// A message or nested object, as opposed to an object without properties of its own.
 fn is_struct(schema: &SchemaObject) -> bool {
     let object_type =
@@ -353,6 +386,8 @@ fn text(schema: &SchemaObject, place: &Place<'_>) -> Result<Shape, Error> {
     let max = schema.string.as_ref().and_then(|string| string.max_length).map(|max| max as usize);
     let ignores_case = match schema.format.as_deref() {
         Some("date-time") => return Ok(Shape::DateTime),
+        Some("unix-millis") => return Ok(Shape::UnixMillis),
+        Some("secret") => return Ok(Shape::Secret),
         Some("ci-string") => true,
         _ => false,
     };

@@ -1,6 +1,6 @@
 //! Types that hold themselves.
 
-use crate::model::{Kind, Shape, Type};
+use crate::model::{Kind, Shape, Type, Whole};
 
 /// The name of a type whose values would have no end: an object that holds itself, or a name for itself.
 ///
@@ -38,13 +38,16 @@ fn held<'t>(types: &'t [Type], kind: &'t Kind) -> Vec<&'t str> {
                 _ => None,
             })
             .collect(),
+        Kind::Whole(Whole { shape: Shape::Named(name), .. }) if !is_list(types, name) => vec![name.as_str()],
         Kind::Alias(shape) => innermost(shape).filter(|name| is_alias(types, name)).into_iter().collect(),
-        Kind::Enum(_) | Kind::Wrapped(_) => Vec::new(),
+        Kind::Enum(_) | Kind::Wrapped(_) | Kind::Whole(_) => Vec::new(),
     }
 }
 
 fn is_list(types: &[Type], name: &str) -> bool {
-    types.iter().any(|each| each.name == name && matches!(each.kind, Kind::Alias(Shape::List { .. })))
+    types
+        .iter()
+        .any(|each| each.name == name && matches!(each.kind, Kind::Alias(Shape::List { .. } | Shape::Map { .. })))
 }
 
 fn is_alias(types: &[Type], name: &str) -> bool {
@@ -54,7 +57,7 @@ fn is_alias(types: &[Type], name: &str) -> bool {
 fn innermost(shape: &Shape) -> Option<&str> {
     match shape {
         Shape::Named(name) => Some(name),
-        Shape::List { item, .. } => innermost(item),
+        Shape::List { item, .. } | Shape::Map { item, .. } => innermost(item),
         _ => None,
     }
 }

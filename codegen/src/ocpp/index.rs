@@ -17,24 +17,29 @@ pub(super) struct Index {
     pub(super) subprotocols: Vec<String>,
     #[serde(default = "both_sides")]
     pub(super) roles: Vec<String>,
-    /// For readers of the file; OCPP-J is the only framing of this front-end.
-    #[serde(default, rename = "framing")]
-    _framing: Option<OcppJ>,
+    #[serde(default)]
+    framing: Frames,
     actions: Vec<Entry>,
 }
 
-#[derive(Debug, Deserialize)]
-enum OcppJ {
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+enum Frames {
+    #[default]
     #[serde(rename = "ocpp-j")]
     OcppJ,
+    #[serde(rename = "alink")]
+    Alink,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
     name: String,
+    /// The name on the wire, if it is another (Alink).
+    #[serde(default)]
+    method: Option<String>,
     pub(super) from: Vec<String>,
-    /// Never answered (OCPP 2.1's SEND).
+    /// Never answered (OCPP 2.1's SEND; an Alink message that wants no answer).
     #[serde(default)]
     send: bool,
     #[serde(default)]
@@ -54,14 +59,13 @@ impl Index {
 
     /// Without an index both sides may start every action.
     pub(super) fn without_file<'a>(actions: impl Iterator<Item = &'a str>) -> Self {
-        let entry =
-            |name: &str| Entry { name: name.to_owned(), from: both_sides(), send: false, profile: None, clause: None };
+        let entry = |name: &str| Entry { name: name.to_owned(), from: both_sides(), ..Entry::NOBODY };
         Self {
             protocol: String::new(),
             version: String::new(),
             subprotocols: Vec::new(),
             roles: both_sides(),
-            _framing: None,
+            framing: Frames::OcppJ,
             actions: actions.map(entry).collect(),
         }
     }
@@ -83,7 +87,18 @@ impl Index {
             if !actions.contains(&entry.name.as_str()) {
                 return wrong(format!("the action {} has no schemas in the folder", entry.name));
             }
-            if entry.send && self.framing() != Framing::OcppJ21 {
+            if entry.method.is_some() && self.framing() != Framing::Alink {
+                return wrong(format!("the action {} has a method, which Alink has", entry.name));
+            }
+            let wire = entry.wire();
+            let is_odd = |character: char| character.is_control() || "\"\\/+# ".contains(character);
+            if wire.is_empty() || wire.contains(is_odd) {
+                return wrong(format!("neither a topic nor a message can carry {wire:?} as a name"));
+            }
+            if self.actions.iter().take(position).any(|earlier| earlier.wire() == wire) {
+                return wrong(format!("two actions are named {wire} on the wire"));
+            }
+            if entry.send && !matches!(self.framing(), Framing::OcppJ21 | Framing::Alink) {
                 return wrong(format!("the action {} is a SEND, which OCPP-J has since version 2.1", entry.name));
             }
             if entry.from.is_empty() {
@@ -104,8 +119,7 @@ impl Index {
 
     /// The entry of an action that [`Index::check`] has seen.
     pub(super) fn action(&self, name: &str) -> &Entry {
-        static NOBODY: Entry =
-            Entry { name: String::new(), from: Vec::new(), send: false, profile: None, clause: None };
+        static NOBODY: Entry = Entry::NOBODY;
         self.actions.iter().find(|entry| entry.name == name).unwrap_or(&NOBODY)
     }
 
@@ -115,6 +129,9 @@ impl Index {
 
     /// The frames of that version; a protocol of one's own has the newest.
     pub(super) fn framing(&self) -> Framing {
+        if self.framing == Frames::Alink {
+            return Framing::Alink;
+        }
         match self.version.as_str() {
             version if version.starts_with("1.") => Framing::OcppJ1,
             version if version.starts_with("2.0") => Framing::OcppJ201,
@@ -128,6 +145,14 @@ impl Index {
 }
 
 impl Entry {
+    const NOBODY: Self =
+        Self { name: String::new(), method: None, from: Vec::new(), send: false, profile: None, clause: None };
+
+    /// The name on the wire.
+    pub(super) fn wire(&self) -> &str {
+        self.method.as_deref().unwrap_or(&self.name)
+    }
+
     pub(super) fn doc(&self) -> String {
         let details: Vec<String> = [
             self.profile.as_ref().map(|profile| format!("profile {profile}")),
@@ -137,6 +162,10 @@ impl Entry {
         .flatten()
         .collect();
         let from = self.from.join(" or ");
+        if let Some(method) = &self.method {
+            let details = self.profile.iter().chain(&self.clause).map(|detail| format!("; {detail}"));
+            return format!("{method}: started by {from}{}.", details.collect::<String>());
+        }
         if details.is_empty() {
             format!("Started by {from}.")
         } else {

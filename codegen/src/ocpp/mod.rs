@@ -61,13 +61,13 @@ pub(crate) fn definitions(files: &[(String, String)]) -> Result<Definitions, Err
         }
         let stem = name.trim_end_matches(".json");
         let is_message = |action: &&Action| {
-            stem == action.wire
-                || stem == format!("{}Request", action.wire)
-                || stem == format!("{}Response", action.wire)
+            stem == action.name
+                || stem == format!("{}Request", action.name)
+                || stem == format!("{}Response", action.name)
         };
         if let Some(action) = protocol.actions.iter().find(is_message) {
-            let part = if stem.ends_with("Response") && stem != action.wire { "Response" } else { "Request" };
-            all.insert(format!("{}{part}", action.wire), schema);
+            let part = if stem.ends_with("Response") && stem != action.name { "Response" } else { "Request" };
+            all.insert(format!("{}{part}", action.name), schema);
         }
     }
     Ok(all)
@@ -94,7 +94,7 @@ pub(crate) fn protocol(files: &[(String, String)]) -> Result<Protocol, Error> {
     let index = index.unwrap_or_else(|| Index::without_file(pairs.iter().map(|pair| pair.action)));
     index.check(&pairs.iter().map(|pair| pair.action).collect::<Vec<_>>())?;
 
-    let mut converter = Converter::new(&schemas)?;
+    let mut converter = Converter::new(&schemas, index.framing())?;
     let mut actions = Vec::new();
     let mut messages = Vec::new();
     for pair in &pairs {
@@ -109,7 +109,7 @@ pub(crate) fn protocol(files: &[(String, String)]) -> Result<Protocol, Error> {
         }
         let entry = index.action(pair.action);
         actions.push(Action {
-            wire: pair.action.to_owned(),
+            wire: entry.wire().to_owned(),
             doc: entry.doc(),
             from: entry.from.clone(),
             name,

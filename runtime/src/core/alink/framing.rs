@@ -16,7 +16,7 @@ use crate::core::frame::{BadFrame, Defect, Frame, Framing};
 pub static FRAMING: Framing = Framing {
     split,
     open_call,
-    open_send: None,
+    open_send: Some(open_send),
     close_call,
     open_result,
     close_result,
@@ -109,6 +109,13 @@ fn open_call(out: &mut String, id: &str, _action: &str) {
     out.push_str("{\"id\":\"");
     out.push_str(id);
     out.push_str("\",\"version\":\"1.0\",\"params\":");
+}
+
+/// A message that wants no answer.
+fn open_send(out: &mut String, id: &str, _action: &str) {
+    out.push_str("{\"id\":\"");
+    out.push_str(id);
+    out.push_str("\",\"version\":\"1.0\",\"sys\":{\"ack\":0},\"params\":");
 }
 
 fn close_call(out: &mut String, action: &str) {

@@ -8,6 +8,8 @@ mod claim;
 mod clock;
 #[cfg(feature = "alink")]
 mod digest;
+#[cfg(feature = "alink")]
+mod file_block;
 mod framing;
 #[cfg(feature = "alink")]
 mod login;
@@ -30,6 +32,7 @@ pub use self::{
     claim::{Claim, ClaimKind, NoClaim},
     clock::{NtpResponse, ntp_request, ntp_response},
     digest::FileDigest,
+    file_block::{FileBlockFrame, NoFileBlock},
     login::{Login, LoginError, LoginOptions, RegisterOptions, SecureMode},
     register::{
         NoForm, NotRegistered, REGISTER_PATH, RegisterForm, Registered, RegisteredUnlisted, parse_register_answer,

@@ -3,8 +3,12 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 use ctutils::CtEq;
+
+use crate::codec::{Decoder, Encoder, Message, Reject};
+use crate::types::Text;
 
 /// A `DeviceSecret`, a `ProductSecret` or a `deviceToken`. `Debug` does not show it, and comparing takes the same time wherever
 /// two secrets differ (their length is no secret).
@@ -50,6 +54,45 @@ impl PartialEq for Secret {
 }
 
 impl Eq for Secret {}
+
+impl Hash for Secret {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl Message for Secret {
+    fn blank() -> Self {
+        Self("".into())
+    }
+
+    fn read(&mut self, decoder: &mut Decoder<'_>) -> Result<(), Reject> {
+        let mut text = Text::<{ usize::MAX }>::default();
+        decoder.text(&mut text)?;
+        self.0 = text.as_str().into();
+        Ok(())
+    }
+
+    fn encode(&self, encoder: &mut Encoder<'_>) -> Result<(), Reject> {
+        encoder.string(&self.0);
+        Ok(())
+    }
+}
+
+/// The secret itself: who stores a message needs it.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Into::into)
+    }
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

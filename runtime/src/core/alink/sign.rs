@@ -87,6 +87,7 @@ pub fn sign(method: SignMethod, secret: &Secret, pairs: &[(&str, &str)]) -> Stri
 }
 
 /// Checks a signature, whose digits may be in upper or lower case. The time that it takes tells nothing of where it is wrong.
+/// No signature is right where the secret is empty: anybody could make it.
 ///
 /// # Errors
 /// [`WrongSignature`].
@@ -96,6 +97,9 @@ pub fn verify(
     pairs: &[(&str, &str)],
     signature: &[u8],
 ) -> Result<(), WrongSignature> {
+    if secret.expose().is_empty() {
+        return Err(WrongSignature);
+    }
     let pairs = signed(pairs);
     let mut buffer = [0; 32];
     let signature = base16ct::mixed::decode(signature, &mut buffer).map_err(|_| WrongSignature)?;
@@ -214,6 +218,8 @@ mod tests {
                 assert_eq!(verify(method, &secret, &pairs, wrong.as_bytes()), Err(WrongSignature), "{wrong}");
             }
             assert_eq!(verify(method, &secret, &[], good.as_bytes()), Err(WrongSignature));
+            let (nothing, by_anybody) = (Secret::from(""), sign(method, &Secret::from(""), &pairs));
+            assert_eq!(verify(method, &nothing, &pairs, by_anybody.as_bytes()), Err(WrongSignature));
         }
     }
 

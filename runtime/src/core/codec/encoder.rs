@@ -1,5 +1,6 @@
 //! The encoder: appends to one `String`, checks every limit on the way.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 
 use super::Message;
@@ -298,6 +299,32 @@ impl<'a> Encoder<'a> {
             write(self, item)?;
         }
         self.out.push(']');
+        Ok(())
+    }
+
+    /// A map of at most `max` entries.
+    ///
+    /// # Errors
+    /// [`Fault::TooManyItems`], and those of the values.
+    pub fn map<T>(
+        &mut self,
+        map: &BTreeMap<Text, T>,
+        max: usize,
+        mut write: impl FnMut(&mut Self, &T) -> Result<(), Reject>,
+    ) -> Result<(), Reject> {
+        if map.len() > max {
+            return Err(self.reject(Fault::TooManyItems { max }));
+        }
+        self.out.push('{');
+        for (index, (name, value)) in map.iter().enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            self.string(name);
+            self.out.push(':');
+            write(self, value)?;
+        }
+        self.out.push('}');
         Ok(())
     }
 }

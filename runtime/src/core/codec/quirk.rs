@@ -45,7 +45,7 @@ quirks! {
     TooFewItems = 11,
     /// A number that is not a multiple of `multipleOf` is kept; sending it on fails.
     NotAMultiple = 12,
-    /// `null` where a payload object is meant is read as `{}`.
+    /// `null` where a payload object is meant is read as `{}`, and `{}` where a list is meant as an empty one.
     NullPayload = 13,
 }
 

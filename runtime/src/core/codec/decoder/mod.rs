@@ -1,5 +1,6 @@
 //! The pull decoder: generated code asks for what its schema expects next.
 
+mod map;
 mod number;
 mod object;
 mod skip;

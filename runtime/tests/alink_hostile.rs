@@ -1,0 +1,140 @@
+//! What anybody may send to a platform before it is known who that is, and to a device that believes its platform.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
+
+use onwire::alink::system::ACTIONS;
+use onwire::alink::{
+    Claim, ClaimKind, DeviceRef, FileBlockFrame, Login, LoginOptions, NtpResponse, RegisterForm, RegisterOptions,
+    Registered, RegisteredUnlisted, Secret, SignMethod, SubDevice, ntp_response, parse_register_answer, register_form,
+    sign, verify,
+};
+use onwire::codec::Quirks;
+use onwire::types::DateTime;
+use proptest::prelude::*;
+
+/// Payloads of the field, of every form that a message has.
+const PAYLOADS: [&str; 12] = [
+    r#"["Power","Voltage"]"#,
+    r#"{"Power":{"value":1,"version":2}}"#,
+    r#"[{"attrKey":"SN","attrValue":"1"}]"#,
+    r#"{"configId":"c","configSize":1,"sign":"0f","signMethod":"Sha256","url":"https://x","getType":"file"}"#,
+    r#"{"size":70000,"version":"2","isDiff":0,"url":"https://x","md5":"0f","sign":"0f","signMethod":"Md5","module":"default"}"#,
+    r#"{"version":"2","files":[{"fileSize":7,"fileName":"a","fileUrl":"https://x/a"}],"extData":{"a":[1,null]}}"#,
+    r#"{"step":"-3","desc":"digest \u6458 mismatch","module":"default"}"#,
+    r#"{"properties":{"Power":[{"value":1.0,"time":1}]},"events":{"Fault":[{"value":{"code":1},"time":1}]}}"#,
+    r#"[{"identity":{"productKey":"p","deviceName":"d"},"properties":[{"P":{"value":[1,2],"time":1}}],"events":[]}]"#,
+    r#"[{"productKey":"p","deviceName":"d","clientId":"p&d","timestamp":"1","signmethod":"hmacSha1","sign":"0f"}]"#,
+    r#"[{"utcTime":"t","logLevel":"ERROR","module":"m","code":"1","traceContext":"t","logContent":"c"}]"#,
+    r#"{"signMethod":"hmacSha1","deviceList":[{"productKey":"p","deviceName":"d","clientId":"c","sign":"0f"}]}"#,
+];
+
+/// A payload with some of its characters changed, left out or doubled.
+fn broken() -> impl Strategy<Value = String> {
+    let change = (any::<prop::sample::Index>(), prop_oneof!["[\\[\\]{}:,\"\\\\0-9a-z. ]{0,3}", any::<String>()]);
+    (prop::sample::select(&PAYLOADS[..]), prop::collection::vec(change, 0..4)).prop_map(|(payload, changes)| {
+        let mut characters: Vec<String> = payload.chars().map(String::from).collect();
+        for (place, by) in changes {
+            *place.get_mut(&mut characters) = by;
+        }
+        characters.concat()
+    })
+}
+
+/// A name as a product key or a device name may be.
+fn name() -> impl Strategy<Value = String> {
+    "[A-Za-z0-9_.:@-]{1,24}"
+}
+
+fn method() -> impl Strategy<Value = SignMethod> {
+    prop::sample::select(&SignMethod::ALL[..])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_payload_makes_a_message_panic_and_what_is_read_is_what_is_written(text in broken()) {
+        for action in ACTIONS {
+            for payload in [Some(action.request), action.response].into_iter().flatten() {
+                for quirks in [Quirks::NONE, Quirks::ALL] {
+                    let Ok((written, _)) = payload.received(&text, quirks) else { continue };
+                    let (again, _) = payload.received(&written, quirks).expect(action.name);
+                    prop_assert_eq!(&again, &written, "{}", action.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_client_says_of_itself_makes_a_platform_panic(
+        client_id in prop_oneof![any::<String>(), "[a-z&.]{0,4}\\|([a-zA-Z_]{0,10}=?[a-z0-9-]{0,8},?){0,6}\\|?"],
+        username in prop_oneof![any::<String>(), "[a-z]{0,3}&[a-z]{0,3}"],
+        password in any::<Vec<u8>>(),
+        body in any::<Vec<u8>>(),
+        text in any::<String>(),
+    ) {
+        if let Ok(claim) = Claim::parse(&client_id, &username, &password) {
+            prop_assert!(claim.verify(&Secret::from("secret")).is_err());
+            prop_assert!(!claim.device().product_key.contains(['/', '+', '#']));
+        }
+        if let Ok(form) = RegisterForm::parse(&body) {
+            prop_assert!(form.verify(&Secret::from("secret")).is_err());
+        }
+        let _ = (Registered::parse(&text), RegisteredUnlisted::parse(&text), parse_register_answer(&text));
+        let _ = FileBlockFrame::parse(&body);
+        let now = DateTime::from_unix_millis(0);
+        let _ = (NtpResponse::parse(&text).map(|response| response.now(now)), ntp_response(&text, now, now));
+    }
+
+    #[test]
+    fn a_login_is_believed_with_its_own_secret_only(
+        product_key in name(),
+        device_name in name(),
+        secret in "[ -~]{1,40}",
+        other in "[ -~]{1,40}",
+        random in "[A-Za-z0-9]{1,16}",
+        timestamp in any::<Option<u64>>(),
+        method in method(),
+    ) {
+        prop_assume!(secret != other);
+        let device = DeviceRef { product_key: &product_key, device_name: &device_name };
+        let (secret, other) = (Secret::from(secret.as_str()), Secret::from(other.as_str()));
+        let mut options = LoginOptions::default();
+        options.timestamp = timestamp;
+        options.sign_method = method;
+        let mut register = RegisterOptions::default();
+        register.sign_method = method;
+        for (login, kind) in [
+            (Login::with_secret(device, &secret, &options), ClaimKind::DeviceSecret),
+            (Login::register(device, &secret, &random, &register), ClaimKind::Register),
+            (Login::register_unlisted(device, &secret, &random, &register), ClaimKind::RegisterUnlisted),
+            (Login::with_token(device, "c", &secret, &options), ClaimKind::Token),
+        ] {
+            let login = login.unwrap();
+            let password = login.password.expose().as_bytes();
+            let claim = Claim::parse(&login.client_id, &login.username, password).unwrap();
+            prop_assert_eq!((claim.kind(), claim.device()), (kind, device));
+            prop_assert!(claim.verify(&secret).is_ok() && claim.verify(&other).is_err());
+        }
+        let form = register_form(device, &secret, &random, method);
+        let form = RegisterForm::parse(form.as_bytes()).unwrap();
+        prop_assert_eq!(form.device(), device);
+        prop_assert!(form.verify(&secret).is_ok() && form.verify(&other).is_err());
+        let sub = SubDevice { device, client_id: &random, timestamp: None };
+        let signature = sub.sign(method, &secret);
+        prop_assert!(sub.verify(method, &secret, Some("true"), &signature).is_ok());
+        prop_assert!(sub.verify(method, &other, Some("true"), &signature).is_err());
+    }
+
+    #[test]
+    fn the_order_of_what_is_signed_is_of_no_matter(
+        pairs in prop::collection::btree_map("[a-zA-Z]{1,8}", "[ -~]{0,8}", 0..8),
+        method in method(),
+    ) {
+        let secret = Secret::from("secret");
+        let forth: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let back: Vec<(&str, &str)> = forth.iter().rev().copied().chain([("sign", "x"), ("version", "1")]).collect();
+        let signature = sign(method, &secret, &forth);
+        prop_assert!(verify(method, &secret, &back, signature.to_uppercase().as_bytes()).is_ok());
+    }
+}
