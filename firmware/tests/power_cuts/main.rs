@@ -21,6 +21,7 @@ fn end_of<T>(future: impl Future<Output = T>) -> Option<T> {
 
 mod chance;
 mod flash;
+mod ota;
 mod outbox;
 
 #[test]
@@ -35,4 +36,18 @@ fn the_outbox_loses_nothing_and_keeps_the_order() {
 #[test]
 fn the_outbox_stands_a_cut_at_every_single_word() {
     chance::for_each_seed(6, outbox::cut_everywhere::<4>);
+}
+
+#[test]
+fn an_update_goes_on_where_it_was_and_no_half_image_is_handed_over() {
+    chance::for_each_seed(2_000, |chance| match chance.clone().next() % 3 {
+        0 => ota::run::<1>(chance),
+        1 => ota::run::<4>(chance),
+        _ => ota::run::<8>(chance),
+    });
+}
+
+#[test]
+fn an_update_stands_a_cut_at_every_single_word() {
+    chance::for_each_seed(4, ota::cut_everywhere::<8>);
 }
