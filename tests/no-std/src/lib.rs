@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod kept;
 pub mod pile;
 
 use core::pin::Pin;

@@ -1,0 +1,49 @@
+//! Seeded chance.
+
+/// SplitMix64.
+#[derive(Debug, Clone)]
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// From `low` to `high`, both included.
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.next() % (high - low + 1)
+    }
+
+    pub(crate) fn percent(&mut self, percent: u64) -> bool {
+        self.next() % 100 < percent
+    }
+
+    pub(crate) fn bytes(&mut self, length: u64) -> Vec<u8> {
+        (0..length).map(|_| u8::try_from(self.next() & 0xff).unwrap()).collect()
+    }
+}
+
+/// Says which seed to run again if the run panics.
+struct Replay(u64);
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("failed; run it again with ONWIRE_SEED={}", self.0);
+        }
+    }
+}
+
+pub(crate) fn for_each_seed(count: u64, run: impl Fn(Chance)) {
+    let one = std::env::var("ONWIRE_SEED").ok().map(|seed| seed.parse::<u64>().expect("ONWIRE_SEED is a number"));
+    let seeds = one.map_or(0..count, |seed| seed..seed + 1);
+    for seed in seeds {
+        let replay = Replay(seed);
+        run(Chance(seed.wrapping_mul(0x2545_f491_4f6c_dd1d)));
+        std::mem::forget(replay);
+    }
+}
