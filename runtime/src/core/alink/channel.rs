@@ -1,73 +1,12 @@
-//! Between MQTT and a [`Connection`](crate::Connection): which topic a frame belongs on, and which frame a topic brings.
+//! One device's connection: MQTT, and which topic a frame belongs on.
 
-use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
-use alloc::collections::VecDeque;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::framing::{self, FRAMING};
-use super::{DeviceRef, Ota, Topic};
-use crate::core::frame::{Defect, Frame};
+use super::DeviceRef;
+use super::routes::{Incoming, NotSent, Routes, SyncServices};
 use crate::core::mqtt::{Client, Fault, Limits, Link, NotPublished, Packet, QoS, Role, Server};
 use crate::core::time::Instant;
-
-/// How many calls of the peer may be unanswered before the oldest loses its way back; a session's
-/// [`inbox`](crate::session::Config::inbox) and what its handlers have taken is less.
-const REPLIES: usize = 64;
-
-/// Which services are called over a topic that waits for the answer (RRPC), and which of the two.
-#[derive(Debug, Clone, Default)]
-pub struct SyncServices {
-    /// Their methods: `thing.service.{id}`.
-    pub methods: Vec<Box<str>>,
-    /// On `/ext/rrpc/..`, as a device asks with the first bit of `ext` when it connects; on `/sys/../rrpc/request/..` otherwise.
-    pub extended: bool,
-}
-
-impl SyncServices {
-    /// Those of a generated module, `SYNC_SERVICES`, or of a model that is read when the program runs.
-    pub fn new<M: Into<Box<str>>>(methods: impl IntoIterator<Item = M>, extended: bool) -> Self {
-        Self { methods: methods.into_iter().map(Into::into).collect(), extended }
-    }
-}
-
-/// What came in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Incoming {
-    /// For [`Connection::receive`](crate::Connection::receive).
-    Frame(String),
-    /// A message on another topic: shadow, clock, update, raw bytes, the user's own, or that of another device.
-    Message {
-        /// What [`Topic::parse`] reads.
-        topic: String,
-        /// What it says.
-        payload: Vec<u8>,
-    },
-    /// A message that is not text where text was due.
-    Unreadable {
-        /// On which topic.
-        topic: String,
-    },
-    /// What MQTT has to say for itself.
-    Packet(Packet),
-}
-
-/// Why a frame was not sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotSent {
-    /// The answer to a call that is not known, or no longer.
-    #[error("an answer to no call")]
-    NoCall,
-    /// No frame, or one whose method belongs on no topic.
-    #[error("no topic for this message")]
-    NoTopic,
-    /// MQTT did not take it.
-    #[error(transparent)]
-    NotPublished(#[from] NotPublished),
-}
 
 /// One device's messages over one MQTT connection, as a value without I/O.
 ///
@@ -76,19 +15,14 @@ pub enum NotSent {
 #[derive(Debug)]
 pub struct Channel<R: Role> {
     link: Link<R>,
-    product_key: Box<str>,
-    device_name: Box<str>,
-    is_platform: bool,
+    routes: Routes,
     qos: QoS,
-    sync: SyncServices,
-    /// Where the answers to calls of the peer go, by the calls' ids as they came.
-    replies: VecDeque<(Box<str>, String)>,
 }
 
 impl Channel<Client> {
     /// The device's side.
     pub fn device(device: DeviceRef<'_>, limits: Limits) -> Self {
-        Self::new(Link::client(limits), device, false)
+        Self::new(Link::client(limits), Routes::device(device))
     }
 
     /// Asks for everything that the platform has to say, for a broker that does not do so by itself (`_ss=1`): topics of
@@ -133,21 +67,13 @@ const SYSTEM_FILTERS: [&str; 17] = [
 impl Channel<Server> {
     /// The platform's side, after the device was let in on `link`.
     pub fn platform(link: Link<Server>, device: DeviceRef<'_>, sync: SyncServices) -> Self {
-        Self { sync, ..Self::new(link, device, true) }
+        Self::new(link, Routes::platform(device, sync))
     }
 }
 
 impl<R: Role> Channel<R> {
-    fn new(link: Link<R>, device: DeviceRef<'_>, is_platform: bool) -> Self {
-        Self {
-            link,
-            product_key: device.product_key.into(),
-            device_name: device.device_name.into(),
-            is_platform,
-            qos: QoS::AtMostOnce,
-            sync: SyncServices::default(),
-            replies: VecDeque::new(),
-        }
+    fn new(link: Link<R>, routes: Routes) -> Self {
+        Self { link, routes, qos: QoS::AtMostOnce }
     }
 
     /// With which quality frames are sent; [`QoS::AtMostOnce`] unless told otherwise: whoever calls waits for the answer in any case.
@@ -175,14 +101,14 @@ impl<R: Role> Channel<R> {
 
     /// Whose it is.
     pub fn own(&self) -> DeviceRef<'_> {
-        DeviceRef { product_key: &self.product_key, device_name: &self.device_name }
+        self.routes.own()
     }
 
     /// What came in next.
     pub fn poll(&mut self) -> Option<Incoming> {
         loop {
             return Some(match self.link.poll_packet()? {
-                Packet::Message { topic, payload } => match self.arrived(topic, payload) {
+                Packet::Message { topic, payload } => match self.routes.arrived(topic, payload) {
                     Some(incoming) => incoming,
                     None => continue,
                 },
@@ -191,122 +117,13 @@ impl<R: Role> Channel<R> {
         }
     }
 
-    fn arrived(&mut self, topic: String, payload: Vec<u8>) -> Option<Incoming> {
-        let own = self.own();
-        let Some(parsed) = Topic::parse(&topic).filter(|parsed| parsed.device() == Some(own)) else {
-            return Some(Incoming::Message { topic, payload });
-        };
-        let service = |path: &str| method_of(path);
-        let (method, reply) = match parsed {
-            // One's own message, from a broker that was asked for too much.
-            Topic::Thing { path, .. } if !self.is_platform && path.starts_with("event/") => return None,
-            Topic::Thing { device, path } => {
-                (Some(service(path)), Some(Topic::ThingReply { device, path }.to_string()))
-            }
-            Topic::ThingReply { .. } => (None, None),
-            Topic::RrpcRequest { device, id } if !self.is_platform => {
-                (None, Some(Topic::RrpcResponse { device, id }.to_string()))
-            }
-            Topic::RrpcResponse { .. } if self.is_platform => (None, None),
-            Topic::ExtRrpc { rest, .. } => match Topic::parse(rest) {
-                Some(Topic::Thing { .. }) if self.is_platform => (None, None),
-                Some(Topic::Thing { path, .. }) => (Some(service(path)), Some(topic.clone())),
-                _ => return Some(Incoming::Message { topic, payload }),
-            },
-            _ => return Some(Incoming::Message { topic, payload }),
-        };
-        let Ok(text) = String::from_utf8(payload) else { return Some(Incoming::Unreadable { topic }) };
-        Some(Incoming::Frame(match reply {
-            Some(reply) => self.call(text, method.as_deref(), reply),
-            None => text,
-        }))
-    }
-
-    /// Remembers where the answer goes. The topic says what is meant, where the message does not.
-    fn call(&mut self, text: String, method: Option<&str>, reply: String) -> String {
-        let text = match (method, (FRAMING.split)(&text)) {
-            (Some(method), Err(bad)) if bad.defect == Defect::Call => with_method(&text, method).unwrap_or(text),
-            _ => text,
-        };
-        let id = match (FRAMING.split)(&text) {
-            Ok(Frame::Call { id, .. }) => Some(id),
-            Err(bad) => bad.id,
-            Ok(_) => None,
-        };
-        if let Some(id) = id.and_then(|id| text.get(id)) {
-            if self.replies.len() >= REPLIES {
-                self.replies.pop_front();
-            }
-            self.replies.push_back((id.into(), reply));
-        }
-        text
-    }
-
     /// Sends a frame of a [`Connection`](crate::Connection), while [`Link::has_room`].
     ///
     /// # Errors
     /// [`NotSent`].
     pub fn send(&mut self, frame: &str, now: Instant) -> Result<(), NotSent> {
-        let token = |range| frame.get(range).unwrap_or("");
-        let topic = match (FRAMING.split)(frame).map_err(|_| NotSent::NoTopic)? {
-            Frame::Call { id, action, .. } | Frame::Send { id, action, .. } => {
-                self.topic_of(token(action), token(id)).ok_or(NotSent::NoTopic)?
-            }
-            Frame::CallResult { id, .. } | Frame::CallError { id, .. } => {
-                let id = token(id);
-                let known = self.replies.iter().position(|(of, _)| **of == *id);
-                known.and_then(|index| self.replies.remove(index)).ok_or(NotSent::NoCall)?.1
-            }
-            Frame::ResultError { .. } => return Err(NotSent::NoTopic),
-        };
+        let topic = self.routes.topic(frame)?;
         self.link.publish(&topic, frame.as_bytes(), self.qos, now)?;
         Ok(())
     }
-
-    /// Where a call of ours goes.
-    fn topic_of(&self, method: &str, id_token: &str) -> Option<String> {
-        let device = self.own();
-        if let Some(step) = method.strip_prefix("ota.device.") {
-            let what = match step {
-                "inform" => Ota::Inform,
-                "progress" => Ota::Progress,
-                "request" => Ota::Request,
-                _ => return None,
-            };
-            return Some(Topic::Ota { device, what }.to_string());
-        }
-        if let Some(action) = method.strip_prefix("ext.session.") {
-            return Some(Topic::Session { device, action: &action.replace('.', "/") }.to_string());
-        }
-        let path = method.strip_prefix("thing.")?.replace('.', "/");
-        let topic = Topic::Thing { device, path: &path }.to_string();
-        if !self.sync.methods.iter().any(|sync| **sync == *method) {
-            return Some(topic);
-        }
-        let id = id_token.trim_matches('"');
-        Some(match self.sync.extended {
-            true => Topic::ExtRrpc { id, rest: &topic }.to_string(),
-            false => Topic::RrpcRequest { device, id }.to_string(),
-        })
-    }
-}
-
-/// `thing.service.Start` for `service/Start`.
-fn method_of(path: &str) -> String {
-    "thing.".to_owned() + &path.replace('/', ".")
-}
-
-/// The message with a method; `None` if it is no object, or the method no name.
-fn with_method(text: &str, method: &str) -> Option<String> {
-    // It comes from a topic, which may be anything.
-    if method.contains(['"', '\\']) || method.contains(char::is_control) {
-        return None;
-    }
-    let body = text.trim_end().strip_suffix('}')?.trim_end();
-    let comma = if body.ends_with('{') { "" } else { "," };
-    let mut out = String::with_capacity(text.len() + method.len() + 16);
-    out.push_str(body);
-    out.push_str(comma);
-    framing::close_with_method(&mut out, method);
-    Some(out)
 }

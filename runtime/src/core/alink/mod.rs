@@ -16,6 +16,8 @@ mod login;
 #[cfg(feature = "alink")]
 mod register;
 #[cfg(feature = "alink")]
+mod routes;
+#[cfg(feature = "alink")]
 mod secret;
 #[cfg(feature = "alink")]
 mod sign;
@@ -28,7 +30,7 @@ pub use self::framing::{FRAMING, spell};
 
 #[cfg(feature = "alink")]
 pub use self::{
-    channel::{Channel, Incoming, NotSent, SyncServices},
+    channel::Channel,
     claim::{Claim, ClaimKind, NoClaim},
     clock::{NtpResponse, ntp_request, ntp_response},
     digest::FileDigest,
@@ -38,6 +40,7 @@ pub use self::{
         NoForm, NotRegistered, REGISTER_PATH, RegisterForm, Registered, RegisteredUnlisted, parse_register_answer,
         register_answer, register_form,
     },
+    routes::{Incoming, NotSent, Routes, SyncServices},
     secret::Secret,
     sign::{SignMethod, WrongSignature, sign, verify},
     sub_device::SubDevice,
