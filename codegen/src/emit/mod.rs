@@ -186,19 +186,22 @@ fn action_items(protocol: &Protocol, action: &Action) -> TokenStream {
 }
 
 fn roles(protocol: &Protocol) -> TokenStream {
-    // One device speaks several such protocols at once: its thing model's, and that of the system.
-    if protocol.framing == Framing::Alink && protocol.roles == ["Device", "Platform"] {
-        return quote!(
-            pub use ::onwire::alink::role;
-        );
-    }
+    // One device speaks several such protocols at once: its thing model's, and that of the system. No re-export, as the
+    // compiler would name the roles by whichever of the modules it comes to first.
+    let are_shared = protocol.framing == Framing::Alink && protocol.roles == ["Device", "Platform"];
     let roles = protocol.roles.iter().map(|role| {
         let name = ident(role);
         let text = format!(" The {role}.");
-        quote! {
-            #[doc = #text]
-            #[derive(Debug, Clone, Copy)]
-            pub enum #name {}
+        match are_shared {
+            true => quote! {
+                #[doc = #text]
+                pub type #name = ::onwire::alink::role::#name;
+            },
+            false => quote! {
+                #[doc = #text]
+                #[derive(Debug, Clone, Copy)]
+                pub enum #name {}
+            },
         }
     });
     quote! {
