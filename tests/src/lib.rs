@@ -1,5 +1,6 @@
 //! Tests that cross crates live in `tests/`; this library holds what they share.
 
+pub mod broker;
 pub mod program;
 pub mod wire;
 

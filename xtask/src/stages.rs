@@ -121,6 +121,7 @@ fn doc(workspace: &Workspace) -> Result<()> {
 }
 
 fn interop(workspace: &Workspace) -> Result<()> {
+    ensure_system(&["mosquitto"], "a broker that devices meet at")?;
     let python = peers::set_up(workspace)?;
     // The programs of `examples/` that the tests start; a test cannot name another package's program.
     run(&mut workspace.cargo(["build", "-p", "csms", "-p", "charge-point", "--locked"]))?;
@@ -128,6 +129,8 @@ fn interop(workspace: &Workspace) -> Result<()> {
     let test = ["test", "--locked", "-p", "onwire-tests", "-p", "onwire-dialects", "--features", features];
     let mut command = workspace.cargo(test);
     command.args([
+        "--test",
+        "alink_broker",
         "--test",
         "interop",
         "--test",

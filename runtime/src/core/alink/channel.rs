@@ -43,8 +43,8 @@ impl Channel<Client> {
 }
 
 /// What a device listens to. Each is one that the cloud lets a device subscribe to: not `/sys/{pk}/{dn}/#`, which would bring
-/// its own messages back from other brokers.
-const SYSTEM_FILTERS: [&str; 17] = [
+/// its own messages back from other brokers, and not `/ext/rrpc/#`, which would bring those of others.
+const SYSTEM_FILTERS: [&str; 18] = [
     "/sys/{pk}/{dn}/thing/event/+/post_reply",
     "/sys/{pk}/{dn}/thing/event/property/+/post_reply",
     "/sys/{pk}/{dn}/thing/service/+",
@@ -61,7 +61,8 @@ const SYSTEM_FILTERS: [&str; 17] = [
     "/ota/device/upgrade/{pk}/{dn}",
     "/ext/ntp/{pk}/{dn}/response",
     "/shadow/get/{pk}/{dn}",
-    "/ext/rrpc/#",
+    "/ext/rrpc/+/sys/{pk}/{dn}/#",
+    "/ext/rrpc/+/{pk}/{dn}/#",
 ];
 
 impl Channel<Server> {

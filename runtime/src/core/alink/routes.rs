@@ -119,6 +119,7 @@ impl Routes {
                 (Some(service(path)), Some(Topic::ThingReply { device, path }.to_string()))
             }
             Topic::ThingReply { .. } => (None, None),
+            Topic::Session { action, .. } if !self.is_platform && action.ends_with("_reply") => (None, None),
             Topic::RrpcRequest { device, id } if !self.is_platform => {
                 (None, Some(Topic::RrpcResponse { device, id }.to_string()))
             }

@@ -183,7 +183,7 @@ impl fmt::Debug for DeviceBuilder {
 /// A device on an Alink platform, which connects as often as it has to.
 ///
 /// Handlers answer what the platform calls; calls of its own go through [`Device::link`], and messages that are no calls
-/// through [`Device::publish`].
+/// through [`Device::messages`].
 #[derive(Debug)]
 pub struct Device<R> {
     runner: Runner<R, Opener>,

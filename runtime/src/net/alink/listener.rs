@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
+use super::identity;
 use super::messages::{Message, Publisher};
 use super::socket::{AlinkSocket, Taker, next_packet, write_all};
 use crate::alink::{Channel, DeviceRef, SyncServices};
@@ -67,6 +68,12 @@ pub trait Platform: Send + Sync + 'static {
     /// What the client is told: [`Refused::BadCredentials`] for a wrong signature, [`Refused::NotAuthorized`] for a device that
     /// is disabled, [`Refused::Identifier`] for a client id that cannot be read.
     fn login(&self, login: LoginRequest) -> impl Future<Output = Result<Admission, Refused>> + Send;
+
+    /// Whether a device is known that speaks behind a broker ([`Bridge`](super::Bridge)), which is who let it in; and which of its
+    /// services wait for the answer. Default: none is.
+    fn known(&self, _device: DeviceRef<'_>) -> Option<SyncServices> {
+        None
+    }
 
     /// The handlers.
     fn router(&self) -> &Self::Router;
@@ -333,11 +340,6 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         };
         run.instrument(span).await;
     }
-}
-
-/// How the directory knows a device.
-fn identity(product_key: &str, device_name: &str) -> String {
-    format!("{device_name}&{product_key}")
 }
 
 /// Whether a device may ask for this: its own topics, and those that are everybody's.

@@ -51,6 +51,12 @@ impl Publisher {
         (Self(sender), receiver)
     }
 
+    /// On a queue that somebody else empties.
+    #[cfg(all(feature = "client", feature = "server"))]
+    pub(super) fn of(queue: mpsc::Sender<Outgoing>) -> Self {
+        Self(queue)
+    }
+
     /// Queues a message, once there is room: 32 wait for a peer that does not read. Whether it arrives stays unknown. One on
     /// a topic with wildcards is dropped with a warning.
     ///

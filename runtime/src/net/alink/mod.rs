@@ -7,7 +7,12 @@
 //! |---|---|
 //! | `client` | [`Device`] |
 //! | `server` | [`Listener`], and [`Platform`], which says who may connect |
+//! | both | [`Bridge`]: a platform behind a broker that somebody else runs |
 
+#[cfg(all(feature = "client", feature = "server"))]
+mod bridge;
+#[cfg(all(feature = "client", feature = "server"))]
+mod bridge_socket;
 #[cfg(feature = "client")]
 mod device;
 #[cfg(feature = "server")]
@@ -15,8 +20,16 @@ mod listener;
 mod messages;
 mod socket;
 
+#[cfg(all(feature = "client", feature = "server"))]
+pub use bridge::Bridge;
 #[cfg(feature = "client")]
 pub use device::{Device, DeviceBuilder, Messages};
 #[cfg(feature = "server")]
 pub use listener::{Admission, Listener, ListenerConfig, LoginRequest, Platform};
 pub use messages::{Message, Publisher, QueueEnded};
+
+/// How the directory knows a device: by its user name.
+#[cfg(feature = "server")]
+fn identity(product_key: &str, device_name: &str) -> String {
+    format!("{device_name}&{product_key}")
+}

@@ -37,7 +37,7 @@ impl BackOff {
     }
 
     /// The wait after so many failures in a row; `random` is any number.
-    pub(super) fn wait(&self, failures: u32, retry_after: Option<Duration>, random: u64) -> Duration {
+    pub(in crate::net) fn wait(&self, failures: u32, retry_after: Option<Duration>, random: u64) -> Duration {
         let limit = self.first.saturating_mul(2u32.saturating_pow(failures)).min(self.max);
         let limit_nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
         // The upper half of the product: as even as it gets without a loop.
