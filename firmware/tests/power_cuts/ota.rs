@@ -145,7 +145,11 @@ impl<const WORD: usize> World<WORD> {
             .expect("ranges are right");
         let config = Config { block: self.block, ..Config::default() };
         match end_of(Updates::open(updater, modules, config)) {
-            Some(Ok(updates)) => Some(updates),
+            Some(Ok(updates)) => {
+                // A whole image is checked first; it is begun anew if it is not what was offered.
+                self.written.take_if(|_| updates.image().is_some_and(|(image, written)| image.size == written));
+                Some(updates)
+            }
             None | Some(Err(FlashUpdaterError::Storage(StorageError::Device(_)))) => None,
             Some(Err(error)) => panic!("{error}"),
         }
