@@ -8,7 +8,8 @@ use crate::workspace::Workspace;
 use crate::{api, browser, c, msrv, no_std, package, peers, postgres, proxy};
 
 /// See [`net_features`].
-const NET_FEATURES: &str = "onwire/client,onwire/server,onwire/alink,onwire/rustls,onwire/openssl,onwire-codegen/cli";
+const NET_FEATURES: &str =
+    "onwire/client,onwire/server,onwire/alink,onwire/rustls,onwire/openssl,onwire-codegen/cli,onwire-firmware/http";
 
 /// What the crate `openssl` is built against.
 const OPENSSL_PACKAGES: [&str; 2] = ["libssl-dev", "pkg-config"];

@@ -10,7 +10,7 @@ use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::map::{MapConfig, MapStorage};
 
 use super::{Image, Offer, Stage, Updater};
-use crate::storage::{StorageError, from_sequential};
+use crate::storage::{StorageError, Words, from_sequential};
 
 type NoCache = Cache<Uncached, Uncached, Uncached, u8>;
 
@@ -55,7 +55,7 @@ pub enum FlashUpdaterError<E, H> {
 /// Any flash will do; no word is written twice. Resumption after a power cut is from the beginning of the page in which it
 /// stopped. RAM: one page.
 pub struct FlashUpdater<F: NorFlash, H> {
-    journal: MapStorage<u8, F, NoCache>,
+    journal: MapStorage<u8, Words<F>, NoCache>,
     slot: Range<u32>,
     hand_over: H,
     page: Vec<u8>,
@@ -88,7 +88,7 @@ where
         if !(aligned && apart && within && long_enough) {
             return None;
         }
-        let journal = MapStorage::new(flash, MapConfig::try_new(journal).ok()?, Cache::new_uncached());
+        let journal = MapStorage::new(Words(flash), MapConfig::try_new(journal).ok()?, Cache::new_uncached());
         Some(Self { journal, slot, hand_over, page: vec![0; F::ERASE_SIZE], generation: 0, image: None })
     }
 
@@ -182,17 +182,17 @@ where
         }
         let device = |error| FlashUpdaterError::Storage(StorageError::Device(error));
         if from < to {
-            self.journal.flash().erase(from, to).await.map_err(device)?;
+            self.journal.flash().0.erase(from, to).await.map_err(device)?;
         }
         let (words, rest) = bytes.split_at_checked(bytes.len() - bytes.len() % F::WRITE_SIZE).unwrap_or((bytes, &[]));
         if !words.is_empty() {
-            self.journal.flash().write(start, words).await.map_err(device)?;
+            self.journal.flash().0.write(start, words).await.map_err(device)?;
         }
         if !rest.is_empty() {
             let mut word = vec![0xff; F::WRITE_SIZE];
             word.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
             let behind = start + (length - u32::try_from(rest.len()).unwrap_or(0));
-            self.journal.flash().write(behind, &word).await.map_err(device)?;
+            self.journal.flash().0.write(behind, &word).await.map_err(device)?;
         }
         Ok(self.note(WRITING, end).await?)
     }
@@ -205,7 +205,7 @@ where
         for piece in bytes.chunks_mut(self.page.len()) {
             let length = piece.len().next_multiple_of(F::READ_SIZE);
             let buffer = self.page.get_mut(..length).ok_or(FlashUpdaterError::OutOfPlace)?;
-            self.journal.flash().read(at, buffer).await.map_err(device)?;
+            self.journal.flash().0.read(at, buffer).await.map_err(device)?;
             piece.iter_mut().zip(buffer).for_each(|(byte, read)| *byte = *read);
             at = at.saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
         }
@@ -216,7 +216,7 @@ where
         let image = self.image.clone().ok_or(FlashUpdaterError::OutOfPlace)?;
         self.note(FINISHING, image.size).await?;
         let at = self.slot.start..self.slot.start.saturating_add(image.size);
-        let handed = self.hand_over.hand_over(&image, self.journal.flash(), at).await;
+        let handed = self.hand_over.hand_over(&image, &mut self.journal.flash().0, at).await;
         handed.map_err(FlashUpdaterError::HandOver)?;
         Ok(self.note(FINISHED, image.size).await?)
     }

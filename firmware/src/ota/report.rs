@@ -42,7 +42,6 @@ impl Reason {
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Action {
     /// Publish `{"id":"…","params":{"version":…,"module":…}}` to `/ota/device/inform/{pk}/{dn}`.
     Inform {

@@ -62,11 +62,15 @@ impl FileFlash {
     pub fn open(path: impl AsRef<Path>, pages: u32) -> io::Result<Self> {
         let path = path.as_ref();
         let bytes = pages.checked_mul(PAGE).ok_or(io::ErrorKind::InvalidInput)?;
-        if !path.try_exists()? {
-            create(path, bytes)?;
-        }
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        file.try_lock()?;
+        let made = if path.try_exists()? { None } else { create(path, bytes)? };
+        let file = match made {
+            Some(file) => file,
+            None => {
+                let file = OpenOptions::new().read(true).write(true).open(path)?;
+                file.try_lock()?;
+                file
+            }
+        };
         if file.metadata()?.len() != u64::from(bytes) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the file has another size"));
         }
@@ -88,12 +92,24 @@ impl FileFlash {
     }
 }
 
-/// Writes beside, syncs, and renames, so that a cut leaves no half file under the name.
-fn create(path: &Path, bytes: u32) -> io::Result<()> {
+impl Drop for FileFlash {
+    fn drop(&mut self) {
+        // Closing alone does not end the lock while a child that is being started has the file too.
+        let _ = self.file.unlock();
+    }
+}
+
+/// Writes beside, syncs, and renames, so that a cut leaves no half file under the name. `None` if another process was faster.
+fn create(path: &Path, bytes: u32) -> io::Result<Option<File>> {
     let mut beside = std::ffi::OsString::from(path);
     beside.push(".new");
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&beside)?;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&beside)?;
     file.try_lock()?;
+    if path.try_exists()? {
+        // It may have had this very name for a moment.
+        let _ = std::fs::remove_file(&beside);
+        return Ok(None);
+    }
     file.set_len(u64::from(bytes))?;
     let page = vec![0xff; PAGE as usize];
     for offset in (0..bytes).step_by(PAGE as usize) {
@@ -102,7 +118,8 @@ fn create(path: &Path, bytes: u32) -> io::Result<()> {
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()?;
+    Ok(Some(file))
 }
 
 impl ErrorType for FileFlash {

@@ -4,11 +4,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use embedded_storage_async::nor_flash::MultiwriteNorFlash;
+use embedded_storage_async::nor_flash::{MultiwriteNorFlash, NorFlash, ReadNorFlash};
 use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::queue::{QueueConfig, QueueStorage};
 
-use super::{Fifo, StorageError};
+use super::{Fifo, StorageError, Words};
 
 type NoCache = Cache<Uncached, Uncached, Uncached>;
 
@@ -17,10 +17,10 @@ type NoCache = Cache<Uncached, Uncached, Uncached>;
 /// The flash must take a second write to a word that was written ([`MultiwriteNorFlash`]): external SPI flash, nRF52, ESP32
 /// and RP2040 do; STM32 parts whose flash has error correction do not, and need a [`Fifo`] of their own or external flash.
 ///
-/// The format in flash is that of `sequential-storage` 8 (and 7). It is read from flash for each operation, without a cache in
+/// The format in flash is that of `sequential-storage` 8 (and 7), in words of eight bytes or the flash's, whichever is more. It is read from flash for each operation, without a cache in
 /// RAM: at most a pass over the range, of headers mostly. RAM: one page, while it is open.
 pub struct FlashFifo<F: MultiwriteNorFlash> {
-    queue: QueueStorage<F, NoCache>,
+    queue: QueueStorage<Words<F>, NoCache>,
     page: Vec<u8>,
     max_item: usize,
 }
@@ -39,10 +39,10 @@ impl<F: MultiwriteNorFlash> FlashFifo<F> {
         }
         let config = QueueConfig::try_new(range).ok()?;
         // Two words of page state, a header of eight bytes in whole words, and the last word of data filled up.
-        let word = F::WRITE_SIZE.max(F::READ_SIZE).max(1);
+        let word = Words::<F>::WRITE_SIZE.max(Words::<F>::READ_SIZE);
         let overhead = 2 * word + 8_usize.next_multiple_of(word) + word;
         let max_item = F::ERASE_SIZE.saturating_sub(overhead).min(usize::from(u16::MAX));
-        let queue = QueueStorage::new(flash, config, Cache::new_uncached());
+        let queue = QueueStorage::new(Words(flash), config, Cache::new_uncached());
         Some(Self { queue, page: vec![0; F::ERASE_SIZE], max_item })
     }
 
@@ -56,7 +56,7 @@ impl<F: MultiwriteNorFlash> FlashFifo<F> {
 
     /// Gives the flash back.
     pub fn into_flash(self) -> F {
-        self.queue.destroy().0
+        self.queue.destroy().0.0
     }
 }
 

@@ -7,6 +7,7 @@
 #[cfg(feature = "std")]
 mod file;
 mod flash;
+mod words;
 
 use alloc::vec::Vec;
 
@@ -14,6 +15,7 @@ use alloc::vec::Vec;
 pub use self::file::FileFlash;
 pub use self::flash::FlashFifo;
 pub(crate) use self::flash::from_sequential;
+pub(crate) use self::words::Words;
 
 /// Why something was not stored, or not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

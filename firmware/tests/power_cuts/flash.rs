@@ -33,6 +33,8 @@ struct Chip {
     /// How many steps (a word written, a page erased) until the power goes, or one operation fails.
     until_cut: Option<u64>,
     end: End,
+    /// What lengths and places of writes must be multiples of.
+    unit: usize,
     /// By word, where no word may be written twice: whether it was, since it was erased.
     written: Option<Vec<bool>>,
     dead: bool,
@@ -62,12 +64,20 @@ impl<const WORD: usize> Flash<WORD> {
             chance,
             until_cut: None,
             end: End::Power,
+            unit: WORD,
             written: None,
             dead: false,
             steps: 0,
             cuts: 0,
         };
         Self(Rc::new(RefCell::new(chip)))
+    }
+
+    /// Writes are of words of eight bytes from now on, or the test fails: shorter ones do not keep what is stored from a torn
+    /// header before it.
+    pub(crate) fn in_long_words(self) -> Self {
+        self.0.borrow_mut().unit = 8;
+        self
     }
 
     /// No word takes a second write from now on.
@@ -190,6 +200,9 @@ impl<const WORD: usize> Flash<WORD> {
                     let word = &mut chip.bytes[page + reached..page + reached + WORD];
                     word.iter_mut().zip(torn).for_each(|(old, risen)| *old |= risen);
                 }
+                if let Some(written) = &mut chip.written {
+                    written[page / WORD..(page + reached) / WORD].fill(false);
+                }
                 return Err(NoPower);
             }
             chip.bytes[page..page + PAGE].fill(0xff);
@@ -203,7 +216,8 @@ impl<const WORD: usize> Flash<WORD> {
     fn write_now(&self, offset: u32, bytes: &[u8]) -> Result<(), NoPower> {
         let mut chip = self.0.borrow_mut();
         let start = offset as usize;
-        assert!(start.is_multiple_of(WORD) && bytes.len().is_multiple_of(WORD), "writes are of whole words");
+        let unit = chip.unit;
+        assert!(start.is_multiple_of(unit) && bytes.len().is_multiple_of(unit), "writes are of whole words");
         for (word, bytes) in (start..).step_by(WORD).zip(bytes.chunks(WORD)) {
             if chip.dead {
                 return Err(NoPower);

@@ -181,7 +181,7 @@ fn some_steps<const WORD: usize>(
 }
 
 pub(crate) fn run<const WORD: usize>(mut chance: Chance) {
-    let flash = Flash::<WORD>::new(PAGES, chance.clone());
+    let flash = Flash::<WORD>::new(PAGES, chance.clone()).in_long_words();
     let mut world = World::default();
     for _ in 0..chance.between(1, 15) {
         match chance.between(0, 9) {
@@ -204,7 +204,7 @@ pub(crate) fn run<const WORD: usize>(mut chance: Chance) {
 pub(crate) fn cut_everywhere<const WORD: usize>(chance: Chance) {
     let attempt = |cut: Option<u64>| {
         let mut chance = chance.clone();
-        let flash = Flash::<WORD>::new(PAGES, chance.clone());
+        let flash = Flash::<WORD>::new(PAGES, chance.clone()).in_long_words();
         let mut world = World::default();
         flash.power_on(cut);
         for _ in 0..4 {
