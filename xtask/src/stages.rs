@@ -125,13 +125,15 @@ fn interop(workspace: &Workspace) -> Result<()> {
     ensure_system(&["mosquitto"], "a broker that devices meet at")?;
     let python = peers::set_up(workspace)?;
     // The programs of `examples/` that the tests start; a test cannot name another package's program.
-    run(&mut workspace.cargo(["build", "-p", "csms", "-p", "charge-point", "--locked"]))?;
+    run(&mut workspace.cargo(["build", "-p", "csms", "-p", "charge-point", "-p", "alink-hub", "--locked"]))?;
     let features = "onwire-tests/interop,onwire-dialects/interop";
     let test = ["test", "--locked", "-p", "onwire-tests", "-p", "onwire-dialects", "--features", features];
     let mut command = workspace.cargo(test);
     command.args([
         "--test",
         "alink_broker",
+        "--test",
+        "alink_hub",
         "--test",
         "interop",
         "--test",

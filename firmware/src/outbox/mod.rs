@@ -49,6 +49,7 @@
 //! ```
 
 mod config;
+mod delivery;
 mod entry;
 mod record;
 
@@ -57,6 +58,7 @@ use alloc::vec::Vec;
 use onwire::Instant;
 
 pub use self::config::{Config, is_temporary};
+pub use self::delivery::{Clock, NotPosted, Postbox};
 pub use self::entry::{Entry, EntryId, Outgoing, Settled};
 use self::record::Record;
 use crate::storage::{Fifo, StorageError};

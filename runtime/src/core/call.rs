@@ -61,6 +61,14 @@ impl<'c> Cx<'c> {
         Ok(codec::decode(reply.payload(), Quirks::NONE)?)
     }
 
+    /// An answer, for a [`Router`](crate::Router) that is written by hand because it knows its actions only when it runs.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InternalError`] if the answer is not what its type allows; [`RawJson`](crate::types::RawJson) allows all.
+    pub fn reply<T: Message>(&self, response: &T) -> Result<Reply, CallError> {
+        reply(response, self)
+    }
+
     /// The refusal of an action that no handler takes: `NotSupported` if the protocol has it, else `NotImplemented`.
     pub fn unhandled(&self) -> CallError {
         let known = self.peer.dialect().knows(self.action());

@@ -191,6 +191,18 @@ impl Peer {
         CallText { pending, response: action.response, judges: false }
     }
 
+    /// [`Peer::call_unjudged`] of any method, under an id of the caller's choice; see
+    /// [`Session::call_as`](crate::session::Session::call_as). Ids of other calls count from
+    /// [`Config::first_id`](crate::session::Config::first_id).
+    ///
+    /// # Errors
+    /// Those of [`Peer::call`], but [`CallFailure::Unsendable`] and [`CallFailure::InvalidResponse`]; and
+    /// [`CallFailure::Unsupported`] if a call of that id is under way.
+    pub fn call_as(&self, id: u32, method: &str, request: &RawJson) -> CallText {
+        let pending = self.begin(|session| session.call_as(id, method, request));
+        CallText { pending, response: None, judges: false }
+    }
+
     fn begin(&self, call: impl FnOnce(&mut Session) -> Result<CallToken, CallFailure>) -> Pending {
         let started = self.state.with(|state| {
             let token = call(&mut state.session)?;
@@ -400,10 +412,10 @@ impl Future for CallText {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.pending.poll(context).map(|outcome| {
-            let kind = self.response.ok_or(CallFailure::Unsupported)?;
             if !self.judges {
                 return outcome;
             }
+            let kind = self.response.ok_or(CallFailure::Unsupported)?;
             let response = kind.received(&outcome?, self.pending.peer.allowed_quirks());
             self.pending.judged(response)
         })

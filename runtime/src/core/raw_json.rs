@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::fmt;
 
+use crate::codec::{Decoder, Encoder, Message, Reject};
 use crate::types::Text;
 
 /// Any JSON value, kept as the text it was sent as.
@@ -32,6 +33,23 @@ impl RawJson {
     /// The JSON text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// For actions that nobody has types for: they are read and written as they are.
+impl Message for RawJson {
+    fn blank() -> Self {
+        Self(Box::from(""))
+    }
+
+    fn read(&mut self, decoder: &mut Decoder<'_>) -> Result<(), Reject> {
+        *self = decoder.any()?;
+        Ok(())
+    }
+
+    fn encode(&self, encoder: &mut Encoder<'_>) -> Result<(), Reject> {
+        encoder.any(self);
+        Ok(())
     }
 }
 

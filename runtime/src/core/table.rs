@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use crate::codec::{self, DecodeError, EncodeError, Message, Quirks};
 use crate::core::action::{Action, Routed};
+use crate::core::raw_json::RawJson;
 
 /// One action of a protocol; the generator writes a sorted table of them, `ACTIONS`, into each module.
 ///
@@ -40,6 +41,13 @@ impl ActionEntry {
     /// A message that is never answered.
     pub const fn unanswered<A: Routed>(from: &'static [&'static str]) -> Self {
         Self { name: A::NAME, from, request: PayloadType::of::<A::Request>(), response: None }
+    }
+
+    /// An action that nobody has types for: a platform that reads its models when it starts makes one of each service. It is
+    /// answered, and anything that is JSON passes.
+    pub const fn untyped(name: &'static str, from: &'static [&'static str]) -> Self {
+        let any = PayloadType::of::<RawJson>();
+        Self { name, from, request: any, response: Some(any) }
     }
 
     /// The action with that name on the wire.

@@ -5,7 +5,7 @@ use alloc::string::String;
 use super::{CallToken, Session, Waiting};
 use crate::codec::EncodeError;
 use crate::core::error::{CallError, CallFailure};
-use crate::core::frame::{CallFrame, Reply, error_frame};
+use crate::core::frame::{CallFrame, FRAME, Reply, error_frame};
 use crate::core::table::ActionEntry;
 use crate::types::RawJson;
 
@@ -41,6 +41,28 @@ impl Session {
             Ok(())
         })?;
         let token = CallToken(id);
+        self.waiting.push_back(Waiting { token, frame, timeout: None });
+        Ok(token)
+    }
+
+    /// Queues a call of any method under an id of the caller's choice, with a request that nothing has judged: for what was stored
+    /// and is sent again, with the id by which the peer knows it. It takes the place of an earlier one of that id that nobody
+    /// waits for any more.
+    ///
+    /// # Errors
+    /// [`CallFailure::QueueFull`] and [`CallFailure::NotSent`]; [`CallFailure::Unsupported`] if a call of that id is under way.
+    pub fn call_as(&mut self, id: u32, method: &str, request: &RawJson) -> Result<CallToken, CallFailure> {
+        self.may_call()?;
+        let token = CallToken(id);
+        self.outstanding.retain(|call| call.token != token || !call.abandoned);
+        let is_known = self.outstanding.iter().any(|call| call.token == token);
+        if is_known || self.waiting.iter().any(|call| call.token == token) {
+            return Err(CallFailure::Unsupported);
+        }
+        let mut frame = String::with_capacity(FRAME);
+        (self.dialect.framing.open_call)(&mut frame, itoa::Buffer::new().format(id), method);
+        frame.push_str(request.as_str());
+        (self.dialect.framing.close_call)(&mut frame, method);
         self.waiting.push_back(Waiting { token, frame, timeout: None });
         Ok(token)
     }

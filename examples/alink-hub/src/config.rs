@@ -1,0 +1,185 @@
+//! Settings: flags first, then the environment, then a TOML file, then defaults.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Parser, Subcommand};
+use serde::Deserialize;
+
+use crate::security::access::Role;
+
+/// A platform of one's own for devices that speak Alink over MQTT.
+///
+/// Settings come from flags, then from the environment, then from the TOML file that --config names (its keys are the flags'
+/// names with `_` for `-`), then from defaults.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Arguments {
+    /// A TOML file with settings.
+    #[arg(long, env = "HUB_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What to do instead of serving. Flags come before it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tokens for the REST interface and the page; works also while the hub runs
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+/// What to do with tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token, and print it
+    Add {
+        /// For people.
+        name: String,
+        /// What it may do.
+        #[arg(long, default_value = "operator")]
+        role: Role,
+    },
+    /// List names and roles
+    List,
+    /// Remove a token
+    Remove {
+        /// Which.
+        name: String,
+    },
+}
+
+/// One struct for flags, environment and file, so that none of them knows a setting that the others do not.
+macro_rules! settings {
+    ($($(#[$meta:meta])* $name:ident: $type:ty,)+) => {
+        /// What can be set; `None` leaves it to the next source.
+        #[derive(Debug, Clone, Default, Args, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Settings {
+            $($(#[$meta])* $name: Option<$type>,)+
+        }
+
+        impl Settings {
+            fn or(self, other: Self) -> Self {
+                Self { $($name: self.$name.or(other.$name),)+ }
+            }
+        }
+    };
+}
+
+settings! {
+    /// Address of the MQTT listener; port 0 takes a free one [default: 127.0.0.1:1883]
+    #[arg(long, env = "HUB_MQTT", value_name = "HOST:PORT")]
+    mqtt: String,
+    /// Address of the page, the REST interface and the files of updates; port 0 takes a free one [default: 127.0.0.1:8081]
+    #[arg(long, env = "HUB_HTTP", value_name = "HOST:PORT")]
+    http: String,
+    /// Folder of everything that is kept [default: ./hub-data]
+    #[arg(long, env = "HUB_DATA", value_name = "DIR")]
+    data: PathBuf,
+    /// Folder of thing models (TSL), one or more JSON files for each product [default: models in the data folder]
+    #[arg(long, env = "HUB_MODELS", value_name = "DIR")]
+    models: PathBuf,
+    /// Database: postgres://USER:PASSWORD@HOST/NAME, or sqlite://FILE [default: hub.db in the data folder]
+    #[arg(long, env = "HUB_DATABASE", value_name = "URL", hide_env_values = true)]
+    database: String,
+    /// Base of the URLs that devices get for files, as they reach it [default: http:// and the address of --http]
+    #[arg(long, env = "HUB_PUBLIC_URL", value_name = "URL")]
+    public_url: String,
+    /// Listen for HTTP beyond loopback although there is no API token
+    #[arg(long, env = "HUB_INSECURE", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    insecure: bool,
+    /// Days that history of properties, events and services is kept; 0 keeps it for ever [default: 90]
+    #[arg(long, env = "HUB_HISTORY_DAYS", value_name = "DAYS")]
+    history_days: u32,
+    /// Days that the log is kept; 0 keeps it for ever [default: 14]
+    #[arg(long, env = "HUB_LOG_DAYS", value_name = "DAYS")]
+    log_days: u32,
+    /// The largest file of an update, in MiB [default: 256]
+    #[arg(long, env = "HUB_FIRMWARE_LIMIT", value_name = "MIB")]
+    firmware_limit: u32,
+}
+
+/// Settings with their defaults.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) mqtt: SocketAddr,
+    pub(crate) http: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) models: PathBuf,
+    pub(crate) database: String,
+    /// Without a slash at its end; `None`: the address that is listened on.
+    pub(crate) public_url: Option<String>,
+    pub(crate) insecure: bool,
+    /// 0: for ever.
+    pub(crate) history_days: u32,
+    /// 0: for ever.
+    pub(crate) log_days: u32,
+    /// In bytes.
+    pub(crate) firmware_limit: u64,
+}
+
+impl Arguments {
+    /// Reads the file, if there is one, and fills in the defaults.
+    ///
+    /// # Errors
+    /// A file that cannot be read or has a setting that there is not; a value that is none.
+    pub(crate) fn into_config(self) -> Result<(Config, Option<Command>)> {
+        let file = self.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        Ok((self.settings.or(file).into_config()?, self.command))
+    }
+}
+
+fn read(path: &Path) -> Result<Settings> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("in {}", path.display()))
+}
+
+impl Settings {
+    fn into_config(self) -> Result<Config> {
+        let data = self.data.unwrap_or_else(|| PathBuf::from("hub-data"));
+        let public_url = self.public_url.map(|url| url.trim_end_matches('/').to_owned());
+        if let Some(url) = &public_url {
+            let is_url = url.starts_with("http://") || url.starts_with("https://");
+            ensure!(is_url, "--public-url begins with http:// or https://");
+        }
+        let resolve = |address: Option<String>, default: &str| -> Result<SocketAddr> {
+            let address = address.as_deref().unwrap_or(default);
+            let mut found = address.to_socket_addrs().with_context(|| format!("{address:?} is no HOST:PORT"))?;
+            found.next().with_context(|| format!("{address:?} has no address"))
+        };
+        Ok(Config {
+            mqtt: resolve(self.mqtt, "127.0.0.1:1883")?,
+            http: resolve(self.http, "127.0.0.1:8081")?,
+            models: self.models.unwrap_or_else(|| data.join("models")),
+            database: self.database.unwrap_or_else(|| format!("sqlite://{}", data.join("hub.db").display())),
+            data,
+            public_url,
+            insecure: self.insecure.unwrap_or(false),
+            history_days: self.history_days.unwrap_or(90),
+            log_days: self.log_days.unwrap_or(14),
+            firmware_limit: u64::from(self.firmware_limit.unwrap_or(256)) * 1024 * 1024,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_come_before_the_file_and_the_file_before_defaults() {
+        let file: Settings = toml::from_str("mqtt = \"127.0.0.1:1\"\nlog_days = 3").unwrap();
+        let flags = Settings { mqtt: Some("127.0.0.1:2".into()), ..Settings::default() };
+        let config = flags.or(file).into_config().unwrap();
+        assert_eq!((config.mqtt.port(), config.log_days, config.history_days), (2, 3, 90));
+        assert!(toml::from_str::<Settings>("mqtt_address = 1").is_err());
+        let settings = Settings { public_url: Some("hub.example".into()), ..Settings::default() };
+        assert!(settings.into_config().is_err());
+    }
+}

@@ -1,0 +1,42 @@
+//! A platform of one's own for devices that speak Alink over MQTT.
+//!
+//! | module | what is there |
+//! |---|---|
+//! | `config` | flags, environment, TOML file |
+//! | `server` | from start to graceful end |
+//! | `model` | thing models (TSL) that are read at start, and values judged by them |
+//! | `mqtt`, `link` | between the runtime's listener and the rest; who is connected |
+//! | `platform` | what devices say, and what they are answered |
+//! | `typed` | typed handlers for a model that is compiled in |
+//! | `store` | the database: SQLite or PostgreSQL |
+//! | `api` | REST: `/api/v1`; files that devices fetch |
+//! | `web` | the page |
+//! | `security` | secrets at rest, API tokens |
+
+mod api;
+mod app;
+pub mod config;
+mod link;
+mod live;
+mod model;
+mod mqtt;
+mod platform;
+mod security;
+mod server;
+mod store;
+mod time;
+mod typed;
+mod web;
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// What an operator has to mend: a wrong setting, a model that cannot be read, a port that is taken.
+pub async fn run(arguments: config::Arguments) -> anyhow::Result<()> {
+    let (config, command) = arguments.into_config()?;
+    server::start_log();
+    match command {
+        Some(command) => server::command(command, &config).await,
+        None => server::run(config, server::signals()).await,
+    }
+}

@@ -1,0 +1,207 @@
+//! Between the runtime's listener and the rest of the hub.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use onwire::alink::{FRAMING, SyncServices, spell};
+use onwire::frame::Reply;
+use onwire::mqtt::Refused;
+use onwire::net::alink::{Admission, ListenerConfig, LoginRequest, Message, Platform, Publisher};
+use onwire::net::{Direction, MessageKind, Observe, Observed, PeerEvent, PeerEvents};
+use onwire::types::RawJson;
+use onwire::{CallError, Cx, Dialect, ErrorCode, Peer, Router, SendRouter};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::app::SharedApp;
+use crate::link::names;
+use crate::platform;
+use crate::platform::admission::{Admitted, Denied, admit};
+use crate::store::devices;
+use crate::typed::{self, Sockets};
+
+/// Alink whose actions are known when the hub runs.
+static DIALECT: Dialect = Dialect { name: "Alink", subprotocols: &[], framing: &FRAMING, actions: &[], spell };
+
+/// How many calls of ours one device may leave unanswered.
+const OUTSTANDING: usize = 16;
+
+/// How many messages that nobody can read wait to be written down; more are not.
+const UNREADABLE: usize = 64;
+
+/// How the listener serves.
+pub(crate) fn settings(observe: Arc<Unreadable>) -> ListenerConfig {
+    let mut settings = ListenerConfig::default();
+    settings.session.outstanding = OUTSTANDING;
+    settings.session.call_queue = OUTSTANDING;
+    // Of each device, so many bytes of answers are kept for messages that are sent again.
+    settings.session.answer_memory = 2048;
+    settings.session.handler_timeout = Duration::from_secs(40);
+    settings.observe = Some(observe);
+    settings
+}
+
+/// The hub as the listener sees it.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    app: SharedApp,
+    handlers: Sockets,
+}
+
+impl Hub {
+    pub(crate) fn new(app: SharedApp) -> Self {
+        Self { handlers: Sockets { untyped: Untyped(Arc::clone(&app)) }, app }
+    }
+}
+
+impl Platform for Hub {
+    type Router = Sockets;
+
+    async fn login(&self, login: LoginRequest) -> Result<Admission, Refused> {
+        let LoginRequest { connect, origin, .. } = login;
+        let address = origin.remote.map_or_else(|| "an unknown address".to_owned(), |remote| remote.to_string());
+        let (username, password) = (connect.username.unwrap_or_default(), connect.password.unwrap_or_default());
+        match admit(&self.app, &connect.client_id, &username, &password, &address).await {
+            Ok(Admitted::Works { device, extended }) => {
+                let model = self.app.models.get(&device.product_key);
+                let services = model.into_iter().flat_map(|model| &model.services);
+                let methods = services.filter(|(_, service)| service.is_sync);
+                let methods = methods.map(|(identifier, _)| format!("thing.service.{identifier}").into());
+                let sync = SyncServices { methods: methods.collect(), extended };
+                Ok(Admission::Device { product_key: device.product_key, device_name: device.device_name, sync })
+            }
+            Ok(Admitted::Registers { topic, message }) => {
+                Ok(Admission::Registration { topic: topic.to_owned(), payload: message.into_bytes() })
+            }
+            Err(Denied::Credentials) => Err(Refused::BadCredentials),
+            Err(Denied::NotAllowed) => Err(Refused::NotAuthorized),
+            Err(Denied::Unavailable) => Err(Refused::ServerUnavailable),
+        }
+    }
+
+    fn router(&self) -> &Sockets {
+        &self.handlers
+    }
+
+    async fn connected(&self, peer: &Peer, publisher: &Publisher) {
+        let (device_name, product_key) = names(peer.identity());
+        let found = devices::credentials(&self.app.store, &self.app.seal, product_key, device_name).await;
+        let known = match found {
+            Ok(Some(known)) => known,
+            // It was deleted while it came, or the database failed: it is to come again.
+            other => {
+                tracing::warn!(failed = other.is_err(), device = peer.identity(), "let go");
+                return peer.disconnect(onwire::CallFailure::ShuttingDown);
+            }
+        };
+        let device = known.device;
+        self.app.repeated.began(device.id);
+        self.app.link.open(device.clone(), peer, publisher);
+        if let Err(error) = devices::seen(&self.app.store, device.id, true).await {
+            tracing::error!(%error, "the database failed");
+        }
+        self.app.live.tell("online", product_key, device_name, || json!({}));
+    }
+
+    async fn message(&self, peer: &Peer, _: &Publisher, message: Message) {
+        if let Some(device) = self.app.link.device(peer) {
+            platform::receive(&self.app, &device, &message.topic, &message.payload).await;
+        }
+    }
+}
+
+/// Answers calls of devices, whatever their model.
+#[derive(Debug)]
+pub(crate) struct Untyped(SharedApp);
+
+impl Router for Untyped {
+    type Role = typed::socket::role::Platform;
+    const DIALECT: &'static Dialect = &DIALECT;
+
+    fn on<'a>(&'a self, cx: Cx<'a>) -> impl Future<Output = Result<Reply, CallError>> + 'a {
+        self.on_send(cx)
+    }
+
+    fn has_after(&self, _: &str) -> bool {
+        false
+    }
+
+    fn after<'a>(&'a self, cx: Cx<'a>) -> impl Future<Output = ()> + 'a {
+        self.after_send(cx)
+    }
+}
+
+impl SendRouter for Untyped {
+    async fn on_send<'a>(&'a self, cx: Cx<'a>) -> Result<Reply, CallError> {
+        let device = self.0.link.device(cx.peer()).ok_or(ErrorCode::SecurityError)?;
+        let path = cx.action().strip_prefix("thing.").ok_or_else(|| cx.unhandled())?.replace('.', "/");
+        let params = cx.payload();
+        let answer = platform::called(&self.0, &device, &path, cx.id().token(), &params).await;
+        if answer.code != 200 {
+            return Err(CallError::new(ErrorCode::Other(answer.code.to_string().into()), answer.message));
+        }
+        let data = RawJson::new(&answer.data.to_string()).map_err(|_| CallError::from(ErrorCode::InternalError))?;
+        cx.reply(&data)
+    }
+
+    async fn after_send<'a>(&'a self, _: Cx<'a>) {}
+}
+
+/// Sees to it that messages which are no Alink are written down.
+#[derive(Debug)]
+pub(crate) struct Unreadable(mpsc::Sender<(String, usize)>);
+
+impl Observe for Unreadable {
+    fn message(&self, message: &Observed<'_>) {
+        if message.direction == Direction::Received && message.kind == MessageKind::Unreadable {
+            // Whoever sends much of this is not worth more than that.
+            let _ = self.0.try_send((message.peer.identity().to_owned(), message.text.len()));
+        }
+    }
+}
+
+/// What sees, and what came of it.
+pub(crate) fn unreadable() -> (Arc<Unreadable>, mpsc::Receiver<(String, usize)>) {
+    let (sender, receiver) = mpsc::channel(UNREADABLE);
+    (Arc::new(Unreadable(sender)), receiver)
+}
+
+/// Follows who goes, and what nobody can read, until the hub ends.
+pub(crate) async fn follow(app: SharedApp, mut events: PeerEvents, mut unreadable: mpsc::Receiver<(String, usize)>) {
+    let mut ends = app.ends.clone();
+    loop {
+        tokio::select! {
+            _ = ends.changed() => return,
+            Some((identity, bytes)) = unreadable.recv() => {
+                let (device_name, product_key) = names(&identity);
+                app.note("warn", product_key, device_name, format!("a message of {bytes} bytes that is no Alink")).await;
+            }
+            event = events.next() => match event {
+                Some(Ok(PeerEvent::Disconnected(peer))) => gone(&app, &peer).await,
+                Some(Ok(PeerEvent::Replaced(peer))) => {
+                    let (device_name, product_key) = names(peer.identity());
+                    let content = "a second connection took the first one's place".to_owned();
+                    app.note("warn", product_key, device_name, content).await;
+                }
+                Some(Ok(PeerEvent::HeldBack(identity))) => {
+                    let (device_name, product_key) = names(&identity);
+                    let content = "connections replace each other: two devices have one name".to_owned();
+                    app.note("error", product_key, device_name, content).await;
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) => for peer in app.link.dead() { gone(&app, &peer).await; },
+                None => return,
+            },
+        }
+    }
+}
+
+async fn gone(app: &SharedApp, peer: &Peer) {
+    let Some(device) = app.link.ended(peer) else { return };
+    if let Err(error) = devices::seen(&app.store, device.id, false).await {
+        tracing::error!(%error, "the database failed");
+    }
+    let reason = peer.failure().map(|failure| failure.to_string());
+    app.live.tell("offline", &device.product_key, &device.device_name, || json!({"reason": reason}));
+}

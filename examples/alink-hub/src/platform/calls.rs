@@ -1,0 +1,114 @@
+//! What devices are asked: properties to set, services to call.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use onwire::types::RawJson;
+use onwire::{ActionEntry, CallFailure, ErrorCode};
+use serde_json::Value;
+
+use super::envelope::Reply;
+use crate::app::SharedApp;
+use crate::model::Model;
+use crate::store::devices::Device;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(crate) enum CallError {
+    #[error("the device is not connected")]
+    Offline,
+    #[error("the connection ended before the answer came; the device may have done it all the same")]
+    Lost,
+    #[error("the device has not answered in time; it may have done it all the same")]
+    Timeout,
+    #[error("the device was asked too much that it has not answered")]
+    Busy,
+    #[error("the device refused with code {}: {}", .0.code, .0.message)]
+    Refused(Reply),
+    #[error("there is no such service")]
+    Unknown,
+}
+
+/// The actions that devices can be asked for.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    actions: BTreeMap<String, ActionEntry>,
+    ids: AtomicU32,
+}
+
+/// Names of those that every model has.
+pub(crate) const SET: &str = "thing.service.property.set";
+const CONFIG_PUSH: &str = "thing.config.push";
+
+impl Calls {
+    /// Those of the models.
+    pub(crate) fn new(models: &BTreeMap<String, Model>) -> Self {
+        let services = models.values().flat_map(|model| model.services.keys());
+        let names = services.map(|identifier| format!("thing.service.{identifier}"));
+        let names = names.chain([SET, "thing.service.property.get", CONFIG_PUSH].map(str::to_owned));
+        // Models are read once, so that their names last as long as the program.
+        let entry = |name: String| {
+            let action = ActionEntry::untyped(Box::leak(name.clone().into_boxed_str()), &["Platform"]);
+            (name, action)
+        };
+        // Not from one: what a device was told before a restart has another id.
+        let seconds = u32::try_from(crate::time::now() / 1000 % 4_000_000).unwrap_or(1);
+        Self { actions: names.map(entry).collect(), ids: AtomicU32::new(seconds.wrapping_mul(1000)) }
+    }
+
+    /// For messages that nobody answers.
+    pub(crate) fn next_id(&self) -> u32 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Asks a device, and waits for its answer.
+pub(crate) async fn call(
+    app: &SharedApp,
+    device: &Device,
+    method: &str,
+    params: &Value,
+    patience: Duration,
+) -> Result<Reply, CallError> {
+    let action = app.calls.actions.get(method).ok_or(CallError::Unknown)?;
+    let session = app.link.session(device).ok_or(CallError::Offline)?;
+    let params = RawJson::new(&params.to_string()).map_err(|_| CallError::Unknown)?;
+    match session.peer.call_unjudged(action, &params).timeout(patience).await {
+        Ok(data) => Ok(Reply::ok(serde_json::from_str(&data).unwrap_or_default())),
+        Err(CallFailure::Refused(error)) => {
+            let code = match &error.code {
+                ErrorCode::Other(code) => code.parse().unwrap_or(500),
+                _ => 500,
+            };
+            Err(CallError::Refused(Reply::error(code, error.description.into_owned())))
+        }
+        Err(CallFailure::Timeout) => Err(CallError::Timeout),
+        Err(CallFailure::QueueFull) => Err(CallError::Busy),
+        Err(CallFailure::Disconnected | CallFailure::Replaced) => Err(CallError::Lost),
+        Err(_) => Err(CallError::Offline),
+    }
+}
+
+/// Tells a device to set properties, without waiting for it: what is desired stays desired until it says that it has it.
+pub(crate) fn set_soon(app: &SharedApp, device: &Device, values: Value) {
+    tell_soon(app, device, SET, values);
+}
+
+/// Tells a device of a configuration.
+pub(crate) fn push_config(app: &SharedApp, device: &Device, config: Value) -> bool {
+    tell_soon(app, device, CONFIG_PUSH, config)
+}
+
+fn tell_soon(app: &SharedApp, device: &Device, method: &'static str, params: Value) -> bool {
+    if app.link.session(device).is_none() {
+        return false;
+    }
+    let (app, device) = (app.clone(), device.clone());
+    tokio::spawn(async move {
+        if let Err(error) = call(&app, &device, method, &params, Duration::from_secs(30)).await {
+            app.note_of("warn", &device, format!("{method}: {error}")).await;
+        }
+    });
+    true
+}

@@ -1,0 +1,139 @@
+//! What devices say, and what they are answered.
+
+pub(crate) mod admission;
+pub(crate) mod calls;
+pub(crate) mod envelope;
+pub(crate) mod management;
+pub(crate) mod repeated;
+pub(crate) mod shadow;
+pub(crate) mod thing;
+pub(crate) mod update;
+
+use onwire::alink::{Ota, RawDirection, Topic, ntp_response};
+use onwire::types::DateTime;
+use serde_json::{Value, json};
+
+use self::envelope::{Envelope, Reply};
+use self::repeated::Fingerprint;
+use crate::app::SharedApp;
+use crate::store::devices::Device;
+use crate::store::history::{self, Entry, Kind};
+use crate::time::now;
+
+/// A message has come that is no call.
+pub(crate) async fn receive(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
+    let is_own =
+        |of: onwire::alink::DeviceRef<'_>| of.product_key == device.product_key && of.device_name == device.device_name;
+    let Some(parsed) = Topic::parse(topic).filter(|parsed| parsed.device().is_some_and(is_own)) else {
+        return app.note_of("warn", device, format!("a message on a topic that is not this device's: {topic}")).await;
+    };
+    match parsed {
+        Topic::Raw { direction: RawDirection::Up, .. } => raw(app, device, topic, payload).await,
+        Topic::Ntp { is_response: false, .. } => clock(app, device, payload).await,
+        Topic::ShadowUpdate { .. } => shadow::receive(app, device, payload).await,
+        Topic::Ota { what, .. } => match Envelope::read(payload) {
+            Some(envelope) if what == Ota::Progress => update::progress(app, device, &envelope.params).await,
+            Some(envelope) if what == Ota::Inform => update::inform(app, device, &envelope.params).await,
+            Some(envelope) if what == Ota::Request => update::asked_as_of_old(app, device, &envelope.params).await,
+            _ => malformed(app, device, topic, payload).await,
+        },
+        Topic::User { rest, .. } => own(app, device, rest, payload).await,
+        _ => app.note_of("warn", device, format!("a message on a topic that this hub does not serve: {topic}")).await,
+    }
+}
+
+/// A call has come: its path is the method without `thing`, its id and parameters are JSON.
+pub(crate) async fn called(app: &SharedApp, device: &Device, path: &str, id: &str, params: &str) -> Reply {
+    let Ok(value) = serde_json::from_str(if params.is_empty() { "null" } else { params }) else {
+        return Reply::error(6207, "params is no JSON".to_owned());
+    };
+    // What is only asked may be asked again; what is told must not be kept twice.
+    let is_told = path.starts_with("event/") || path == "log/post" || path == "config/log/post";
+    if !is_told {
+        return answer(app, device, path, &value).await;
+    }
+    let fingerprint = Fingerprint::of(path, id, params);
+    if let Some(reply) = app.repeated.find(device.id, fingerprint) {
+        return reply;
+    }
+    let reply = answer(app, device, path, &value).await;
+    // The device will come again with what could not be kept.
+    if reply.code != 500 {
+        app.repeated.remember(device.id, fingerprint, reply.clone());
+    }
+    reply
+}
+
+async fn answer(app: &SharedApp, device: &Device, path: &str, params: &Value) -> Reply {
+    let answered = match path {
+        "event/property/post" => thing::post(app, device, params).await,
+        "event/property/batch/post" => thing::batch(app, device, params).await,
+        "event/property/history/post" => thing::history(app, device, params).await,
+        "property/desired/get" => management::desired_get(app, device, params).await,
+        "property/desired/delete" => management::desired_delete(app, device, params).await,
+        "deviceinfo/update" => management::tags_update(app, device, params).await,
+        "deviceinfo/get" => management::tags_get(app, device, params).await,
+        "deviceinfo/delete" => management::tags_delete(app, device, params).await,
+        "config/get" => management::config_get(app, device).await,
+        "config/log/get" => Ok(Reply::ok(json!({"getType": "content", "content": {"mode": 1}}))),
+        "log/post" | "config/log/post" => management::log_post(app, device, params).await,
+        "dsltemplate/get" | "dynamicTsl/get" => Ok(management::model(app, device)),
+        "ota/firmware/get" => update::asked(app, device, params).await,
+        _ => match path.strip_prefix("event/").and_then(|rest| rest.strip_suffix("/post")) {
+            Some(identifier) if !identifier.contains('/') => thing::event(app, device, identifier, params).await,
+            _ => {
+                app.note_of("warn", device, format!("a call that this hub does not serve: thing/{path}")).await;
+                Ok(Reply::error(404, format!("this hub does not serve thing/{path}")))
+            }
+        },
+    };
+    answered.unwrap_or_else(|error| {
+        tracing::error!(%error, device = device.device_name, "the database failed");
+        Reply::error(500, "the platform failed".to_owned())
+    })
+}
+
+/// Bytes that are no Alink. Charging piles have been described that send events on this topic, so that these are read.
+async fn raw(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
+    let envelope = Envelope::read(payload);
+    let method = envelope.as_ref().and_then(|envelope| Some((envelope, envelope.method.as_deref()?)));
+    let path = method.and_then(|(envelope, method)| Some((envelope, method.strip_prefix("thing.event.")?)));
+    let Some((envelope, rest)) = path else { return own(app, device, "up_raw", payload).await };
+    let path = format!("event/{}", rest.replace('.', "/"));
+    let reply = called(app, device, &path, envelope.id(), &envelope.params.to_string()).await;
+    if envelope.wants_answer() {
+        app.link.publish(device, format!("{topic}_reply"), reply.text(envelope.id())).await;
+    }
+}
+
+/// A message on a topic of the user's own: it is kept and shown as it is.
+async fn own(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
+    let data = match std::str::from_utf8(payload) {
+        Ok(text) => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+        Err(_) => json!({"base64": data_encoding::BASE64.encode(payload)}),
+    };
+    let told = json!({"topic": topic, "data": data});
+    let entry = Entry { kind: Kind::Message, identifier: topic.to_owned(), data, answer: None, time: now() };
+    if let Err(error) = history::keep(&app.store, device.id, vec![entry]).await {
+        tracing::error!(%error, "a message could not be kept");
+    }
+    app.live.tell("message", &device.product_key, &device.device_name, || told);
+}
+
+async fn malformed(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
+    let content = format!("a message of {} bytes that is no Alink, on {topic}", payload.len());
+    app.note_of("warn", device, content).await;
+}
+
+/// The time, as NTP does it: the device adds half of what the way took.
+async fn clock(app: &SharedApp, device: &Device, payload: &[u8]) {
+    let received = DateTime::now();
+    let request = std::str::from_utf8(payload).unwrap_or_default();
+    match ntp_response(request, received, DateTime::now()) {
+        Ok(response) => {
+            let topic = format!("/ext/ntp/{}/{}/response", device.product_key, device.device_name);
+            app.link.publish(device, topic, response).await;
+        }
+        Err(error) => app.note_of("warn", device, format!("a question for the time that says none: {error}")).await,
+    }
+}

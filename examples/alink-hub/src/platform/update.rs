@@ -1,0 +1,111 @@
+//! Updates over the air: what devices run, and what they are told to fetch.
+
+use serde_json::{Value, json};
+
+use super::envelope::{Reply, whole};
+use crate::app::SharedApp;
+use crate::store::devices::Device;
+use crate::store::firmware::Firmware;
+use crate::store::updates::Update;
+use crate::store::{StoreError, firmware, updates};
+
+/// The device itself, where no module is named.
+pub(crate) const DEFAULT: &str = "default";
+
+fn module(params: &Value) -> &str {
+    params.get("module").and_then(Value::as_str).filter(|module| !module.is_empty()).unwrap_or(DEFAULT)
+}
+
+/// The device tells what it runs: an update to that is done, and one that waits is pushed.
+pub(super) async fn inform(app: &SharedApp, device: &Device, params: &Value) {
+    let module = module(params);
+    let Some(version) = params.get("version").and_then(Value::as_str) else {
+        return app.note_of("warn", device, "a version report without a version".to_owned()).await;
+    };
+    let done = async {
+        updates::reported(&app.store, device.id, module, version).await?;
+        tell(app, device);
+        let Some(update) = updates::open(&app.store, device.id, module).await? else { return Ok(()) };
+        // One that is under way on this very connection is not begun again.
+        let since = app.link.session(device).map_or(0, |session| session.since);
+        if update.pushed_at.is_none_or(|pushed| pushed < since) {
+            push(app, device, &update).await?;
+        }
+        Ok(())
+    };
+    failed_if(done.await);
+}
+
+/// The device tells how far it is, or what has failed.
+pub(super) async fn progress(app: &SharedApp, device: &Device, params: &Value) {
+    let Some(step) = params.get("step").and_then(whole).filter(|step| (-4..=100).contains(step)) else {
+        return app.note_of("warn", device, "progress of an update without a step".to_owned()).await;
+    };
+    let description = params.get("desc").and_then(Value::as_str).unwrap_or_default();
+    failed_if(updates::progress(&app.store, device.id, module(params), step, description).await);
+    tell(app, device);
+}
+
+/// The device asks whether there is an update for it.
+pub(super) async fn asked(app: &SharedApp, device: &Device, params: &Value) -> Result<Reply, StoreError> {
+    let Some((update, file)) = waiting(app, device, module(params)).await? else {
+        return Ok(Reply::ok(json!({})));
+    };
+    updates::pushed(&app.store, update.id).await?;
+    tell(app, device);
+    Ok(Reply::ok(described(app, &file)))
+}
+
+/// The same, as old devices ask: the answer is a push.
+pub(super) async fn asked_as_of_old(app: &SharedApp, device: &Device, params: &Value) {
+    let pushed = async {
+        match waiting(app, device, module(params)).await? {
+            Some((update, _)) => push(app, device, &update).await,
+            None => Ok(()),
+        }
+    };
+    failed_if(pushed.await);
+}
+
+async fn waiting(app: &SharedApp, device: &Device, module: &str) -> Result<Option<(Update, Firmware)>, StoreError> {
+    let Some(update) = updates::open(&app.store, device.id, module).await? else { return Ok(None) };
+    let file = firmware::find(&app.store, &update.firmware_id).await?;
+    Ok(file.map(|file| (update, file)))
+}
+
+/// Tells a device to fetch a file, if it is connected.
+pub(crate) async fn push(app: &SharedApp, device: &Device, update: &Update) -> Result<(), StoreError> {
+    let Some(file) = firmware::find(&app.store, &update.firmware_id).await? else { return Ok(()) };
+    let message =
+        json!({"code": "1000", "data": described(app, &file), "id": app.calls.next_id(), "message": "success"});
+    let topic = format!("/ota/device/upgrade/{}/{}", device.product_key, device.device_name);
+    if app.link.publish(device, topic, message.to_string()).await {
+        updates::pushed(&app.store, update.id).await?;
+    }
+    tell(app, device);
+    Ok(())
+}
+
+/// What a device is told of a file. `signMethod` is spelled as the SDKs compare it.
+fn described(app: &SharedApp, file: &Firmware) -> Value {
+    json!({
+        "size": file.size,
+        "version": file.version,
+        "isDiff": 0,
+        "url": format!("{}/files/firmware/{}/{}", app.public_url, file.id, file.file_name),
+        "md5": file.md5,
+        "sign": file.sha256,
+        "signMethod": "SHA256",
+        "module": file.module,
+    })
+}
+
+fn tell(app: &SharedApp, device: &Device) {
+    app.live.tell("update", &device.product_key, &device.device_name, || json!({}));
+}
+
+fn failed_if(result: Result<(), StoreError>) {
+    if let Err(error) = result {
+        tracing::error!(%error, "the database failed");
+    }
+}

@@ -1,0 +1,142 @@
+//! From start to graceful end.
+
+use std::future::{Future, IntoFuture};
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result, bail};
+use axum::Router;
+use onwire::net::alink::Listener;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use crate::app::{App, Brake};
+use crate::config::{Command, Config, TokenCommand};
+use crate::link::Link;
+use crate::live::Live;
+use crate::mqtt::{self, Hub};
+use crate::platform::calls::Calls;
+use crate::platform::repeated::Repeated;
+use crate::security::seal::Seal;
+use crate::store::{Store, products, retention, tokens};
+use crate::{api, model, web};
+
+/// Starts the program's own log, to standard error; `RUST_LOG` chooses what is written.
+pub(crate) fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// Serves until `end` is ready, then completes what is under way.
+///
+/// # Errors
+/// What an operator has to mend.
+pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
+    for folder in [&config.data, &config.models, &config.data.join("firmware")] {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let models = model::read_folder(&config.models)?;
+    if models.is_empty() {
+        tracing::warn!(folder = %config.models.display(), "there is no thing model: no product, and so no device");
+    }
+    let store = Store::open(&config.database).await?;
+    let seal = Seal::open(&config.data)?;
+    for product_key in models.keys() {
+        products::enter(&store, &seal, product_key).await?;
+    }
+    let http = TcpListener::bind(config.http).await;
+    let http = http.with_context(|| format!("cannot listen on {}", config.http))?;
+    let listener = Listener::bind(config.mqtt).await.with_context(|| format!("cannot listen on {}", config.mqtt))?;
+    let (http_address, mqtt_address) = (http.local_addr()?, listener.local_addr()?);
+    let (ending, ends) = watch::channel(false);
+    let app = Arc::new(App {
+        public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{http_address}")),
+        calls: Calls::new(&models),
+        peers: listener.peers(),
+        link: Link::default(),
+        repeated: Repeated::default(),
+        live: Live::default(),
+        notes: Brake::default(),
+        has_tokens: AtomicBool::new(false),
+        config,
+        store,
+        seal,
+        models,
+        ends,
+    });
+    app.check_exposure().await?;
+    let (observer, unreadable) = mqtt::unreadable();
+    let following = tokio::spawn(mqtt::follow(Arc::clone(&app), app.peers.events(), unreadable));
+    let devices = tokio::spawn(listener.config(mqtt::settings(observer)).serve(Hub::new(Arc::clone(&app))));
+    let old = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move { retention::keep_for(&app.store, &app.config).await }
+    });
+    println!("devices connect to mqtt://{mqtt_address}");
+    println!("the page is at http://{http_address}/");
+    let router: Router = Router::new().merge(api::router(&app)).merge(web::router()).with_state(Arc::clone(&app));
+    let mut stops = app.ends.clone();
+    let stopped = async move { drop(stops.wait_for(|ends| *ends).await) };
+    let serving = axum::serve(http, router).with_graceful_shutdown(stopped).into_future();
+    let end = async {
+        end.await;
+        let _ = ending.send(true);
+    };
+    let (_, served) = tokio::join!(end, serving);
+    served?;
+    devices.abort();
+    old.abort();
+    let _ = devices.await;
+    following.await?;
+    app.store.close().await;
+    // Whoever read the addresses may be gone by now.
+    let _ = writeln!(std::io::stdout(), "stopped");
+    Ok(())
+}
+
+/// Does something else than serving.
+///
+/// # Errors
+/// Those of the database; a name that is taken, or is none.
+pub(crate) async fn command(command: Command, config: &Config) -> Result<()> {
+    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    let store = Store::open(&config.database).await?;
+    let Command::Token(command) = command;
+    match command {
+        TokenCommand::Add { name, role } => match tokens::add(&store, &name, role).await? {
+            Some(token) => println!("{token}"),
+            None => bail!("there is a token of that name"),
+        },
+        TokenCommand::List => {
+            for (name, role) in tokens::list(&store).await? {
+                println!("{name} {role}");
+            }
+        }
+        TokenCommand::Remove { name } => {
+            if !tokens::remove(&store, &name).await? {
+                bail!("there is no token of that name");
+            }
+        }
+    }
+    store.close().await;
+    Ok(())
+}
+
+/// Ready when the process is asked to end: ctrl-c, or SIGTERM where there is such.
+pub(crate) fn signals() -> impl Future<Output = ()> {
+    #[cfg(unix)]
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    async move {
+        #[cfg(unix)]
+        if let Ok(mut terminate) = terminate {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+        drop(tokio::signal::ctrl_c().await);
+    }
+}

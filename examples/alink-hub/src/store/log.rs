@@ -1,0 +1,61 @@
+//! The log: what devices report, and what the hub has to say of them.
+
+use serde_json::Value;
+
+use super::{Store, StoreError, storable};
+use crate::time::now;
+
+/// An entry.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Entry {
+    /// `device` or `hub`.
+    pub(crate) source: String,
+    pub(crate) product_key: String,
+    pub(crate) device_name: String,
+    pub(crate) level: String,
+    pub(crate) details: Option<String>,
+    pub(crate) content: String,
+    pub(crate) logged_at: i64,
+}
+
+/// What is to be written down.
+#[derive(Debug, Clone)]
+pub(crate) struct New {
+    pub(crate) source: &'static str,
+    pub(crate) level: String,
+    pub(crate) details: Option<Value>,
+    pub(crate) content: String,
+}
+
+pub(crate) async fn add(store: &Store, device: (&str, &str), entries: Vec<New>) -> Result<(), StoreError> {
+    let (product_key, device_name) = (storable(device.0), storable(device.1));
+    store
+        .write(move |db| {
+            Box::pin(async move {
+                for entry in entries {
+                    let sql = "INSERT INTO log (source, product_key, device_name, level, details, content, logged_at)
+                        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+                    let query = sqlx::query(sql).bind(entry.source).bind(product_key.clone()).bind(device_name.clone());
+                    let details = entry.details.map(|details| storable(&details.to_string()));
+                    let query = query.bind(storable(&entry.level)).bind(details).bind(storable(&entry.content));
+                    query.bind(now()).execute(&mut *db).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// The latest first.
+pub(crate) async fn list(
+    store: &Store,
+    product_key: Option<&str>,
+    device_name: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Entry>, StoreError> {
+    let sql = "SELECT source, product_key, device_name, level, details, content, logged_at FROM log
+        WHERE (CAST($1 AS TEXT) IS NULL OR product_key = $1) AND (CAST($2 AS TEXT) IS NULL OR device_name = $2)
+        ORDER BY logged_at DESC LIMIT $3";
+    let query = sqlx::query_as(sql).bind(product_key.map(str::to_owned)).bind(device_name.map(str::to_owned));
+    Ok(query.bind(limit).fetch_all(store.readers()).await?)
+}

@@ -1,0 +1,157 @@
+//! The database: SQLite in a file, or PostgreSQL, by one implementation.
+//!
+//! Reads go through a pool. Writes go, one after the other, through [`Store::write`]: those that wait are committed
+//! together, so that a thousand devices cost one `fsync` and not a thousand.
+
+pub(crate) mod configs;
+pub(crate) mod desired;
+pub(crate) mod devices;
+pub(crate) mod firmware;
+pub(crate) mod history;
+pub(crate) mod log;
+pub(crate) mod products;
+pub(crate) mod retention;
+pub(crate) mod shadows;
+pub(crate) mod tags;
+pub(crate) mod tokens;
+pub(crate) mod updates;
+mod writer;
+
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use futures_util::future::BoxFuture;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, Executor};
+use tokio::task::JoinHandle;
+
+use self::writer::Writer;
+
+/// Connections that read.
+const READERS: u32 = 4;
+
+/// A read or write that failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// The database refused, or cannot be reached.
+    #[error("{0}")]
+    Database(String),
+    /// The store is being closed.
+    #[error("the database is being closed")]
+    Closed,
+    /// A commit took so long that it was given up; it may succeed all the same.
+    #[error("the database does not keep up")]
+    Busy,
+    /// A mistake of this program: nothing was written.
+    #[error("the program failed while it wrote")]
+    Panicked,
+    /// The database holds what this program never wrote, or what was sealed with another key.
+    #[error("{0} in the database cannot be read")]
+    Corrupt(&'static str),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+/// The database.
+#[derive(Debug)]
+pub(crate) struct Store {
+    readers: AnyPool,
+    writer: Mutex<Option<Writer>>,
+    writing: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Store {
+    /// Opens the database, makes it if it is not there, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// A URL of another kind, a file that cannot be made, a server that does not answer.
+    pub(crate) async fn open(url: &str) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let (is_file, url) = match url.split_once("://") {
+            Some(("sqlite", path)) => {
+                if let Some(folder) = Path::new(path).parent() {
+                    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+                }
+                (true, format!("sqlite://{path}?mode=rwc"))
+            }
+            Some(("postgres" | "postgresql", _)) => (false, url.to_owned()),
+            _ => bail!("the database is sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME"),
+        };
+        // Without the URL: it may hold a password.
+        let options = AnyConnectOptions::from_str(&url).context("the database's URL cannot be read")?;
+        let pool = |connections| {
+            AnyPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(10))
+                .after_connect(move |connection, _| Box::pin(prepare(connection, is_file)))
+        };
+        let writer = pool(1).connect_with(options.clone()).await.context("cannot open the database")?;
+        sqlx::migrate!("./migrations").run(&writer).await.context("cannot bring the database's schema up to date")?;
+        let readers = pool(READERS).connect_with(options).await.context("cannot open the database")?;
+        let (writer, writing) = Writer::start(writer);
+        Ok(Self { readers, writer: Mutex::new(Some(writer)), writing: tokio::sync::Mutex::new(Some(writing)) })
+    }
+
+    /// For reading.
+    pub(crate) fn readers(&self) -> &AnyPool {
+        &self.readers
+    }
+
+    /// Writes, and returns when what was written is durable. If `work` fails, nothing of it is kept. It must not begin or
+    /// end a transaction: it is within one.
+    ///
+    /// # Errors
+    /// Those of `work`, and of the commit.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        let writer = self.writer.lock().map_err(|_| StoreError::Panicked)?.clone();
+        writer.ok_or(StoreError::Closed)?.write(work).await
+    }
+
+    /// Completes the writes that wait, and closes the database. Later ones fail.
+    pub(crate) async fn close(&self) {
+        if let Ok(mut writer) = self.writer.lock() {
+            writer.take();
+        }
+        if let Some(writing) = self.writing.lock().await.take()
+            && let Err(error) = writing.await
+        {
+            tracing::error!(%error, "the database's writer failed");
+        }
+        self.readers.close().await;
+    }
+}
+
+/// Reads JSON that this program wrote.
+pub(crate) fn json(text: &str) -> Result<serde_json::Value, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Corrupt("JSON"))
+}
+
+/// PostgreSQL holds no NUL in a TEXT: it becomes U+FFFD.
+pub(crate) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+async fn prepare(connection: &mut AnyConnection, is_file: bool) -> Result<(), sqlx::Error> {
+    if is_file {
+        // FULL: what was answered survives a power cut, and not only a crash of this program.
+        connection.execute("PRAGMA journal_mode = WAL").await?;
+        connection.execute("PRAGMA synchronous = FULL").await?;
+        connection.execute("PRAGMA busy_timeout = 10000").await?;
+    } else {
+        let sql = "SELECT set_config('synchronous_commit', 'on', false)
+            WHERE current_setting('synchronous_commit') = 'off'";
+        connection.execute(sql).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Updates of devices, and what the devices run.
+
+use serde::Serialize;
+use sqlx::AnyConnection;
+
+use super::{Store, StoreError, storable};
+use crate::time::now;
+
+/// An update.
+#[derive(Debug, Clone, Serialize, sqlx::FromRow)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Update {
+    pub(crate) id: i64,
+    pub(crate) firmware_id: String,
+    pub(crate) module: String,
+    /// `waiting`, `pushed`, `running`, `done`, `failed` or `cancelled`.
+    pub(crate) state: String,
+    pub(crate) step: Option<i64>,
+    pub(crate) description: Option<String>,
+    #[serde(serialize_with = "crate::api::time")]
+    pub(crate) created_at: i64,
+    #[serde(serialize_with = "crate::api::optional_time")]
+    pub(crate) pushed_at: Option<i64>,
+    #[serde(serialize_with = "crate::api::time")]
+    pub(crate) changed_at: i64,
+}
+
+const COLUMNS: &str = "id, firmware_id, module, state, step, description, created_at, pushed_at, changed_at";
+const OPEN: &str = "state IN ('waiting', 'pushed', 'running')";
+
+/// What the device says that it runs; an update to that version is done.
+pub(crate) async fn reported(store: &Store, device: i64, module: &str, version: &str) -> Result<(), StoreError> {
+    let (module, version) = (storable(module), storable(version));
+    store.write(move |db| Box::pin(report(db, device, module, version))).await
+}
+
+async fn report(db: &mut AnyConnection, device: i64, module: String, version: String) -> Result<(), StoreError> {
+    let sql = "INSERT INTO modules (device_id, module, version, reported_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (device_id, module) DO UPDATE SET version = $3, reported_at = $4";
+    let query = sqlx::query(sql).bind(device).bind(module.clone()).bind(version.clone()).bind(now());
+    query.execute(&mut *db).await?;
+    let sql = format!(
+        "UPDATE updates SET state = 'done', step = 100, changed_at = $1 WHERE device_id = $2 AND module = $3 AND {OPEN}
+        AND firmware_id IN (SELECT id FROM firmware WHERE version = $4)"
+    );
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now()).bind(device).bind(module).bind(version);
+    query.execute(&mut *db).await?;
+    Ok(())
+}
+
+/// Module and version.
+pub(crate) async fn modules(store: &Store, device: i64) -> Result<Vec<(String, String)>, StoreError> {
+    let sql = "SELECT module, version FROM modules WHERE device_id = $1 ORDER BY module";
+    Ok(sqlx::query_as(sql).bind(device).fetch_all(store.readers()).await?)
+}
+
+/// Begins an update; one of the same module that is under way is cancelled.
+pub(crate) async fn begin(store: &Store, device: i64, firmware: &str, module: &str) -> Result<Update, StoreError> {
+    let (firmware, module) = (firmware.to_owned(), module.to_owned());
+    store
+        .write(move |db| {
+            Box::pin(async move {
+                let sql = format!(
+                    "UPDATE updates SET state = 'cancelled', changed_at = $1 WHERE device_id = $2 AND module = $3 AND {OPEN}"
+                );
+                let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now()).bind(device).bind(module.clone());
+                query.execute(&mut *db).await?;
+                let sql = format!(
+                    "INSERT INTO updates (id, device_id, firmware_id, module, state, created_at, changed_at)
+                    SELECT COALESCE(MAX(id), 0) + 1, CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), 'waiting',
+                    CAST($4 AS BIGINT), CAST($4 AS BIGINT) FROM updates RETURNING {COLUMNS}"
+                );
+                let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(firmware).bind(module);
+                Ok(query.bind(now()).fetch_one(&mut *db).await?)
+            })
+        })
+        .await
+}
+
+/// The update of a module that is under way.
+pub(crate) async fn open(store: &Store, device: i64, module: &str) -> Result<Option<Update>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM updates WHERE device_id = $1 AND module = $2 AND {OPEN} ORDER BY id DESC LIMIT 1"
+    );
+    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(module.to_owned());
+    Ok(query.fetch_optional(store.readers()).await?)
+}
+
+pub(crate) async fn list(store: &Store, device: i64) -> Result<Vec<Update>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM updates WHERE device_id = $1 ORDER BY id DESC LIMIT 100");
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).fetch_all(store.readers()).await?)
+}
+
+/// The device was told.
+pub(crate) async fn pushed(store: &Store, id: i64) -> Result<(), StoreError> {
+    store
+        .write(move |db| {
+            Box::pin(async move {
+                let sql = format!(
+                    "UPDATE updates SET state = 'pushed', pushed_at = $1, changed_at = $1 WHERE id = $2 AND {OPEN}"
+                );
+                sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now()).bind(id).execute(&mut *db).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// The device tells how far it is; below zero it has failed.
+pub(crate) async fn progress(
+    store: &Store,
+    device: i64,
+    module: &str,
+    step: i64,
+    description: &str,
+) -> Result<(), StoreError> {
+    // 100 is said when the file is in place; that it runs, the next report of a version proves.
+    let state = if step < 0 { "failed" } else { "running" };
+    let (module, description) = (storable(module), storable(description));
+    store
+        .write(move |db| {
+            Box::pin(async move {
+                let sql = format!(
+                    "UPDATE updates SET state = $1, step = $2, description = $3, changed_at = $4
+                    WHERE device_id = $5 AND module = $6 AND {OPEN}"
+                );
+                let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(state).bind(step).bind(description);
+                query.bind(now()).bind(device).bind(module).execute(&mut *db).await?;
+                Ok(())
+            })
+        })
+        .await
+}

@@ -1,0 +1,240 @@
+//! A hub of one's own for each test.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's own code"
+)]
+
+pub(crate) mod raw;
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use onwire::alink::{Secret, SignMethod, sign};
+use onwire::mqtt::Connect;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+#[allow(missing_docs, unreachable_pub, dead_code, clippy::all, reason = "generated")]
+pub(crate) mod socket {
+    onwire::include_protocol!("socket");
+}
+
+/// For what has to come at all; nothing is measured by it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("it came in time")
+}
+
+/// A device's CONNECT; `more` are parameters of the client id.
+pub(crate) fn login(product: &str, name: &str, secret: &str, more: &str) -> Connect {
+    let pairs = [("clientId", "test"), ("deviceName", name), ("productKey", product)];
+    let mut connect = Connect::new(format!("test|securemode=3,signmethod=hmacsha256{more}|"));
+    connect.username = Some(format!("{name}&{product}"));
+    connect.password = Some(sign(SignMethod::HmacSha256, &Secret::from(secret), &pairs).into());
+    connect
+}
+
+/// The program, killed when the test ends.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    child: Child,
+    pub(crate) data: TempDir,
+    /// HOST:PORT.
+    pub(crate) mqtt: String,
+    /// `http://HOST:PORT`.
+    pub(crate) http: String,
+    client: Client,
+}
+
+fn command(data: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alink-hub"));
+    command.arg("--data").arg(data.path()).env("RUST_LOG", "error").kill_on_drop(true);
+    // A developer's own settings are not what is tested.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HUB_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Where it listens, or what it says instead.
+async fn started(data: &TempDir, arguments: &[&str]) -> Result<(Child, String, String), String> {
+    let mut command = command(data);
+    command.args(["--mqtt", "127.0.0.1:0"]);
+    if !arguments.contains(&"--http") {
+        command.args(["--http", "127.0.0.1:0"]);
+    }
+    let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (first, second) = (in_time(lines.next_line()).await.unwrap(), in_time(lines.next_line()).await.unwrap());
+    let (Some(mqtt), Some(http)) = (first, second) else {
+        let mut text = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut text).await.unwrap();
+        return Err(text);
+    };
+    let mqtt = mqtt.split_once("mqtt://").unwrap().1.to_owned();
+    let http = http.split_once("http://").unwrap().1.trim_end_matches('/').replace("0.0.0.0", "127.0.0.1");
+    // Read on, so that it can print.
+    let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = errors.next_line().await {
+            eprintln!("{line}");
+        }
+    });
+    Ok((child, mqtt, format!("http://{http}")))
+}
+
+impl Hub {
+    pub(crate) async fn try_start(arguments: &[&str]) -> Result<Self, String> {
+        let data = tempfile::tempdir().unwrap();
+        let models = data.path().join("models");
+        std::fs::create_dir(&models).unwrap();
+        let model = include_str!("../../../../schemas/thing/socket.json");
+        std::fs::write(models.join("socket.json"), model).unwrap();
+        let (child, mqtt, http) = started(&data, arguments).await?;
+        Ok(Self { child, data, mqtt, http, client: Client::new() })
+    }
+
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
+        Self::try_start(arguments).await.unwrap()
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) async fn crash(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    pub(crate) async fn start_again(&mut self, arguments: &[&str]) {
+        (self.child, self.mqtt, self.http) = started(&self.data, arguments).await.unwrap();
+    }
+
+    /// Asks it to end, which it does without an error.
+    pub(crate) async fn stop(mut self) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        assert!(in_time(self.child.wait()).await.unwrap().success());
+    }
+
+    pub(crate) async fn token(&self, name: &str, role: &str) -> String {
+        let output = command(&self.data).args(["token", "add", name, "--role", role]).output().await.unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let url = format!("{}/api/v1{path}", self.http);
+        let mut request = self.client.request(Method::from_bytes(method.as_bytes()).unwrap(), url);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = in_time(request.send()).await.unwrap();
+        let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+        (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
+    }
+
+    async fn good(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let (status, answer) = self.send(method, path, body).await;
+        assert_eq!(status, 200, "{method} {path}: {answer}");
+        answer
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        self.good("GET", path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
+        self.good("POST", path, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Value {
+        self.good("PATCH", path, Some(body)).await
+    }
+
+    pub(crate) async fn put_text(&self, path: &str, text: &'static str) {
+        let answer = self.client.put(format!("{}/api/v1{path}", self.http)).body(text).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+
+    pub(crate) async fn upload(&self, path: &str, content: Vec<u8>) -> Value {
+        let answer = self.client.post(format!("{}/api/v1{path}", self.http)).body(content).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.json().await.unwrap()
+    }
+
+    /// The problem that a request ends with.
+    pub(crate) async fn refused(&self, method: &str, path: &str, body: Value, status: u16) -> Value {
+        let (got, answer) = self.send(method, path, Some(body)).await;
+        assert_eq!(got, status, "{method} {path}: {answer}");
+        answer
+    }
+
+    /// Enters a socket; its secret.
+    pub(crate) async fn add(&self, name: &str) -> String {
+        let added = self.post("/devices", json!({"productKey": "socket", "deviceName": name})).await;
+        added["deviceSecret"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the log has an entry with that text.
+    pub(crate) async fn logged(&self, text: &str) {
+        let mut live = self.listen().await;
+        loop {
+            let log = self.get("/log").await;
+            if log.as_array().unwrap().iter().any(|entry| entry["content"].as_str().unwrap().contains(text)) {
+                return;
+            }
+            live.wait("log").await;
+        }
+    }
+
+    /// What happens from now on.
+    pub(crate) async fn listen(&self) -> Live {
+        let answer = self.client.get(format!("{}/api/v1/events", self.http)).send().await.unwrap();
+        let mut live = Live { answer, text: String::new() };
+        while !live.text.contains("listening") {
+            in_time(live.read()).await;
+        }
+        live.text.clear();
+        live
+    }
+}
+
+/// Server-sent events.
+pub(crate) struct Live {
+    answer: reqwest::Response,
+    text: String,
+}
+
+impl Live {
+    async fn read(&mut self) {
+        let chunk = self.answer.chunk().await.unwrap().expect("the stream goes on");
+        self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+
+    /// The next event of that kind; others before it are passed over.
+    pub(crate) async fn wait(&mut self, kind: &str) -> Value {
+        // As a whole: signs of life come in between.
+        in_time(self.next(kind)).await
+    }
+
+    async fn next(&mut self, kind: &str) -> Value {
+        loop {
+            while let Some((event, rest)) = self.text.split_once("\n\n") {
+                let (event, rest) = (event.to_owned(), rest.to_owned());
+                self.text = rest;
+                if event.lines().any(|line| line == format!("event: {kind}")) {
+                    let data = event.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+                    return serde_json::from_str(data).unwrap();
+                }
+            }
+            self.read().await;
+        }
+    }
+}

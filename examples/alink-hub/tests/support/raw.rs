@@ -1,0 +1,87 @@
+//! An MQTT client that says what it is told, right or wrong, and subscribes to nothing.
+
+use std::time::Instant as Clock;
+
+use onwire::Instant;
+use onwire::mqtt::{self, Connect, Limits, Link, Packet, QoS};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::in_time;
+
+#[derive(Debug)]
+pub(crate) struct Client {
+    stream: TcpStream,
+    link: Link<mqtt::Client>,
+    start: Clock,
+}
+
+impl Client {
+    /// The CONNACK's return code if it is not let in.
+    pub(crate) async fn try_connect(address: &str, connect: &Connect) -> Result<Self, u8> {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let mut client = Self { stream, link: Link::client(Limits::default()), start: Clock::now() };
+        client.link.connect(connect, client.now()).unwrap();
+        client.write().await;
+        match client.packet().await.expect("an answer") {
+            Packet::Accepted { .. } => Ok(client),
+            Packet::Refused(mqtt::Refused::BadCredentials) => Err(4),
+            Packet::Refused(mqtt::Refused::NotAuthorized) => Err(5),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn connect(address: &str, connect: &Connect) -> Self {
+        Self::try_connect(address, connect).await.unwrap()
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_millis(u64::try_from(self.start.elapsed().as_millis()).unwrap())
+    }
+
+    async fn write(&mut self) {
+        while let Some(bytes) = self.link.poll_transmit() {
+            self.stream.write_all(&bytes).await.unwrap();
+        }
+    }
+
+    pub(crate) async fn publish(&mut self, topic: &str, payload: &str) {
+        let now = self.now();
+        self.link.publish(topic, payload.as_bytes(), QoS::AtMostOnce, now).unwrap();
+        self.write().await;
+    }
+
+    /// The next packet; `None` at the connection's end.
+    async fn packet(&mut self) -> Option<Packet> {
+        loop {
+            if let Some(packet) = self.link.poll_packet() {
+                return Some(packet);
+            }
+            let mut buffer = [0; 4096];
+            let read = in_time(self.stream.read(&mut buffer)).await.unwrap_or(0);
+            if read == 0 {
+                return None;
+            }
+            let now = self.now();
+            self.link.receive(&buffer[..read], now).unwrap();
+            self.write().await;
+        }
+    }
+
+    /// The next message on that topic; others before it are passed over.
+    pub(crate) async fn message(&mut self, wanted: &str) -> Value {
+        loop {
+            if let Packet::Message { topic, payload } = self.packet().await.expect("it is connected")
+                && topic == wanted
+            {
+                return serde_json::from_slice(&payload).unwrap();
+            }
+        }
+    }
+
+    /// Waits until the other side ends the connection.
+    pub(crate) async fn ended(&mut self) {
+        while self.packet().await.is_some() {}
+    }
+}

@@ -1,0 +1,140 @@
+//! `examples/alink-hub` against devices that nobody here wrote: Aliyun's own Python SDK, and a plain MQTT client.
+//!
+//! `cargo xtask test` installs the peers, builds the programs of `examples/` and runs this.
+
+use std::path::Path;
+
+use onwire_tests::program::Program;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../schemas/thing/socket.json");
+
+/// A hub that knows the smart socket.
+struct Hub {
+    program: Program,
+    _data: TempDir,
+    port: String,
+    api: String,
+}
+
+impl Hub {
+    async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let models = Path::new(MODEL).parent().unwrap().to_str().unwrap();
+        let folder = data.path().to_str().unwrap();
+        let free = "127.0.0.1:0";
+        let arguments = ["--mqtt", free, "--http", free, "--data", folder, "--models", models];
+        let mut program = Program::example("alink-hub", &arguments);
+        let mqtt = program.line().await.expect("where devices connect");
+        let http = program.line().await.expect("where the page is");
+        let port = mqtt.rsplit_once(':').unwrap().1.to_owned();
+        let api = format!("http://{}/api/v1", http.split_once("http://").unwrap().1.trim_end_matches('/'));
+        Self { program, _data: data, port, api }
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Value {
+        let answer = request.send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        self.send(reqwest::Client::new().get(format!("{}{path}", self.api))).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        self.send(reqwest::Client::new().post(format!("{}{path}", self.api)).json(&body)).await
+    }
+
+    async fn patch(&self, path: &str, body: Value) -> Value {
+        self.send(reqwest::Client::new().patch(format!("{}{path}", self.api)).json(&body)).await
+    }
+
+    async fn add(&self, name: &str) -> String {
+        let added = self.post("/devices", json!({"productKey": "socket", "deviceName": name})).await;
+        added["deviceSecret"].as_str().unwrap().to_owned()
+    }
+
+    fn device(&self, mode: &str, name: &str, secret: &str) -> Program {
+        Program::python("alink_device.py", &[mode, &self.port, "socket", name, secret, MODEL])
+    }
+}
+
+#[tokio::test]
+async fn aliyuns_python_sdk_posts_obeys_and_updates_itself() {
+    let hub = Hub::start().await;
+    let secret = hub.add("SN1").await;
+    let mut device = hub.device("work", "SN1", &secret);
+    device.expect("connected").await;
+    assert_eq!(device.expect("posted").await["code"], 200);
+    assert_eq!(device.expect("told").await, json!({"event": "told", "name": "OverTemperature", "code": 200}));
+    assert_eq!(device.expect("shadow").await, json!({"event": "shadow", "status": "success", "version": 1}));
+    device.expect("ready").await;
+
+    let own = "/devices/socket/SN1";
+    let properties = hub.get(&format!("{own}/properties")).await;
+    assert_eq!((&properties["Power"]["value"], &properties["PowerSwitch"]["value"]), (&json!(12.5), &json!(1)));
+    let events = hub.get(&format!("{own}/history?kind=event")).await;
+    assert_eq!(events[0]["data"], json!({"Temperature": 91.5}));
+    assert_eq!(hub.get(&format!("{own}/shadow")).await["state"]["reported"], json!({"Power": 1}));
+
+    let set = hub.patch(&format!("{own}/properties"), json!({"PowerSwitch": false, "Countdown": 120})).await;
+    assert_eq!(set["code"], 200);
+    assert_eq!(device.expect("property_set").await["params"], json!({"PowerSwitch": 0, "Countdown": 120}));
+    let synchronous = hub.post(&format!("{own}/services/Toggle"), json!({})).await;
+    assert_eq!(synchronous["data"], json!({"PowerSwitch": 0}));
+    assert_eq!(device.expect("service").await["name"], "Toggle");
+    assert_eq!(hub.post(&format!("{own}/services/ResetEnergy"), json!({})).await["code"], 200);
+    assert_eq!(device.expect("service").await["name"], "ResetEnergy");
+
+    let upload = reqwest::Client::new().post(format!("{}/products/socket/firmware?version=2.0.0", hub.api));
+    let file = hub.send(upload.body(vec![7_u8; 70_000])).await;
+    hub.post(&format!("{own}/updates"), json!({"firmwareId": file["id"]})).await;
+    let update = device.expect("update").await;
+    assert_eq!((&update["version"], &update["downloaded"]), (&json!("2.0.0"), &json!(true)));
+    assert_eq!(update["sign"], file["sha256"]);
+    // The SDK has reported its version before it answers this.
+    hub.post(&format!("{own}/services/ResetEnergy"), json!({})).await;
+    assert_eq!(hub.get(&format!("{own}/updates")).await[0]["state"], "done");
+    assert_eq!(hub.get(own).await["modules"], json!({"default": "2.0.0"}));
+}
+
+#[tokio::test]
+async fn aliyuns_python_sdk_registers_itself_in_both_ways() {
+    let hub = Hub::start().await;
+    let product = hub.get("/products/socket").await;
+    let secret = product["productSecret"].as_str().unwrap();
+    hub.add("SN1").await;
+    hub.patch("/products/socket", json!({"dynamicRegistration": "known"})).await;
+    let mut known = hub.device("register", "SN1", secret);
+    known.expect("registered").await;
+    known.expect("connected").await;
+    known.succeeds().await;
+
+    hub.patch("/products/socket", json!({"dynamicRegistration": "any"})).await;
+    let mut unknown = hub.device("regnwl", "SN2", secret);
+    unknown.expect("registered").await;
+    unknown.expect("connected").await;
+    unknown.succeeds().await;
+    assert_ne!(hub.get("/devices/socket/SN2").await["activatedAt"], Value::Null);
+    drop(hub.program);
+}
+
+#[tokio::test]
+async fn a_plain_client_that_subscribes_is_answered() {
+    let hub = Hub::start().await;
+    let secret = hub.add("SN1").await;
+    let mut client = Program::python("alink_subscriber.py", &[&hub.port, "socket", "SN1", &secret]);
+    assert_eq!(client.expect("subscribed").await["granted"], json!([0, 1, 128]));
+    // Each once, although the hub sends to whoever does not subscribe as well.
+    assert_eq!(client.expect("posted").await["code"], 200);
+    client.expect("ready").await;
+    let called = hub.post("/devices/socket/SN1/services/Toggle", json!({})).await;
+    assert_eq!(called["data"], json!({"PowerSwitch": 1}));
+    // Without `ext`, what waits for an answer comes on the topic of the system's RRPC.
+    let topic = client.expect("called").await["topic"].as_str().unwrap().to_owned();
+    assert!(topic.starts_with("/sys/socket/SN1/rrpc/request/"), "{topic}");
+    client.succeeds().await;
+}
