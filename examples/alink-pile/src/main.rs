@@ -3,15 +3,20 @@
 mod simulated;
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Parser;
 use onwire::alink::{DeviceRef, LoginOptions, Secret};
 use onwire::codec::Message;
 use onwire::net::Link;
 use onwire::net::alink::Device;
 use onwire::types::DateTime;
+use onwire_firmware::outbox::{Entry, Outbox, Postbox};
+use onwire_firmware::storage::{FileFlash, FlashFifo};
 use simulated::Simulated;
+use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -37,17 +42,20 @@ struct Arguments {
     /// Its secret, as the platform gave it.
     #[arg(long, env = "ALINK_DEVICE_SECRET", hide_env_values = true)]
     device_secret: String,
+    /// Where orders wait until the platform has them: a file that plays flash.
+    #[arg(long, default_value = "alink-pile.orders")]
+    orders: PathBuf,
     /// Seconds between two posts while it charges.
     #[arg(long, default_value_t = 15)]
     interval: u64,
 }
 
-/// The pile, and the order that it charges for.
-#[derive(Default)]
+/// The pile, the order that it charges for, and those that are to be uploaded.
 struct Pile {
     order: RefCell<Option<Charging>>,
+    orders: Postbox<FlashFifo<FileFlash>>,
     hardware: Simulated,
-    woken: tokio::sync::Notify,
+    woken: Notify,
 }
 
 #[onwire::handlers(crate::pile, role = Device, local)]
@@ -89,8 +97,8 @@ impl Pile {
 }
 
 impl Pile {
-    /// Meters what is charged, and uploads the order when it is over.
-    async fn charge(&self, link: &Link, interval: Duration) {
+    /// Meters what is charged, and makes an order of it when it is over.
+    async fn charge(&self, link: &Link, interval: Duration) -> anyhow::Result<()> {
         loop {
             let _ = tokio::time::timeout(interval, self.woken.notified()).await;
             let Some(mut charging) = self.order.borrow().clone() else { continue };
@@ -102,14 +110,22 @@ impl Pile {
                 report("the meter", link.call(news.at(DateTime::now())).await);
                 continue;
             }
-            let order = upload(&charging);
-            while let Err(error) = link.call(order.clone().at(DateTime::now())).await {
-                eprintln!("the order waits: {error}");
-                tokio::time::sleep(Duration::from_secs(10)).await;
-            }
+            // From here on it is paid for, whatever happens to the power or the network.
+            self.orders.push(&upload(&charging).at(DateTime::now())).await?;
             println!("order {}: {} Wh", charging.order_no, charging.energy);
             self.order.replace(None);
         }
+    }
+}
+
+impl Pile {
+    /// Uploads orders that wait, those of an earlier life among them, on one connection after the other.
+    async fn upload(&self, link: &Link) -> anyhow::Result<()> {
+        while let Some(peer) = link.connected().await {
+            let refused = |order: Entry, why: &_| eprintln!("order {} is refused: {why}", order.id);
+            self.orders.deliver(&peer, &self.hardware, refused).await?;
+        }
+        Ok(())
     }
 }
 
@@ -136,15 +152,18 @@ fn report<T>(what: &str, told: Result<T, onwire::CallFailure>) {
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
     tracing_subscriber::fmt().with_env_filter(filter).init();
-    let Arguments { url, product_key, device_name, device_secret, interval } = Arguments::parse();
-    let pile = Pile::default();
+    let Arguments { url, product_key, device_name, device_secret, orders, interval } = Arguments::parse();
+    let flash = FlashFifo::new(FileFlash::open(orders, 16)?, 0..16 * 4096).context("flash of two pages or more")?;
+    let orders = Postbox::new(Outbox::open(flash, Default::default()).await?);
+    let pile = Pile { order: RefCell::default(), orders, hardware: Simulated::default(), woken: Notify::new() };
     let name = DeviceRef { product_key: &product_key, device_name: &device_name };
     let secret = Secret::from(device_secret.as_str());
     let device = Device::with_secret(&url, name, &secret, LoginOptions::default())?.build(&pile)?;
     let link = device.link();
     tokio::select! {
         () = device.run() => {}
-        () = pile.charge(&link, Duration::from_secs(interval)) => {}
+        ended = pile.charge(&link, Duration::from_secs(interval)) => ended?,
+        ended = pile.upload(&link) => ended?,
         _ = tokio::signal::ctrl_c() => println!("switched off"),
     }
     Ok(())

@@ -1,18 +1,37 @@
 //! A pile's hardware, played: as much power as it may have, and a meter.
 
 use std::cell::Cell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use onwire_firmware::outbox::Clock;
 
 /// What it charges with when nobody limits it, in watts.
 const POWER: i64 = 60_000;
 
-/// A contactor and a meter.
-#[derive(Debug, Default)]
+/// A contactor, a meter and a clock.
+#[derive(Debug)]
 pub(crate) struct Simulated {
+    began: Instant,
     /// Since when it charges, and with how many watts.
     charging: Cell<Option<(Instant, i64)>>,
     /// What the meter showed before, in Wh.
     register: Cell<i64>,
+}
+
+impl Default for Simulated {
+    fn default() -> Self {
+        Self { began: Instant::now(), charging: Cell::new(None), register: Cell::new(0) }
+    }
+}
+
+impl Clock for Simulated {
+    fn now(&self) -> onwire::Instant {
+        onwire::Instant::from_millis(self.began.elapsed().as_millis() as u64)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
 }
 
 impl Simulated {
