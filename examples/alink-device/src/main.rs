@@ -29,7 +29,7 @@ struct Arguments {
     #[arg(default_value = "mqtt://127.0.0.1:1883")]
     url: String,
     /// Which product it is of.
-    #[arg(long, default_value = "a1tracker")]
+    #[arg(long, default_value = "tracker")]
     product_key: String,
     /// Which one of these.
     #[arg(long, default_value = "tracker1")]

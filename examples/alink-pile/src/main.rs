@@ -34,7 +34,7 @@ struct Arguments {
     #[arg(default_value = "mqtt://127.0.0.1:1883")]
     url: String,
     /// Which product it is of.
-    #[arg(long, default_value = "a1pile")]
+    #[arg(long, default_value = "pile")]
     product_key: String,
     /// Which one of these.
     #[arg(long, default_value = "pile1")]

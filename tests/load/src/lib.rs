@@ -3,4 +3,6 @@
 /// The documents of the benchmarks, so that both measure the same messages.
 #[path = "../../benches/src/documents.rs"]
 pub mod documents;
+pub mod machine;
 pub mod serving;
+pub mod table;

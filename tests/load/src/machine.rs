@@ -14,7 +14,7 @@ const OTHER_FILES: usize = 100;
 
 /// Raises the limit of open files as far as allowed, for this process and those it starts, and returns how many
 /// connections a process may have with that.
-pub(crate) fn raise_connections() -> usize {
+pub fn raise_connections() -> usize {
     let most = read_number("/proc/sys/fs/nr_open").unwrap_or(1 << 20);
     let hard = getrlimit(Resource::Nofile).maximum;
     let set = |limit| setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit }).is_ok();
@@ -28,7 +28,7 @@ pub(crate) fn raise_connections() -> usize {
 }
 
 /// Memory that is left for connections, in bytes, when a tenth of the machine's is kept free.
-pub(crate) fn spare_memory() -> Result<u64> {
+pub fn spare_memory() -> Result<u64> {
     let text = fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
     let bytes = |name| kibibytes(&text, name).with_context(|| format!("no {name} in /proc/meminfo"));
     // Half of what can be reclaimed counts as available, sockets' inodes too, which cannot while they are open.
@@ -38,7 +38,7 @@ pub(crate) fn spare_memory() -> Result<u64> {
 
 /// What the kernel has taken for its objects, sockets among them, and for what is under way in TCP, in bytes: of the
 /// whole machine, whoever caused it.
-pub(crate) fn kernel_memory() -> Result<u64> {
+pub fn kernel_memory() -> Result<u64> {
     let text = fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
     let objects = kibibytes(&text, "Slab:").context("no Slab in /proc/meminfo")?;
     let text = fs::read_to_string("/proc/net/sockstat").context("reading /proc/net/sockstat")?;
@@ -46,7 +46,7 @@ pub(crate) fn kernel_memory() -> Result<u64> {
 }
 
 /// One line about the machine, for the head of a table.
-pub(crate) fn describe(connections: usize) -> String {
+pub fn describe(connections: usize) -> String {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let model = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = model.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -59,7 +59,7 @@ pub(crate) fn describe(connections: usize) -> String {
 }
 
 /// Which cores the servers run on, and which ones the generator has for itself.
-pub(crate) struct Cores {
+pub struct Cores {
     /// None if there are too few to keep them apart.
     apart: Option<(CpuSet, CpuSet)>,
 }
@@ -67,7 +67,7 @@ pub(crate) struct Cores {
 impl Cores {
     /// A core for each of the server's threads and one for the generator; with several processes of both, half of the
     /// cores for each side.
-    pub(crate) fn divide(threads: usize, processes: usize) -> Result<Self> {
+    pub fn divide(threads: usize, processes: usize) -> Result<Self> {
         let allowed = sched_getaffinity(None).context("asking for the allowed cores")?;
         let allowed: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
         let (servers, generators) = if processes > 1 { (allowed.len() / 2, allowed.len() / 2) } else { (threads, 1) };
@@ -80,7 +80,7 @@ impl Cores {
     }
 
     /// Runs `start` on the servers' cores, where what it starts will stay, and returns to the generator's.
-    pub(crate) fn for_server<T>(&self, start: impl FnOnce() -> T) -> Result<T> {
+    pub fn for_server<T>(&self, start: impl FnOnce() -> T) -> Result<T> {
         let Some((servers, generators)) = &self.apart else { return Ok(start()) };
         sched_setaffinity(None, servers).context("choosing the servers' cores")?;
         let started = start();
@@ -88,7 +88,8 @@ impl Cores {
         Ok(started)
     }
 
-    pub(crate) fn describe(&self) -> &'static str {
+    /// For the head of a table.
+    pub fn describe(&self) -> &'static str {
         match self.apart {
             Some(_) => "server and generator on cores of their own",
             None => "too few cores to keep server and generator apart",
@@ -104,16 +105,16 @@ fn set(cores: &[usize]) -> CpuSet {
 
 /// The processes of a server.
 #[derive(Clone)]
-pub(crate) struct Processes(pub(crate) Vec<i32>);
+pub struct Processes(pub Vec<i32>);
 
 impl Processes {
     /// Their share of the memory that they use, in bytes.
-    pub(crate) fn memory(&self) -> Result<u64> {
+    pub fn memory(&self) -> Result<u64> {
         self.0.iter().map(|process| memory(*process)).sum()
     }
 
     /// The CPU time that they have used, to 10 ms.
-    pub(crate) fn cpu(&self) -> Result<Duration> {
+    pub fn cpu(&self) -> Result<Duration> {
         self.0.iter().map(|process| cpu(*process)).sum()
     }
 }

@@ -10,11 +10,10 @@
 mod arguments;
 mod fleet;
 mod fleets;
-mod machine;
+
 mod own;
 mod parts;
 mod servers;
-mod table;
 
 use std::process::ExitCode;
 

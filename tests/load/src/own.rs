@@ -8,9 +8,9 @@ use onwire_load::documents;
 
 use crate::arguments::{Arguments, Profile};
 use crate::fleet::{Fleet, Latencies, Message, Reconnector, Target};
-use crate::machine::{self, Processes};
 use crate::parts::Milestones;
-use crate::table::{Table, milliseconds, number, seconds};
+use onwire_load::machine::{self, Processes};
+use onwire_load::table::{Table, milliseconds, number, seconds};
 
 /// Unless the user wants another number.
 const CONNECTIONS: usize = 100;

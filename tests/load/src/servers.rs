@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::machine::{Cores, Processes};
+use onwire_load::machine::{Cores, Processes};
 
 /// The environment variable that names a Python with the peers' packages; `cargo xtask load` sets it.
 const PYTHON_VARIABLE: &str = "ONWIRE_PEERS_PYTHON";

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A table under construction.
-pub(crate) struct Table {
+pub struct Table {
     head: Vec<&'static str>,
     /// How many columns at the left are text; a cell of theirs that repeats the one above it is left blank.
     names: usize,
@@ -11,16 +11,18 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new<const N: usize>(names: usize, head: [&'static str; N]) -> Self {
+    /// An empty one with so many columns of text at the left.
+    pub fn new<const N: usize>(names: usize, head: [&'static str; N]) -> Self {
         Self { head: head.into(), names, rows: Vec::new() }
     }
 
-    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+    /// Adds a row.
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.into());
     }
 
     /// Prints nothing if nothing was measured.
-    pub(crate) fn print(&self, title: &str) {
+    pub fn print(&self, title: &str) {
         if self.rows.is_empty() {
             return;
         }
@@ -59,7 +61,7 @@ impl Table {
 }
 
 /// `value` against the bare echo's.
-pub(crate) fn ratio(value: f64, bare: Option<f64>) -> String {
+pub fn ratio(value: f64, bare: Option<f64>) -> String {
     match bare {
         Some(bare) if bare > 0.0 && value / bare < 0.1 => format!("{:.4}", value / bare),
         Some(bare) if bare > 0.0 => format!("{:.2}", value / bare),
@@ -68,7 +70,7 @@ pub(crate) fn ratio(value: f64, bare: Option<f64>) -> String {
 }
 
 /// With three digits that count.
-pub(crate) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     match value.abs() {
         0.0..10.0 => format!("{value:.2}"),
         10.0..100.0 => format!("{value:.1}"),
@@ -76,10 +78,12 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-pub(crate) fn milliseconds(time: Duration) -> String {
+/// With three digits that count.
+pub fn milliseconds(time: Duration) -> String {
     number(time.as_secs_f64() * 1e3)
 }
 
-pub(crate) fn seconds(time: Duration) -> String {
+/// With three digits that count.
+pub fn seconds(time: Duration) -> String {
     number(time.as_secs_f64())
 }

@@ -6,9 +6,9 @@ use anyhow::{Result, bail, ensure};
 
 use super::{Comparison, bare, kibibytes, processes};
 use crate::fleet::Latencies;
-use crate::machine::{kernel_memory, spare_memory};
 use crate::servers::Kind;
-use crate::table::{Table, milliseconds, number, ratio};
+use onwire_load::machine::{kernel_memory, spare_memory};
+use onwire_load::table::{Table, milliseconds, number, ratio};
 
 /// Memory is looked at whenever so many more are connected to each server.
 const STEP: usize = 1_000;

@@ -9,7 +9,7 @@ use onwire_load::documents;
 use super::{Comparison, bare, kibibytes};
 use crate::fleet::Message;
 use crate::servers::Kind;
-use crate::table::{Table, number, ratio};
+use onwire_load::table::{Table, number, ratio};
 
 /// For what a server does after its last answer.
 const SETTLE: Duration = Duration::from_millis(300);

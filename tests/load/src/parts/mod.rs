@@ -13,8 +13,8 @@ use anyhow::{Result, bail};
 use crate::arguments::{Arguments, Part};
 use crate::fleet::{Fleet, Target};
 use crate::fleets::{Fleets, State};
-use crate::machine::{self, Cores, Processes};
 use crate::servers::{Kind, Server};
+use onwire_load::machine::{self, Cores, Processes};
 
 pub(crate) use self::recovery::Milestones;
 

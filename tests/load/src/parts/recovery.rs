@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use super::{Comparison, Crowd, bare, check, processes};
 use crate::servers::{Kind, Server};
-use crate::table::{Table, number, ratio, seconds};
+use onwire_load::table::{Table, number, ratio, seconds};
 
 /// How long nothing is heard before servers are looked at.
 const LOOK: Duration = Duration::from_millis(100);

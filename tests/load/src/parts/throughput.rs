@@ -9,7 +9,7 @@ use onwire_load::documents;
 use super::{Comparison, bare};
 use crate::fleet::Message;
 use crate::servers::Kind;
-use crate::table::{Table, milliseconds, number, ratio};
+use onwire_load::table::{Table, milliseconds, number, ratio};
 
 /// Before each measurement, for buffers to grow and cores to clock up.
 const WARM_UP: Duration = Duration::from_millis(500);
