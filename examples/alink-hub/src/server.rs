@@ -4,6 +4,7 @@ use std::future::{Future, IntoFuture};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use axum::Router;
@@ -22,6 +23,9 @@ use crate::platform::repeated::Repeated;
 use crate::security::seal::Seal;
 use crate::store::{Store, products, retention, tokens};
 use crate::{api, model, web};
+
+/// How long requests that are under way may take when the hub ends.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Starts the program's own log, to standard error; `RUST_LOG` chooses what is written.
 pub(crate) fn start_log() {
@@ -79,13 +83,13 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
     let router: Router = Router::new().merge(api::router(&app)).merge(web::router()).with_state(Arc::clone(&app));
     let mut stops = app.ends.clone();
     let stopped = async move { drop(stops.wait_for(|ends| *ends).await) };
-    let serving = axum::serve(http, router).with_graceful_shutdown(stopped).into_future();
-    let end = async {
-        end.await;
-        let _ = ending.send(true);
-    };
-    let (_, served) = tokio::join!(end, serving);
-    served?;
+    let serving = tokio::spawn(axum::serve(http, router).with_graceful_shutdown(stopped).into_future());
+    end.await;
+    let _ = ending.send(true);
+    match tokio::time::timeout(PATIENCE, serving).await {
+        Ok(served) => served??,
+        Err(_) => tracing::warn!("some requests do not end; they are cut short"),
+    }
     devices.abort();
     old.abort();
     let _ = devices.await;
