@@ -1,6 +1,6 @@
 """An Alink device on a plain MQTT client, which subscribes to what it wants to hear:
 
-    alink_subscriber.py PORT PRODUCT_KEY DEVICE_NAME DEVICE_SECRET
+    alink_subscriber.py [--again] PORT PRODUCT_KEY DEVICE_NAME DEVICE_SECRET
 
 It signs with HMAC-MD5 and has neither `_ss` nor `ext` nor a time-stamp. Standard output has one JSON object per line:
 
@@ -9,7 +9,7 @@ It signs with HMAC-MD5 and has neither `_ss` nor `ext` nor a time-stamp. Standar
     {"event":"ready"}
     {"event":"called","topic":S}                answered with PowerSwitch 1; then it ends
 
-Any failure, and a wait of 10 s, prints {"event":"error","detail":S} and exits with code 1.
+With `--again` the first post is sent every half second until it is answered: the platform may not listen yet. Any failure, and a wait of 10 s, prints {"event":"error","detail":S} and exits with code 1.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def next_of(events):
 
 
 def main():
-    port, product, name, secret = sys.argv[1:]
+    *again, port, product, name, secret = sys.argv[1:]
     signed = f"clientIdplaindeviceName{name}productKey{product}"
     password = hmac.new(secret.encode(), signed.encode(), hashlib.md5).hexdigest()
     events = queue.Queue()
@@ -60,8 +60,18 @@ def main():
     emit("subscribed", granted=next_of(events))
     for id in ("1", "2"):
         post = {"id": id, "version": "1.0", "params": {"Power": 1.5}, "method": "thing.event.property.post"}
-        client.publish(f"{own}/thing/event/property/post", json.dumps(post), qos=1)
-        reply = json.loads(next_of(events).payload)
+        for attempt in range(20 if again else 1):
+            client.publish(f"{own}/thing/event/property/post", json.dumps(post), qos=1)
+            try:
+                reply = json.loads(events.get(timeout=0.5 if again else TIMEOUT).payload)
+                break
+            except queue.Empty:
+                continue
+        else:
+            fail(f"no answer within {TIMEOUT} s")
+        # Of what was sent more than once.
+        while again and reply["id"] != id:
+            reply = json.loads(next_of(events).payload)
         # The answer to the first post, if it came twice, would be taken for that to the second.
         if reply["id"] != id:
             fail(f"another answer: {reply}")

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use onwire_tests::broker::Broker;
 use onwire_tests::program::Program;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,12 +21,16 @@ struct Hub {
 
 impl Hub {
     async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    async fn start_with(more: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let models = Path::new(MODEL).parent().unwrap().to_str().unwrap();
         let folder = data.path().to_str().unwrap();
         let free = "127.0.0.1:0";
         let arguments = ["--mqtt", free, "--http", free, "--data", folder, "--models", models];
-        let mut program = Program::example("alink-hub", &arguments);
+        let mut program = Program::example("alink-hub", &[&arguments, more].concat());
         let mqtt = program.line().await.expect("where devices connect");
         let http = program.line().await.expect("where the page is");
         let port = mqtt.rsplit_once(':').unwrap().1.to_owned();
@@ -127,6 +132,7 @@ async fn a_plain_client_that_subscribes_is_answered() {
     let hub = Hub::start().await;
     let secret = hub.add("SN1").await;
     let mut client = Program::python("alink_subscriber.py", &[&hub.port, "socket", "SN1", &secret]);
+    // Another device's topics are not granted.
     assert_eq!(client.expect("subscribed").await["granted"], json!([0, 1, 128]));
     // Each once, although the hub sends to whoever does not subscribe as well.
     assert_eq!(client.expect("posted").await["code"], 200);
@@ -137,4 +143,22 @@ async fn a_plain_client_that_subscribes_is_answered() {
     let topic = client.expect("called").await["topic"].as_str().unwrap().to_owned();
     assert!(topic.starts_with("/sys/socket/SN1/rrpc/request/"), "{topic}");
     client.succeeds().await;
+}
+
+#[tokio::test]
+async fn behind_a_broker_it_does_the_same() {
+    let broker = Broker::start().await;
+    let hub = Hub::start_with(&["--broker", &broker.url()]).await;
+    let secret = hub.add("SN1").await;
+    // What is said before the hub has subscribed is lost: a device asks again.
+    let mut client = Program::python("alink_subscriber.py", &["--again", &hub.port, "socket", "SN1", &secret]);
+    client.expect("subscribed").await;
+    assert_eq!(client.expect("posted").await["code"], 200);
+    client.expect("ready").await;
+    let called = hub.post("/devices/socket/SN1/services/Toggle", json!({})).await;
+    assert_eq!(called["data"], json!({"PowerSwitch": 1}));
+    client.expect("called").await;
+    client.succeeds().await;
+    let properties = hub.get("/devices/socket/SN1/properties").await;
+    assert_eq!(properties["Power"]["value"], 1.5);
 }

@@ -1,6 +1,11 @@
 -- One schema for SQLite and PostgreSQL: BIGINT and TEXT only. Times are milliseconds since 1970 (UTC), flags are 0 or 1,
 -- JSON is text. What is called sealed is encrypted with the key file of the data folder.
 
+CREATE TABLE counters (
+    name TEXT NOT NULL PRIMARY KEY,
+    value BIGINT NOT NULL
+);
+
 CREATE TABLE products (
     product_key TEXT NOT NULL PRIMARY KEY,
     -- Sealed: signs dynamic registrations.

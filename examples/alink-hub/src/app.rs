@@ -9,6 +9,7 @@ use onwire::net::Peers;
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::entered::Entered;
 use crate::link::Link;
 use crate::live::Live;
 use crate::model::Model;
@@ -30,6 +31,8 @@ pub(crate) struct App {
     pub(crate) models: BTreeMap<String, Model>,
     /// The connected devices.
     pub(crate) link: Link,
+    /// Who may speak.
+    pub(crate) entered: Entered,
     /// Who is connected, as the runtime sees it.
     pub(crate) peers: Peers,
     /// What devices can be asked.

@@ -76,6 +76,15 @@ settings! {
     /// Address of the MQTT listener; port 0 takes a free one [default: 127.0.0.1:1883]
     #[arg(long, env = "HUB_MQTT", value_name = "HOST:PORT")]
     mqtt: String,
+    /// A broker that devices connect to instead: mqtt://HOST:PORT; then there is no MQTT listener here
+    #[arg(long, env = "HUB_BROKER", value_name = "URL")]
+    broker: String,
+    /// Name to log in with at the broker
+    #[arg(long, env = "HUB_BROKER_USER", value_name = "NAME")]
+    broker_user: String,
+    /// File with the password for it
+    #[arg(long, env = "HUB_BROKER_PASSWORD_FILE", value_name = "FILE")]
+    broker_password_file: PathBuf,
     /// Address of the page, the REST interface and the files of updates; port 0 takes a free one [default: 127.0.0.1:8081]
     #[arg(long, env = "HUB_HTTP", value_name = "HOST:PORT")]
     http: String,
@@ -109,6 +118,8 @@ settings! {
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) mqtt: SocketAddr,
+    /// Instead of the listener.
+    pub(crate) broker: Option<Broker>,
     pub(crate) http: SocketAddr,
     pub(crate) data: PathBuf,
     pub(crate) models: PathBuf,
@@ -122,6 +133,14 @@ pub(crate) struct Config {
     pub(crate) log_days: u32,
     /// In bytes.
     pub(crate) firmware_limit: u64,
+}
+
+/// A broker that devices connect to.
+#[derive(Debug, Clone)]
+pub(crate) struct Broker {
+    pub(crate) url: String,
+    pub(crate) user: Option<String>,
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -155,6 +174,11 @@ impl Settings {
         };
         Ok(Config {
             mqtt: resolve(self.mqtt, "127.0.0.1:1883")?,
+            broker: self.broker.map(|url| Broker {
+                url,
+                user: self.broker_user,
+                password_file: self.broker_password_file,
+            }),
             http: resolve(self.http, "127.0.0.1:8081")?,
             models: self.models.unwrap_or_else(|| data.join("models")),
             database: self.database.unwrap_or_else(|| format!("sqlite://{}", data.join("hub.db").display())),

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onwire::alink::{FRAMING, SyncServices, spell};
+use onwire::alink::{DeviceRef, FRAMING, SyncServices, spell};
 use onwire::frame::Reply;
 use onwire::mqtt::Refused;
 use onwire::net::alink::{Admission, ListenerConfig, LoginRequest, Message, Platform, Publisher};
@@ -55,6 +55,15 @@ impl Hub {
     }
 }
 
+impl Hub {
+    /// Which services wait for their answer.
+    fn sync_services(&self, product_key: &str, extended: bool) -> SyncServices {
+        let services = self.app.models.get(product_key).into_iter().flat_map(|model| &model.services);
+        let methods = services.filter(|(_, service)| service.is_sync);
+        SyncServices::new(methods.map(|(identifier, _)| format!("thing.service.{identifier}")), extended)
+    }
+}
+
 impl Platform for Hub {
     type Router = Sockets;
 
@@ -64,11 +73,7 @@ impl Platform for Hub {
         let (username, password) = (connect.username.unwrap_or_default(), connect.password.unwrap_or_default());
         match admit(&self.app, &connect.client_id, &username, &password, &address).await {
             Ok(Admitted::Works { device, extended }) => {
-                let model = self.app.models.get(&device.product_key);
-                let services = model.into_iter().flat_map(|model| &model.services);
-                let methods = services.filter(|(_, service)| service.is_sync);
-                let methods = methods.map(|(identifier, _)| format!("thing.service.{identifier}").into());
-                let sync = SyncServices { methods: methods.collect(), extended };
+                let sync = self.sync_services(&device.product_key, extended);
                 Ok(Admission::Device { product_key: device.product_key, device_name: device.device_name, sync })
             }
             Ok(Admitted::Registers { topic, message }) => {
@@ -78,6 +83,12 @@ impl Platform for Hub {
             Err(Denied::NotAllowed) => Err(Refused::NotAuthorized),
             Err(Denied::Unavailable) => Err(Refused::ServerUnavailable),
         }
+    }
+
+    /// Behind a broker, which has let it in. Whether it knows `/ext/rrpc/..` it has told the broker.
+    fn known(&self, device: DeviceRef<'_>) -> Option<SyncServices> {
+        let DeviceRef { product_key, device_name } = device;
+        self.app.entered.has(product_key, device_name).then(|| self.sync_services(product_key, false))
     }
 
     fn router(&self) -> &Sockets {

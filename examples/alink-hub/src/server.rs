@@ -4,24 +4,32 @@ use std::future::{Future, IntoFuture};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use onwire::net::alink::Listener;
+use onwire::mqtt::Connect;
+use onwire::net::Peers;
+use onwire::net::alink::{Bridge, Listener, ListenerConfig};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::{App, Brake};
-use crate::config::{Command, Config, TokenCommand};
+use crate::config::{Broker, Command, Config, TokenCommand};
+use crate::entered::Entered;
 use crate::link::Link;
 use crate::live::Live;
 use crate::mqtt::{self, Hub};
 use crate::platform::calls::Calls;
 use crate::platform::repeated::Repeated;
+use crate::security::new_secret;
 use crate::security::seal::Seal;
 use crate::store::{Store, products, retention, tokens};
 use crate::{api, model, web};
+
+/// How long requests that are under way may take when the hub ends.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Starts the program's own log, to standard error; `RUST_LOG` chooses what is written.
 pub(crate) fn start_log() {
@@ -48,13 +56,14 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
     }
     let http = TcpListener::bind(config.http).await;
     let http = http.with_context(|| format!("cannot listen on {}", config.http))?;
-    let listener = Listener::bind(config.mqtt).await.with_context(|| format!("cannot listen on {}", config.mqtt))?;
-    let (http_address, mqtt_address) = (http.local_addr()?, listener.local_addr()?);
+    let devices = Devices::open(&config, models.keys().cloned()).await?;
+    let http_address = http.local_addr()?;
     let (ending, ends) = watch::channel(false);
     let app = Arc::new(App {
         public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{http_address}")),
         calls: Calls::new(&models),
-        peers: listener.peers(),
+        peers: devices.peers(),
+        entered: Entered::read(&store).await?,
         link: Link::default(),
         repeated: Repeated::default(),
         live: Live::default(),
@@ -69,31 +78,87 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
     app.check_exposure().await?;
     let (observer, unreadable) = mqtt::unreadable();
     let following = tokio::spawn(mqtt::follow(Arc::clone(&app), app.peers.events(), unreadable));
-    let devices = tokio::spawn(listener.config(mqtt::settings(observer)).serve(Hub::new(Arc::clone(&app))));
+    println!("devices connect to {}", devices.url()?);
+    let mut devices = tokio::spawn(devices.serve(mqtt::settings(observer), Hub::new(Arc::clone(&app))));
     let old = tokio::spawn({
         let app = Arc::clone(&app);
         async move { retention::keep_for(&app.store, &app.config).await }
     });
-    println!("devices connect to mqtt://{mqtt_address}");
     println!("the page is at http://{http_address}/");
     let router: Router = Router::new().merge(api::router(&app)).merge(web::router()).with_state(Arc::clone(&app));
     let mut stops = app.ends.clone();
     let stopped = async move { drop(stops.wait_for(|ends| *ends).await) };
-    let serving = axum::serve(http, router).with_graceful_shutdown(stopped).into_future();
-    let end = async {
-        end.await;
-        let _ = ending.send(true);
+    let serving = tokio::spawn(axum::serve(http, router).with_graceful_shutdown(stopped).into_future());
+    let ended = tokio::select! {
+        () = end => Ok(()),
+        // What no attempt can mend.
+        ended = &mut devices => ended?,
     };
-    let (_, served) = tokio::join!(end, serving);
-    served?;
-    devices.abort();
+    let _ = ending.send(true);
+    match tokio::time::timeout(PATIENCE, serving).await {
+        Ok(served) => served??,
+        Err(_) => tracing::warn!("some requests do not end; they are cut short"),
+    }
+    if !devices.is_finished() {
+        devices.abort();
+        let _ = devices.await;
+    }
     old.abort();
-    let _ = devices.await;
     following.await?;
     app.store.close().await;
     // Whoever read the addresses may be gone by now.
     let _ = writeln!(std::io::stdout(), "stopped");
-    Ok(())
+    ended
+}
+
+/// Where devices come from.
+enum Devices {
+    /// They connect here.
+    Here(Box<Listener>),
+    /// They connect to a broker of the operator's, and so does the hub.
+    Broker(Box<Bridge>, String),
+}
+
+impl Devices {
+    async fn open(config: &Config, products: impl Iterator<Item = String>) -> Result<Self> {
+        let Some(Broker { url, user, password_file }) = &config.broker else {
+            let listener = Listener::bind(config.mqtt).await;
+            let listener = listener.with_context(|| format!("cannot listen on {}", config.mqtt))?;
+            return Ok(Self::Here(Box::new(listener)));
+        };
+        let mut connect = Connect::new(format!("alink-hub-{}", new_secret()?));
+        connect.username.clone_from(user);
+        if let Some(file) = password_file {
+            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            connect.password = Some(text.trim_end().into());
+        }
+        let bridge = Bridge::new(url, connect, products).with_context(|| format!("{url:?} is no mqtt://HOST:PORT"))?;
+        Ok(Self::Broker(Box::new(bridge), url.clone()))
+    }
+
+    fn peers(&self) -> Peers {
+        match self {
+            Self::Here(listener) => listener.peers(),
+            Self::Broker(bridge, _) => bridge.peers(),
+        }
+    }
+
+    fn url(&self) -> Result<String> {
+        match self {
+            Self::Here(listener) => Ok(format!("mqtt://{}", listener.local_addr()?)),
+            Self::Broker(_, url) => Ok(url.clone()),
+        }
+    }
+
+    async fn serve(self, settings: ListenerConfig, hub: Hub) -> Result<()> {
+        match self {
+            Self::Here(listener) => listener.config(settings).serve(hub).await,
+            Self::Broker(bridge, url) => {
+                bridge.config(settings).serve(hub).await.with_context(|| format!("the broker at {url}"))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Does something else than serving.

@@ -98,6 +98,7 @@ async fn add(_: Operator, State(app): State<SharedApp>, Json(new): Json<New>) ->
     if added.map_err(Problem::internal)?.is_none() {
         return Err(Problem::conflict("there is a device of that name"));
     }
+    app.entered.set(&new.product_key, &new.device_name, true);
     Ok(axum::Json(json!({
         "productKey": new.product_key,
         "deviceName": new.device_name,
@@ -137,6 +138,7 @@ async fn change(
 ) -> Result<(), Problem> {
     let device = find_device(&app, &key).await?;
     devices::set_disabled(&app.store, device.id, change.disabled).await?;
+    app.entered.set(&device.product_key, &device.device_name, !change.disabled);
     if change.disabled {
         app.link.kick(&device);
     }
@@ -146,6 +148,7 @@ async fn change(
 async fn remove(_: Operator, State(app): State<SharedApp>, Path(key): Path<(String, String)>) -> Result<(), Problem> {
     let device = find_device(&app, &key).await?;
     devices::remove(&app.store, device.id).await?;
+    app.entered.set(&device.product_key, &device.device_name, false);
     app.link.kick(&device);
     Ok(())
 }

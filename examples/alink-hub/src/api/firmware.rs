@@ -87,7 +87,10 @@ async fn upload(
             return Err(problem);
         }
     };
-    firmware::add(&app.store, file.clone()).await?;
+    if let Err(error) = firmware::add(&app.store, file.clone()).await {
+        drop(tokio::fs::remove_file(&path).await);
+        return Err(error.into());
+    }
     Ok(axum::Json(file))
 }
 

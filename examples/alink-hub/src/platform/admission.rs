@@ -145,6 +145,7 @@ async fn registrable(
         Some(known) => Ok(Ok(known)),
         None if takes_any => {
             devices::add(&app.store, &app.seal, of.product_key, of.device_name, &new_secret()?).await?;
+            app.entered.set(of.product_key, of.device_name, true);
             let known = devices::credentials(&app.store, &app.seal, of.product_key, of.device_name).await?;
             Ok(known.ok_or((6288, "the device was deleted meanwhile")))
         }

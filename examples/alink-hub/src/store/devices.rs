@@ -83,10 +83,13 @@ pub(crate) async fn add(
     let id: Option<i64> = store
         .write(|db| {
             Box::pin(async move {
+                // Never one that a deleted device had, of which something may still be under way.
+                let sql = "INSERT INTO counters (name, value) VALUES ('devices', 1)
+                    ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value";
+                let id: i64 = sqlx::query_scalar(sql).fetch_one(&mut *db).await?;
                 let sql = "INSERT INTO devices (id, product_key, device_name, device_secret, created_at)
-                    SELECT (SELECT COALESCE(MAX(id), 0) + 1 FROM devices), $1, $2, $3, $4 WHERE 1 = 1
-                    ON CONFLICT (product_key, device_name) DO NOTHING RETURNING id";
-                let query = sqlx::query_scalar(sql).bind(row.product_key).bind(row.device_name).bind(sealed);
+                    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (product_key, device_name) DO NOTHING RETURNING id";
+                let query = sqlx::query_scalar(sql).bind(id).bind(row.product_key).bind(row.device_name).bind(sealed);
                 Ok(query.bind(now()).fetch_optional(&mut *db).await?)
             })
         })
