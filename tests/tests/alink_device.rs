@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use onwire::Peer;
 use onwire::alink::{
-    Claim, ClaimKind, DeviceRef, LoginOptions, Registered, RegisteredUnlisted, Secret, ShadowRefused, SyncServices,
-    Topic, ntp_response,
+    Claim, ClaimKind, DeviceRef, LoginOptions, NotRegistered, RegisterForm, Registered, RegisteredUnlisted, Secret,
+    ShadowRefused, SyncServices, Topic, ntp_response, register_answer,
 };
 use onwire::mqtt::{QoS, Refused};
 use onwire::net::alink::{
@@ -465,4 +465,56 @@ async fn a_registration_fails_by_name() {
     let url = format!("mqtt://{}", silent.local_addr().unwrap());
     let late = Registration::new(&url, DEVICE, &right).timeout(Duration::from_millis(10)).register().await.unwrap_err();
     assert!(matches!(late, RegisterFailure::Timeout), "{late}");
+}
+
+/// Answers one form over HTTP with that status and body; the form that came.
+async fn registrar(status: &'static str, answer: String) -> (String, tokio::task::JoinHandle<String>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = String::new();
+        let (head, body) = loop {
+            let mut bytes = [0; 1024];
+            let read = stream.read(&mut bytes).await.unwrap();
+            request.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+            let Some((head, body)) = request.split_once("\r\n\r\n") else { continue };
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+            if body.len() == length.parse::<usize>().unwrap() {
+                break (head, body);
+            }
+        };
+        assert!(head.starts_with("POST /auth/register/device HTTP/1.1\r\n"), "{head}");
+        assert!(head.contains("content-type: application/x-www-form-urlencoded"), "{head}");
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        body.to_owned()
+    });
+    (url, served)
+}
+
+#[tokio::test]
+async fn a_device_registers_over_http() {
+    let secret = Secret::from(PRODUCT_SECRET);
+    let registered = Registered { product_key: "a1X".into(), device_name: "SN1".into(), device_secret: SECRET.into() };
+    let (url, served) = registrar("200 OK", register_answer(Ok(&registered))).await;
+    assert_eq!(Registration::new(&url, DEVICE, &secret).register().await.unwrap(), registered);
+    let form = served.await.unwrap();
+    let form = RegisterForm::parse(form.as_bytes()).unwrap();
+    assert_eq!((form.device(), form.verify(&secret)), (DEVICE, Ok(())));
+
+    let (url, _) = registrar("200 OK", register_answer(Err((6289, "active")))).await;
+    let refused = Registration::new(&url, DEVICE, &secret).register().await.unwrap_err();
+    assert!(matches!(refused, RegisterFailure::Refused(NotRegistered::Refused { code: 6289, .. })), "{refused}");
+    let (url, _) = registrar("502 Bad Gateway", "<html>".into()).await;
+    let broken = Registration::new(&url, DEVICE, &secret).register().await.unwrap_err();
+    assert!(matches!(broken, RegisterFailure::Status(status) if status == 502), "{broken}");
+    let (url, _) = registrar("200 OK", "x".repeat(17 * 1024)).await;
+    let long = Registration::new(&url, DEVICE, &secret).register().await.unwrap_err();
+    assert!(matches!(long, RegisterFailure::Http(_)), "{long}");
+    let (url, _) = registrar("200 OK", "{}".into()).await;
+    let unreadable = Registration::new(&url, DEVICE, &secret).register().await.unwrap_err();
+    assert!(matches!(unreadable, RegisterFailure::Unreadable(_)), "{unreadable}");
 }

@@ -21,6 +21,8 @@ mod device;
 mod dispatch;
 #[cfg(feature = "client")]
 mod handlers;
+#[cfg(feature = "alink-https")]
+mod https;
 #[cfg(feature = "server")]
 mod listener;
 #[cfg(feature = "client")]

@@ -65,12 +65,23 @@ pub enum RegisterFailure {
     #[error("the answer is for another device")]
     OtherDevice,
     /// The platform refuses, and says why; over HTTPS only.
+    #[cfg(feature = "alink-https")]
     #[error(transparent)]
     Refused(crate::alink::NotRegistered),
+    /// The server answers with another status than 200, and nothing that a platform would say.
+    #[cfg(feature = "alink-https")]
+    #[error("the server answered with {0}")]
+    Status(http::StatusCode),
+    /// The exchange failed, or the answer is longer than 16 KiB. The platform may have registered the device.
+    #[cfg(feature = "alink-https")]
+    #[error("HTTP failed: {0}")]
+    Http(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl<'a> Registration<'a> {
-    /// At `mqtt://host[:port]` (port 1883), or `mqtts://` (8883). The cloud takes the latter only.
+    /// At `mqtt://host[:port]` (port 1883), or `mqtts://` (8883). The cloud takes the latter only. With the feature `alink-https`
+    /// also at `https://host[:port]` and `http://`, for devices that the platform knows by name; the cloud's hosts for that
+    /// are [`register_host`](crate::alink::register_host)'s.
     pub fn new(url: &'a str, device: DeviceRef<'a>, product_secret: &'a Secret) -> Self {
         Self { url, device, product_secret, options: RegisterOptions::default(), tls: None, timeout: TIMEOUT }
     }
@@ -81,7 +92,7 @@ impl<'a> Registration<'a> {
         Self { options, ..self }
     }
 
-    /// Whom to trust, for `mqtts://`.
+    /// Whom to trust, for `mqtts://` and `https://`.
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn tls(self, tls: crate::net::ClientTls) -> Self {
@@ -99,8 +110,13 @@ impl<'a> Registration<'a> {
     /// # Errors
     /// [`RegisterFailure`].
     pub async fn register(self) -> Result<Registered, RegisterFailure> {
-        let login = Login::register(self.device, self.product_secret, &random(), &self.options)?;
-        let registered = Registered::parse(&self.answer(login, Topic::Register).await?)?;
+        let registered = match self.over_https().await {
+            Some(registered) => registered?,
+            None => {
+                let login = Login::register(self.device, self.product_secret, &random(), &self.options)?;
+                Registered::parse(&self.answer(login, Topic::Register).await?)?
+            }
+        };
         self.is_for(&registered.product_key, &registered.device_name)?;
         Ok(registered)
     }
@@ -115,6 +131,23 @@ impl<'a> Registration<'a> {
         let registered = RegisteredUnlisted::parse(&self.answer(login, Topic::RegisterUnlisted).await?)?;
         self.is_for(&registered.product_key, &registered.device_name)?;
         Ok(registered)
+    }
+
+    /// `None` if it is not to go there.
+    #[cfg(feature = "alink-https")]
+    async fn over_https(&self) -> Option<Result<Registered, RegisterFailure>> {
+        if !self.url.starts_with("http") {
+            return None;
+        }
+        let method = self.options.sign_method;
+        let exchange = super::https::register(self.url, self.tls.as_ref(), self.device, self.product_secret, method);
+        Some(tokio::time::timeout(self.timeout, exchange).await.unwrap_or(Err(RegisterFailure::Timeout)))
+    }
+
+    #[cfg(not(feature = "alink-https"))]
+    #[allow(clippy::unused_async, reason = "as with it")]
+    async fn over_https(&self) -> Option<Result<Registered, RegisterFailure>> {
+        None
     }
 
     fn is_for(&self, product_key: &str, device_name: &str) -> Result<(), RegisterFailure> {
