@@ -90,7 +90,7 @@ fn clippy(workspace: &Workspace) -> Result<()> {
 }
 
 fn features(workspace: &Workspace) -> Result<()> {
-    const SETS: [&[&str]; 12] = [
+    const SETS: [&[&str]; 14] = [
         &["--no-default-features"],
         &["--no-default-features", "--features", "arbitrary"],
         &["--no-default-features", "--features", "ocpp16"],
@@ -98,6 +98,8 @@ fn features(workspace: &Workspace) -> Result<()> {
         &["--no-default-features", "--features", "mqtt"],
         &["--no-default-features", "--features", "alink"],
         &["--features", "client,server,alink"],
+        &["--features", "client,alink"],
+        &["--features", "client,rustls,alink-https"],
         &["--features", "client"],
         &["--features", "server"],
         &["--features", "client,rustls"],
@@ -134,6 +136,8 @@ fn interop(workspace: &Workspace) -> Result<()> {
         "alink_broker",
         "--test",
         "alink_hub",
+        "--test",
+        "alink_plain_broker",
         "--test",
         "interop",
         "--test",

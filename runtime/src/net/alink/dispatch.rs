@@ -3,9 +3,11 @@
 //! Answers to requests of the device are sorted out first; nothing keeps them waiting. Messages that want an answer
 //! are handled side by side, a few at once and for a limited time; all others one after the other, in the order in which they came.
 
+use std::collections::VecDeque;
 use std::future::Future;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -51,11 +53,41 @@ impl Route {
     }
 }
 
+/// How many of our own answers are known again.
+const ECHOES: usize = 32;
+
 /// A message that has found its handler.
 struct Work {
     handle: Handle,
     message: Message,
     publisher: Publisher,
+    echoes: Echoes,
+}
+
+/// Answers that may come back: those on the request's own topic do from a broker that is no Alink platform, and are no requests.
+#[derive(Clone, Default)]
+struct Echoes(Arc<Mutex<VecDeque<u64>>>);
+
+impl Echoes {
+    fn expect(&self, topic: &str, answer: &[u8]) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= ECHOES {
+            known.pop_front();
+        }
+        known.push_back(digest(topic, answer));
+    }
+
+    /// Whether it is one, which comes once.
+    fn take(&self, message: &Message) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Most of the time there is none.
+        let of = if known.is_empty() { return false } else { digest(&message.topic, &message.payload) };
+        known.iter().position(|one| *one == of).is_some_and(|index| known.remove(index).is_some())
+    }
+}
+
+fn digest(topic: &str, payload: &[u8]) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one((topic, payload))
 }
 
 /// Finds handlers.
@@ -63,6 +95,7 @@ pub(super) struct Dispatch {
     routes: Vec<Route>,
     taking: mpsc::Sender<Work>,
     answering: mpsc::Sender<Work>,
+    echoes: Echoes,
 }
 
 /// Runs handlers.
@@ -78,7 +111,7 @@ impl Dispatch {
         let (taking, to_take) = mpsc::channel(QUEUE);
         let (answering, to_answer) = mpsc::channel(QUEUE);
         let workers = Workers { taking: to_take, answering: to_answer, answer_within };
-        (Self { routes, taking, answering }, workers)
+        (Self { routes, taking, answering, echoes: Echoes::default() }, workers)
     }
 
     /// Hands a message on.
@@ -88,8 +121,12 @@ impl Dispatch {
             return tracing::debug!(topic = message.topic, "a message that nobody takes");
         };
         let (handle, publisher) = (Arc::clone(&route.handle), session.publisher.clone());
+        let echoes = self.echoes.clone();
         let answers = route.answers;
-        let work = Work { handle, message, publisher };
+        if answers && echoes.take(&message) {
+            return;
+        }
+        let work = Work { handle, message, publisher, echoes };
         if !answers {
             // An error says that the device has ended.
             let _ = self.taking.send(work).await;
@@ -117,14 +154,16 @@ impl Workers {
 
 impl Work {
     async fn answer(self, within: Duration) {
-        let Self { handle, message, publisher } = self;
+        let Self { handle, message, publisher, echoes } = self;
         let topic = message.topic.clone();
         let Ok(answer) = tokio::time::timeout(within, guarded(&handle, message)).await else {
             return tracing::warn!(topic, "a handler took too long; the request is not answered");
         };
-        if let (Some(answer), Some(to)) = (answer, Topic::parse(&topic).and_then(|topic| topic.answer()))
-            && publisher.publish(to, answer, QoS::AtMostOnce).await.is_err()
-        {
+        let (Some(answer), Some(to)) = (answer, Topic::parse(&topic).and_then(|topic| topic.answer())) else { return };
+        if matches!(to, Topic::ExtRrpc { .. }) {
+            echoes.expect(&topic, &answer);
+        }
+        if publisher.publish(to, answer, QoS::AtMostOnce).await.is_err() {
             tracing::debug!(topic, "the connection ended before a request was answered");
         }
     }
