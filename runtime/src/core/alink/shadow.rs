@@ -203,7 +203,7 @@ mod tests {
             "version":3,"timestamp":1}"#;
         let state = ShadowState { desired: Some(json(r#"{"Power":2}"#)), version: Some(3), ..ShadowState::default() };
         assert_eq!(ShadowMessage::parse(control), Ok(ShadowMessage::Control(state)));
-        for text in ["", "[]", "{}", r#"{"method":7}"#, r#"{"method":"reply","payload":7}"#] {
+        for text in ["", "[]", "{}", r#"{"method":{}}"#, r#"{"method":"reply","payload":7}"#] {
             assert!(ShadowMessage::parse(text).is_err(), "{text}");
         }
     }
