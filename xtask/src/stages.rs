@@ -8,8 +8,7 @@ use crate::workspace::Workspace;
 use crate::{api, browser, c, msrv, no_std, package, peers, postgres, proxy};
 
 /// See [`net_features`].
-const NET_FEATURES: &str =
-    "onwire/client,onwire/server,onwire/alink,onwire/rustls,onwire/openssl,onwire-codegen/cli,onwire-firmware/http";
+const NET_FEATURES: &str = "onwire/client,onwire/server,onwire/alink-https,onwire/rustls,onwire/openssl,onwire-codegen/cli,onwire-firmware/alink";
 
 /// What the crate `openssl` is built against.
 const OPENSSL_PACKAGES: [&str; 2] = ["libssl-dev", "pkg-config"];

@@ -120,6 +120,10 @@ impl Routes {
         let (method, reply) = match parsed {
             Topic::Thing { path, .. } if goes_down(path) == Some(self.is_platform) => return None,
             Topic::ThingReply { path, .. } if goes_down(path) == Some(!self.is_platform) => return None,
+            // Answered by a frame of bytes, which no session can write or read.
+            Topic::Thing { path: "file/download", .. } | Topic::ThingReply { path: "file/download", .. } => {
+                return Some(Incoming::Message { topic, payload });
+            }
             Topic::Thing { device, path } => {
                 (Some(service(path)), Some(Topic::ThingReply { device, path }.to_string()))
             }

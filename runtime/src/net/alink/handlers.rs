@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::dispatch::Route;
 use super::{DeviceBuilder, Message, Messages};
-use crate::alink::{DeviceRef, RawDirection, ShadowMessage, ShadowState, Topic};
+use crate::alink::{DeviceRef, Ota, RawDirection, ShadowMessage, ShadowState, Topic};
 use crate::mqtt::QoS;
 
 /// # Messages that are no calls
@@ -113,6 +113,18 @@ impl DeviceBuilder {
                 }
             }
         };
+        self.routes.push(Route::taking(filter, take));
+        self
+    }
+
+    /// Is told that there is an update (`/ota/device/upgrade/..`). What it says has a code in place of a method, and so it is no
+    /// call; `onwire-firmware` reads it, and has a driver that does all the rest.
+    #[must_use]
+    pub fn on_upgrade<F>(mut self, take: impl Fn(Message) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let filter = Topic::Ota { device: self.device(), what: Ota::Upgrade }.to_string();
         self.routes.push(Route::taking(filter, take));
         self
     }

@@ -1,6 +1,7 @@
 //! Requests that are no calls: the clock, the shadow, raw bytes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
@@ -58,6 +59,8 @@ struct Shared {
     shadow: Mutex<Option<i64>>,
     /// Likewise.
     raw: Mutex<()>,
+    /// Of requests for blocks.
+    next_id: AtomicU32,
 }
 
 impl Messages {
@@ -67,6 +70,7 @@ impl Messages {
             device_name: device.device_name.to_owned(),
             shadow: Mutex::default(),
             raw: Mutex::default(),
+            next_id: AtomicU32::new(crate::net::random_first_id()),
         };
         Self { sessions, shared: Arc::new(shared), timeout: TIMEOUT }
     }
@@ -96,6 +100,29 @@ impl Messages {
         let _turn = self.shared.raw.lock().await;
         let topic = Topic::Raw { device: self.device(), direction: RawDirection::Up };
         let answer = self.opened().await?.ask(Expected::Raw, topic, bytes.into()).await?;
+        Ok(answer.payload)
+    }
+
+    /// Asks for a block of a file over MQTT (`thing.file.download`), which an update's offer names by its numbers. The whole
+    /// answer, which [`FileBlockFrame`](crate::alink::FileBlockFrame) reads: it may be a refusal, or another block than the one that
+    /// was meant.
+    ///
+    /// # Errors
+    /// [`RequestFailure`].
+    pub async fn file_block(
+        &self,
+        stream: u64,
+        file: u64,
+        offset: u32,
+        length: u32,
+    ) -> Result<Vec<u8>, RequestFailure> {
+        let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
+        let request = format!(
+            "{{\"id\":\"{id}\",\"version\":\"1.0\",\"params\":{{\"fileInfo\":{{\"streamId\":{stream},\"fileId\":{file}}},\
+             \"fileBlock\":{{\"size\":{length},\"offset\":{offset}}}}},\"method\":\"thing.file.download\"}}"
+        );
+        let topic = Topic::Thing { device: self.device(), path: "file/download" };
+        let answer = self.opened().await?.ask(Expected::Block(id), topic, request.into()).await?;
         Ok(answer.payload)
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use super::messages::Message;
-use crate::alink::{NtpResponse, RawDirection, ShadowMessage, Topic};
+use crate::alink::{FileBlockFrame, NtpResponse, RawDirection, ShadowMessage, Topic};
 
 /// How many wait at once on one connection.
 const PLACES: usize = 32;
@@ -21,6 +21,8 @@ pub(super) enum Expected {
     ShadowVersion(i64),
     /// Raw bytes.
     Raw,
+    /// A block of a file, by the request's id.
+    Block(u32),
 }
 
 impl Expected {
@@ -40,6 +42,10 @@ impl Expected {
                 Ok(ShadowMessage::Reply(Ok(state))) => state.version.is_none_or(|version| version == wanted),
                 Ok(ShadowMessage::Reply(Err(_))) | Err(_) => true,
             },
+            (Self::Block(id), Topic::ThingReply { path: "file/download", .. }) => {
+                // Nor does a refusal say whose it is, once it is read.
+                FileBlockFrame::parse(payload).map_or(true, |frame| frame.id.trim_matches('"').parse() == Ok(id))
+            }
             (Self::Raw, Topic::Raw { direction: RawDirection::UpReply, .. }) => true,
             _ => false,
         }
