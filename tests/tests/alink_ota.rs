@@ -133,9 +133,8 @@ async fn updated(data: impl FnOnce(&str) -> Value, image: Vec<u8>) -> Vec<String
     let folder = tempfile::tempdir().unwrap();
     let flash = FileFlash::open(folder.path().join("slot"), 64).unwrap();
     let updater = FlashUpdater::new(flash, 0..8192, 8192..262_144, Copy(None)).unwrap();
-    let mut config = Config::default();
-    config.retry_first = std::time::Duration::from_millis(1);
-    config.progress_step = 50;
+    let retry_first = std::time::Duration::from_millis(1);
+    let config = Config { retry_first, progress_step: 50, ..Config::default() };
     let mut updates = Updates::open(updater, vec![Module::new("default", "1")], config).await.unwrap();
 
     let builder = Device::builder(&url, DEVICE, || Connect::new("device"));
