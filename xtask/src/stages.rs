@@ -8,8 +8,7 @@ use crate::workspace::Workspace;
 use crate::{api, browser, c, msrv, no_std, package, peers, postgres, proxy};
 
 /// See [`net_features`].
-const NET_FEATURES: &str =
-    "onwire/client,onwire/server,onwire/alink,onwire/rustls,onwire/openssl,onwire-codegen/cli,onwire-firmware/http";
+const NET_FEATURES: &str = "onwire/client,onwire/server,onwire/alink-https,onwire/rustls,onwire/openssl,onwire-codegen/cli,onwire-firmware/alink";
 
 /// What the crate `openssl` is built against.
 const OPENSSL_PACKAGES: [&str; 2] = ["libssl-dev", "pkg-config"];
@@ -90,7 +89,7 @@ fn clippy(workspace: &Workspace) -> Result<()> {
 }
 
 fn features(workspace: &Workspace) -> Result<()> {
-    const SETS: [&[&str]; 12] = [
+    const SETS: [&[&str]; 14] = [
         &["--no-default-features"],
         &["--no-default-features", "--features", "arbitrary"],
         &["--no-default-features", "--features", "ocpp16"],
@@ -98,6 +97,8 @@ fn features(workspace: &Workspace) -> Result<()> {
         &["--no-default-features", "--features", "mqtt"],
         &["--no-default-features", "--features", "alink"],
         &["--features", "client,server,alink"],
+        &["--features", "client,alink"],
+        &["--features", "client,rustls,alink-https"],
         &["--features", "client"],
         &["--features", "server"],
         &["--features", "client,rustls"],
@@ -134,6 +135,8 @@ fn interop(workspace: &Workspace) -> Result<()> {
         "alink_broker",
         "--test",
         "alink_hub",
+        "--test",
+        "alink_plain_broker",
         "--test",
         "interop",
         "--test",

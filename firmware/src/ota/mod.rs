@@ -68,6 +68,8 @@
 mod block;
 mod config;
 mod digest;
+#[cfg(feature = "alink")]
+pub mod driver;
 mod flash;
 #[cfg(feature = "http")]
 pub mod http;

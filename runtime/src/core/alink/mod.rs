@@ -9,7 +9,11 @@ mod clock;
 #[cfg(feature = "alink")]
 mod digest;
 #[cfg(feature = "alink")]
+mod endpoint;
+#[cfg(feature = "alink")]
 mod file_block;
+#[cfg(feature = "alink")]
+mod filter;
 mod framing;
 #[cfg(feature = "alink")]
 mod login;
@@ -19,6 +23,8 @@ mod register;
 mod routes;
 #[cfg(feature = "alink")]
 mod secret;
+#[cfg(feature = "alink")]
+mod shadow;
 #[cfg(feature = "alink")]
 mod sign;
 #[cfg(feature = "alink")]
@@ -34,7 +40,9 @@ pub use self::{
     claim::{Claim, ClaimKind, NoClaim},
     clock::{NtpResponse, ntp_request, ntp_response},
     digest::FileDigest,
+    endpoint::{instance_host, regional_host, register_host},
     file_block::{FileBlockFrame, NoFileBlock},
+    filter::matches,
     login::{Login, LoginError, LoginOptions, RegisterOptions, SecureMode},
     register::{
         NoForm, NotRegistered, REGISTER_PATH, RegisterForm, Registered, RegisteredUnlisted, parse_register_answer,
@@ -42,6 +50,9 @@ pub use self::{
     },
     routes::{Incoming, NotSent, Routes, SyncServices},
     secret::Secret,
+    shadow::{
+        ShadowMessage, ShadowRefused, ShadowState, shadow_clear_desired, shadow_delete, shadow_get, shadow_report,
+    },
     sign::{SignMethod, WrongSignature, sign, verify},
     sub_device::SubDevice,
     topic::{DeviceRef, Ota, RawDirection, Topic},

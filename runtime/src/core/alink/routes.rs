@@ -111,19 +111,28 @@ impl Routes {
         let Some(parsed) = Topic::parse(&topic).filter(|parsed| parsed.device() == Some(own)) else {
             return Some(Incoming::Message { topic, payload });
         };
+        // What is not framed belongs to the user, who may call by RRPC in words of his own.
+        let is_framed = |is_call: bool| {
+            let frame = core::str::from_utf8(&payload).ok().and_then(|text| (FRAMING.split)(text).ok());
+            frame.is_some_and(|frame| matches!(frame, Frame::Call { .. } | Frame::Send { .. }) == is_call)
+        };
         let service = |path: &str| method_of(path);
         let (method, reply) = match parsed {
             Topic::Thing { path, .. } if goes_down(path) == Some(self.is_platform) => return None,
             Topic::ThingReply { path, .. } if goes_down(path) == Some(!self.is_platform) => return None,
+            // Answered by a frame of bytes, which no session can write or read.
+            Topic::Thing { path: "file/download", .. } | Topic::ThingReply { path: "file/download", .. } => {
+                return Some(Incoming::Message { topic, payload });
+            }
             Topic::Thing { device, path } => {
                 (Some(service(path)), Some(Topic::ThingReply { device, path }.to_string()))
             }
             Topic::ThingReply { .. } => (None, None),
             Topic::Session { action, .. } if !self.is_platform && action.ends_with("_reply") => (None, None),
-            Topic::RrpcRequest { device, id } if !self.is_platform => {
+            Topic::RrpcRequest { device, id } if !self.is_platform && is_framed(true) => {
                 (None, Some(Topic::RrpcResponse { device, id }.to_string()))
             }
-            Topic::RrpcResponse { .. } if self.is_platform => (None, None),
+            Topic::RrpcResponse { .. } if self.is_platform && is_framed(false) => (None, None),
             Topic::ExtRrpc { rest, .. } => match Topic::parse(rest) {
                 Some(Topic::Thing { .. }) if self.is_platform => (None, None),
                 Some(Topic::Thing { path, .. }) => (Some(service(path)), Some(topic.clone())),

@@ -271,6 +271,22 @@ impl<'a> Topic<'a> {
         }
     }
 
+    /// Where the answer belongs of whoever is asked on this topic; `None` where nobody is asked.
+    pub fn answer(&self) -> Option<Self> {
+        Some(match *self {
+            Self::Thing { device, path } => Self::ThingReply { device, path },
+            Self::RrpcRequest { device, id } => Self::RrpcResponse { device, id },
+            Self::ExtRrpc { .. } => *self,
+            Self::Raw { device, direction: RawDirection::Up } => Self::Raw { device, direction: RawDirection::UpReply },
+            Self::Raw { device, direction: RawDirection::Down } => {
+                Self::Raw { device, direction: RawDirection::DownReply }
+            }
+            Self::Ntp { device, is_response: false } => Self::Ntp { device, is_response: true },
+            Self::ShadowUpdate { device } => Self::ShadowGet { device },
+            _ => return None,
+        })
+    }
+
     /// Whose it is, where it says so.
     pub fn device(&self) -> Option<DeviceRef<'a>> {
         match *self {

@@ -1,17 +1,19 @@
 //! The device.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::messages::{Message, Publisher, QueueEnded};
-use super::socket::{AlinkSocket, Taker, next_packet, write_all};
-use crate::alink::{Channel, DeviceRef, Login, LoginError, LoginOptions, Secret, SecureMode};
-use crate::mqtt::{Client, Connect, Limits, Packet, QoS};
-use crate::net::client::{Address, BackOff, ConnectError, Link, Open, Runner, Stream, Tls, WhileOffline, stream};
+use super::dispatch::{Dispatch, Route, Workers};
+use super::login::{login, unreachable};
+use super::messages::{Message, Publisher, Session};
+use super::request::Messages;
+use super::socket::{AlinkSocket, Taker, write_all};
+use crate::alink::{Channel, DeviceRef, Login, LoginError, LoginOptions, RegisteredUnlisted, Secret, SecureMode};
+use crate::mqtt::{Client, Connect, Limits, QoS};
+use crate::net::client::{Address, BackOff, ConnectError, Link, Open, Runner, Stream, Tls, WhileOffline};
 use crate::net::clock::Clock;
 use crate::net::{KeepAlive, Observe};
 use crate::session::Config;
@@ -23,8 +25,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many calls a [`Link`] holds.
 const WAITING_CALLS: usize = 32;
 
-/// Somebody who takes messages that are no calls.
-type TakeMessage = Arc<dyn Fn(Message) -> futures_util::future::BoxFuture<'static, ()> + Send + Sync>;
+/// How long the platform waits for an answer at the most.
+const RRPC_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Who a device is, and how it says so: anew for each connection, since signatures may name the time.
 type MakeConnect = Arc<dyn Fn() -> Connect + Send + Sync>;
@@ -32,8 +34,8 @@ type MakeConnect = Arc<dyn Fn() -> Connect + Send + Sync>;
 /// A device that is being described; [`Device::builder`] begins one.
 pub struct DeviceBuilder {
     url: String,
-    product_key: String,
-    device_name: String,
+    pub(super) product_key: String,
+    pub(super) device_name: String,
     connect: MakeConnect,
     config: Config,
     limits: Limits,
@@ -47,7 +49,14 @@ pub struct DeviceBuilder {
     waiting_calls: usize,
     subscribes: bool,
     topics: Vec<(String, QoS)>,
-    take: Option<TakeMessage>,
+    /// Those that the system's include.
+    pub(super) rrpc_topics: Vec<(String, QoS)>,
+    pub(super) routes: Vec<Route>,
+    /// Comes last.
+    pub(super) rest: Option<Route>,
+    sessions: watch::Sender<Option<Session>>,
+    pub(super) messages: Messages,
+    pub(super) rrpc_timeout: Duration,
 }
 
 impl DeviceBuilder {
@@ -70,7 +79,9 @@ impl DeviceBuilder {
         Self { qos, ..self }
     }
 
-    /// Whom to trust, for `mqtts://`.
+    /// Whom to trust, for `mqtts://`. For the cloud, its own roots, which are not those of browsers: GlobalSign Root R1, which
+    /// ends on 2028-01-28, and Aliyun IoT Root CA, which goes on to 2053; give both. For a platform of one's own, the authority
+    /// that signed its certificate.
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn tls(self, tls: crate::net::ClientTls) -> Self {
@@ -128,16 +139,6 @@ impl DeviceBuilder {
         self
     }
 
-    /// Who takes messages that are no calls: the clock's, the shadow's, updates, raw bytes, the user's own. One after the
-    /// other; nothing else is read meanwhile, so that it must not wait for an answer of the platform.
-    #[must_use]
-    pub fn on_message<F>(self, take: impl Fn(Message) -> F + Send + Sync + 'static) -> Self
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        Self { take: Some(Arc::new(move |message| Box::pin(take(message)))), ..self }
-    }
-
     /// The device.
     ///
     /// # Errors
@@ -147,7 +148,10 @@ impl DeviceBuilder {
         if address.is_tls() && self.tls.is_none() {
             return Err(ConnectError::NoTls);
         }
-        let (publishers, publisher) = watch::channel(None);
+        let routes = self.routes.into_iter().chain(self.rest).collect();
+        let (dispatch, workers) = Dispatch::new(routes, self.rrpc_timeout);
+        // A broker may bring a message once for each subscription that it matches.
+        let rrpc_topics = if self.subscribes { Vec::new() } else { self.rrpc_topics };
         let opener = Opener {
             address,
             product_key: self.product_key,
@@ -161,12 +165,12 @@ impl DeviceBuilder {
             patience: self.patience,
             observe: self.observe,
             subscribes: self.subscribes,
-            topics: self.topics,
-            take: self.take,
-            publishers,
+            topics: self.topics.into_iter().chain(rrpc_topics).collect(),
+            dispatch: Arc::new(dispatch),
+            sessions: self.sessions,
         };
         let runner = Runner::new(opener, self.back_off, self.while_offline, self.waiting_calls, router);
-        Ok(Device { runner, publisher })
+        Ok(Device { runner, messages: self.messages, workers })
     }
 }
 
@@ -183,11 +187,11 @@ impl fmt::Debug for DeviceBuilder {
 /// A device on an Alink platform, which connects as often as it has to.
 ///
 /// Handlers answer what the platform calls; calls of its own go through [`Device::link`], and messages that are no calls
-/// through [`Device::messages`].
-#[derive(Debug)]
+/// and requests through [`Device::messages`].
 pub struct Device<R> {
     runner: Runner<R, Opener>,
-    publisher: watch::Receiver<Option<Publisher>>,
+    messages: Messages,
+    workers: Workers,
 }
 
 impl Device<()> {
@@ -218,6 +222,22 @@ impl Device<()> {
         Ok(Self::builder(url, device, move || connect.clone()))
     }
 
+    /// Prepares connections of a device that was given a token in place of a secret
+    /// ([`Registration::register_unlisted`](super::Registration::register_unlisted)).
+    ///
+    /// # Errors
+    /// [`LoginError`]: a name or a parameter that cannot be sent.
+    pub fn with_token(
+        url: &str,
+        registered: &RegisteredUnlisted,
+        options: &LoginOptions,
+    ) -> Result<DeviceBuilder, LoginError> {
+        let RegisteredUnlisted { client_id, product_key, device_name, device_token } = registered;
+        let device = DeviceRef { product_key, device_name };
+        let connect = Connect::from(Login::with_token(device, client_id, device_token, options)?);
+        Ok(Self::builder(url, device, move || connect.clone()))
+    }
+
     /// Prepares connections to `mqtt://host[:port]` (port 1883), or `mqtts://` (8883). `connect` is asked for what the device
     /// says of itself each time.
     #[must_use]
@@ -226,6 +246,7 @@ impl Device<()> {
         device: DeviceRef<'_>,
         connect: impl Fn() -> Connect + Send + Sync + 'static,
     ) -> DeviceBuilder {
+        let sessions = watch::Sender::new(None);
         DeviceBuilder {
             url: url.to_owned(),
             product_key: device.product_key.to_owned(),
@@ -243,7 +264,12 @@ impl Device<()> {
             waiting_calls: WAITING_CALLS,
             subscribes: false,
             topics: Vec::new(),
-            take: None,
+            rrpc_topics: Vec::new(),
+            routes: Vec::new(),
+            rest: None,
+            messages: Messages::new(sessions.subscribe(), device),
+            sessions,
+            rrpc_timeout: RRPC_TIMEOUT,
         }
     }
 }
@@ -254,29 +280,22 @@ impl<R: Router> Device<R> {
         self.runner.link()
     }
 
-    /// The handle to send messages that are no calls.
+    /// The handle to send messages that are no calls: clock, shadow, raw bytes, topics of the user's own.
     pub fn messages(&self) -> Messages {
-        Messages(self.publisher.clone())
+        self.messages.clone()
     }
 
     /// Connects, again and again, until [`Link::stop`]; then until the last connection and its handlers have ended.
     pub async fn run(self) {
-        self.runner.run().await;
+        let Self { runner, workers, messages: _ } = self;
+        // Handlers of messages come to their end once no message can come.
+        tokio::join!(runner.run(), workers.run());
     }
 }
 
-/// Sends messages that are no calls; clones send for the same device.
-#[derive(Debug, Clone)]
-pub struct Messages(watch::Receiver<Option<Publisher>>);
-
-impl Messages {
-    /// Sends on the connection that stands. Whether it arrives stays unknown.
-    ///
-    /// # Errors
-    /// [`QueueEnded`] while there is no connection.
-    pub async fn publish(&self, topic: impl ToString, payload: impl Into<Vec<u8>>, qos: QoS) -> Result<(), QueueEnded> {
-        let publisher = self.0.borrow().clone().ok_or(QueueEnded)?;
-        publisher.publish(topic, payload, qos).await
+impl<R: fmt::Debug> fmt::Debug for Device<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Device").field("runner", &self.runner).finish_non_exhaustive()
     }
 }
 
@@ -294,8 +313,8 @@ struct Opener {
     observe: Option<Arc<dyn Observe>>,
     subscribes: bool,
     topics: Vec<(String, QoS)>,
-    take: Option<TakeMessage>,
-    publishers: watch::Sender<Option<Publisher>>,
+    dispatch: Arc<Dispatch>,
+    sessions: watch::Sender<Option<Session>>,
 }
 
 impl fmt::Debug for Opener {
@@ -332,33 +351,23 @@ impl Open for Opener {
 
 impl Opener {
     async fn login(&self) -> Result<AlinkSocket<'static, Stream, Client>, ConnectError> {
-        let mut stream = stream(&self.address, self.tls.as_ref()).await?;
-        let host = || self.address.host_and_port().to_owned();
-        let unreachable = |source| ConnectError::Unreachable { host: host(), source };
         let clock = Clock::start();
         let device = DeviceRef { product_key: &self.product_key, device_name: &self.device_name };
         let mut channel = Channel::device(device, self.limits);
         channel.set_qos(self.qos);
         let connect = (self.connect)();
-        channel.link_mut().connect(&connect, clock.now()).map_err(|_| ConnectError::LoginTooLong)?;
-        write_all(&mut stream, channel.link_mut()).await.map_err(unreachable)?;
-        let no_login = |ended| ConnectError::NoLogin(Box::new(ended));
-        match next_packet(&mut stream, channel.link_mut(), clock).await.map_err(no_login)? {
-            Packet::Accepted { .. } => {}
-            Packet::Refused(refused) => return Err(ConnectError::Login(refused)),
-            _ => return Err(no_login(crate::mqtt::Fault::Protocol.into())),
-        }
+        let mut stream = login(&self.address, self.tls.as_ref(), channel.link_mut(), &connect, clock).await?;
         self.subscribe(&mut channel, clock)?;
-        write_all(&mut stream, channel.link_mut()).await.map_err(unreachable)?;
+        let sent = write_all(&mut stream, channel.link_mut()).await;
+        sent.map_err(|source| unreachable(&self.address, source))?;
         let (publisher, outgoing) = Publisher::new();
-        self.publishers.send_replace(Some(publisher));
-        let taker: Taker<'static> = match self.take.clone() {
-            Some(take) => Box::new(move |message| take(message)),
-            None => Box::new(|message: Message| {
-                tracing::debug!(topic = message.topic, "a message that nobody takes");
-                Box::pin(std::future::ready(()))
-            }),
-        };
+        let session = Session { publisher, waiting: Arc::default() };
+        self.sessions.send_replace(Some(session.clone()));
+        let dispatch = Arc::clone(&self.dispatch);
+        let taker: Taker<'static> = Box::new(move |message: Message| {
+            let (dispatch, session) = (Arc::clone(&dispatch), session.clone());
+            Box::pin(async move { dispatch.take(&session, message).await })
+        });
         Ok(AlinkSocket::new(stream, channel, clock, outgoing, taker))
     }
 

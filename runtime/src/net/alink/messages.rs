@@ -1,7 +1,12 @@
 //! Messages that are no calls: clock, shadow, updates, raw bytes, the user's own topics.
 
+#[cfg(feature = "client")]
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 
+#[cfg(feature = "client")]
+use super::waiting::Waiting;
 use crate::alink::Topic;
 use crate::mqtt::QoS;
 
@@ -66,4 +71,24 @@ impl Publisher {
         let message = Outgoing { topic: topic.to_string(), payload: payload.into(), qos };
         self.0.send(message).await.map_err(|_| QueueEnded)
     }
+
+    /// Whether the connection has ended.
+    #[cfg(feature = "client")]
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Waits until it has.
+    #[cfg(feature = "client")]
+    pub(super) async fn ended(&self) {
+        self.0.closed().await;
+    }
+}
+
+/// One connection of a device, for whoever sends on it.
+#[cfg(feature = "client")]
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    pub(super) publisher: Publisher,
+    pub(super) waiting: Arc<Waiting>,
 }

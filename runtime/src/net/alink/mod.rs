@@ -5,7 +5,7 @@
 //!
 //! | feature | gives |
 //! |---|---|
-//! | `client` | [`Device`] |
+//! | `client` | [`Device`], and [`Registration`] of one that has its product's secret only |
 //! | `server` | [`Listener`], and [`Platform`], which says who may connect |
 //! | both | [`Bridge`]: a platform behind a broker that somebody else runs |
 
@@ -14,19 +14,45 @@ mod bridge;
 #[cfg(all(feature = "client", feature = "server"))]
 mod bridge_socket;
 #[cfg(feature = "client")]
+mod clock;
+#[cfg(feature = "client")]
 mod device;
+#[cfg(feature = "client")]
+mod dispatch;
+#[cfg(feature = "client")]
+mod handlers;
+#[cfg(feature = "alink-https")]
+mod https;
 #[cfg(feature = "server")]
 mod listener;
+#[cfg(feature = "client")]
+mod login;
 mod messages;
+#[cfg(feature = "client")]
+mod register;
+#[cfg(feature = "client")]
+mod request;
+#[cfg(feature = "client")]
+mod shadow;
 mod socket;
+#[cfg(feature = "client")]
+mod waiting;
 
 #[cfg(all(feature = "client", feature = "server"))]
 pub use bridge::Bridge;
 #[cfg(feature = "client")]
-pub use device::{Device, DeviceBuilder, Messages};
+pub use clock::PlatformClock;
+#[cfg(feature = "client")]
+pub use device::{Device, DeviceBuilder};
 #[cfg(feature = "server")]
 pub use listener::{Admission, Listener, ListenerConfig, LoginRequest, Platform};
 pub use messages::{Message, Publisher, QueueEnded};
+#[cfg(feature = "client")]
+pub use register::{RegisterFailure, Registration};
+#[cfg(feature = "client")]
+pub use request::{Messages, RequestFailure};
+#[cfg(feature = "client")]
+pub use shadow::Shadow;
 
 /// How the directory knows a device: by its user name.
 #[cfg(feature = "server")]

@@ -1,0 +1,179 @@
+//! Which of the device's handlers takes a message that is no call.
+//!
+//! Answers to requests of the device are sorted out first; nothing keeps them waiting. Messages that want an answer
+//! are handled side by side, a few at once and for a limited time; all others one after the other, in the order in which they came.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+use tokio::sync::mpsc;
+
+use super::messages::{Message, Publisher, Session};
+use crate::alink::{Topic, matches};
+use crate::mqtt::QoS;
+
+/// How many messages wait for a handler: then nothing is read any more, or, if an answer is wanted, none is given.
+const QUEUE: usize = 32;
+
+/// How many messages that want an answer are handled at once.
+const SIDE_BY_SIDE: usize = 8;
+
+/// What a handler makes of a message: the answer, if it is one that answers.
+pub(super) type Handle = Arc<dyn Fn(Message) -> BoxFuture<'static, Option<Vec<u8>>> + Send + Sync>;
+
+/// A handler, and what it is for.
+pub(super) struct Route {
+    pub(super) filter: String,
+    pub(super) answers: bool,
+    pub(super) handle: Handle,
+}
+
+impl Route {
+    /// For messages that want nothing.
+    pub(super) fn taking<F>(filter: String, take: impl Fn(Message) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self { filter, answers: false, handle: Arc::new(move |message| take(message).map(|()| None).boxed()) }
+    }
+
+    /// For messages that want an answer.
+    pub(super) fn answering<F>(filter: String, answer: impl Fn(Message) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output: Into<Vec<u8>>> + Send + 'static,
+    {
+        let handle: Handle = Arc::new(move |message| answer(message).map(|answer| Some(answer.into())).boxed());
+        Self { filter, answers: true, handle }
+    }
+}
+
+/// How many of our own answers are known again.
+const ECHOES: usize = 32;
+
+/// A message that has found its handler.
+struct Work {
+    handle: Handle,
+    message: Message,
+    publisher: Publisher,
+    echoes: Echoes,
+}
+
+/// Answers that may come back: those on the request's own topic do from a broker that is no Alink platform, and are no requests.
+#[derive(Clone, Default)]
+struct Echoes(Arc<Mutex<VecDeque<u64>>>);
+
+impl Echoes {
+    fn expect(&self, topic: &str, answer: &[u8]) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= ECHOES {
+            known.pop_front();
+        }
+        known.push_back(digest(topic, answer));
+    }
+
+    /// Whether it is one, which comes once.
+    fn take(&self, message: &Message) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Most of the time there is none.
+        let of = if known.is_empty() { return false } else { digest(&message.topic, &message.payload) };
+        known.iter().position(|one| *one == of).is_some_and(|index| known.remove(index).is_some())
+    }
+}
+
+fn digest(topic: &str, payload: &[u8]) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one((topic, payload))
+}
+
+/// Finds handlers.
+pub(super) struct Dispatch {
+    routes: Vec<Route>,
+    taking: mpsc::Sender<Work>,
+    answering: mpsc::Sender<Work>,
+    echoes: Echoes,
+}
+
+/// Runs handlers.
+pub(super) struct Workers {
+    taking: mpsc::Receiver<Work>,
+    answering: mpsc::Receiver<Work>,
+    answer_within: Duration,
+}
+
+impl Dispatch {
+    /// The first route that matches has the message.
+    pub(super) fn new(routes: Vec<Route>, answer_within: Duration) -> (Self, Workers) {
+        let (taking, to_take) = mpsc::channel(QUEUE);
+        let (answering, to_answer) = mpsc::channel(QUEUE);
+        let workers = Workers { taking: to_take, answering: to_answer, answer_within };
+        (Self { routes, taking, answering, echoes: Echoes::default() }, workers)
+    }
+
+    /// Hands a message on.
+    pub(super) async fn take(&self, session: &Session, message: Message) {
+        let Some(message) = session.waiting.answer(message) else { return };
+        let Some(route) = self.routes.iter().find(|route| matches(&route.filter, &message.topic)) else {
+            return tracing::debug!(topic = message.topic, "a message that nobody takes");
+        };
+        let (handle, publisher) = (Arc::clone(&route.handle), session.publisher.clone());
+        let echoes = self.echoes.clone();
+        let answers = route.answers;
+        if answers && echoes.take(&message) {
+            return;
+        }
+        let work = Work { handle, message, publisher, echoes };
+        if !answers {
+            // An error says that the device has ended.
+            let _ = self.taking.send(work).await;
+        } else if let Err(mpsc::error::TrySendError::Full(work)) = self.answering.try_send(work) {
+            tracing::warn!(topic = work.message.topic, "too many requests at once; one is not answered");
+        }
+    }
+}
+
+impl Workers {
+    /// Runs until no message can come any more, and the last handler has ended.
+    pub(super) async fn run(self) {
+        let Self { mut taking, answering, answer_within } = self;
+        let one_by_one = async {
+            while let Some(Work { handle, message, .. }) = taking.recv().await {
+                guarded(&handle, message).await;
+            }
+        };
+        let answering = stream::unfold(answering, |mut works| async { Some((works.recv().await?, works)) });
+        let side_by_side =
+            answering.for_each_concurrent(SIDE_BY_SIDE, |work| async move { work.answer(answer_within).await });
+        tokio::join!(one_by_one, side_by_side);
+    }
+}
+
+impl Work {
+    async fn answer(self, within: Duration) {
+        let Self { handle, message, publisher, echoes } = self;
+        let topic = message.topic.clone();
+        let Ok(answer) = tokio::time::timeout(within, guarded(&handle, message)).await else {
+            return tracing::warn!(topic, "a handler took too long; the request is not answered");
+        };
+        let (Some(answer), Some(to)) = (answer, Topic::parse(&topic).and_then(|topic| topic.answer())) else { return };
+        if matches!(to, Topic::ExtRrpc { .. }) {
+            echoes.expect(&topic, &answer);
+        }
+        if publisher.publish(to, answer, QoS::AtMostOnce).await.is_err() {
+            tracing::debug!(topic, "the connection ended before a request was answered");
+        }
+    }
+}
+
+/// A handler that panics loses its own message only.
+async fn guarded(handle: &Handle, message: Message) -> Option<Vec<u8>> {
+    let topic = message.topic.clone();
+    AssertUnwindSafe(async { handle(message).await }).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!(topic, "a handler panicked");
+        None
+    })
+}

@@ -1,0 +1,176 @@
+//! Requests that are no calls: the clock, the shadow, raw bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, timeout_at};
+
+use super::messages::{Message, QueueEnded, Session};
+use super::waiting::Expected;
+use crate::alink::{DeviceRef, RawDirection, ShadowRefused, Topic};
+use crate::codec::DecodeError;
+use crate::mqtt::QoS;
+
+/// How long a request may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a request came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestFailure {
+    /// There was no connection in time; nothing was sent.
+    #[error("there is no connection")]
+    NotConnected,
+    /// 32 requests wait already; nothing was sent.
+    #[error("too many requests are waiting")]
+    TooMany,
+    /// No answer in time. The platform may have acted on the request.
+    #[error("the platform did not answer in time")]
+    Timeout,
+    /// The connection ended first. The platform may have acted on the request.
+    #[error("the connection ended before the answer came")]
+    Disconnected,
+    /// The answer cannot be read.
+    #[error("the answer cannot be read: {0}")]
+    Unreadable(#[from] DecodeError),
+    /// The shadow refuses.
+    #[error(transparent)]
+    Refused(#[from] ShadowRefused),
+}
+
+/// Sends messages that are no calls, and asks what is no call; clones send for the same device.
+///
+/// A request waits for a connection and for the answer 10 s in all, or as [`Messages::timeout`] says. None is repeated by itself.
+#[derive(Debug, Clone)]
+pub struct Messages {
+    sessions: watch::Receiver<Option<Session>>,
+    shared: Arc<Shared>,
+    timeout: Duration,
+}
+
+#[derive(Debug)]
+struct Shared {
+    product_key: String,
+    device_name: String,
+    /// The shadow's version, as far as it is known. Whoever holds it may ask: one after the other, since answers do not say
+    /// to what they belong.
+    shadow: Mutex<Option<i64>>,
+    /// Likewise.
+    raw: Mutex<()>,
+    /// Of requests for blocks.
+    next_id: AtomicU32,
+}
+
+impl Messages {
+    pub(super) fn new(sessions: watch::Receiver<Option<Session>>, device: DeviceRef<'_>) -> Self {
+        let shared = Shared {
+            product_key: device.product_key.to_owned(),
+            device_name: device.device_name.to_owned(),
+            shadow: Mutex::default(),
+            raw: Mutex::default(),
+            next_id: AtomicU32::new(crate::net::random_first_id()),
+        };
+        Self { sessions, shared: Arc::new(shared), timeout: TIMEOUT }
+    }
+
+    /// The same, for requests that wait so long.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// Sends on the connection that stands. Whether it arrives stays unknown.
+    ///
+    /// # Errors
+    /// [`QueueEnded`] while there is no connection.
+    pub async fn publish(&self, topic: impl ToString, payload: impl Into<Vec<u8>>, qos: QoS) -> Result<(), QueueEnded> {
+        let publisher = self.sessions.borrow().as_ref().map(|session| session.publisher.clone()).ok_or(QueueEnded)?;
+        publisher.publish(topic, payload, qos).await
+    }
+
+    /// Sends raw bytes (`up_raw`) and waits for what the platform answers to them: for a product whose data format is its own.
+    /// One after the other. An answer that comes too late for its request may be taken for that to the next one: nothing in it
+    /// says to which it belongs.
+    ///
+    /// # Errors
+    /// [`RequestFailure`].
+    pub async fn send_raw(&self, bytes: impl Into<Vec<u8>>) -> Result<Vec<u8>, RequestFailure> {
+        let _turn = self.shared.raw.lock().await;
+        let topic = Topic::Raw { device: self.device(), direction: RawDirection::Up };
+        let answer = self.opened().await?.ask(Expected::Raw, topic, bytes.into()).await?;
+        Ok(answer.payload)
+    }
+
+    /// Asks for a block of a file over MQTT (`thing.file.download`), which an update's offer names by its numbers. The whole
+    /// answer, which [`FileBlockFrame`](crate::alink::FileBlockFrame) reads: it may be a refusal, or another block than the one that
+    /// was meant.
+    ///
+    /// # Errors
+    /// [`RequestFailure`].
+    pub async fn file_block(
+        &self,
+        stream: u64,
+        file: u64,
+        offset: u32,
+        length: u32,
+    ) -> Result<Vec<u8>, RequestFailure> {
+        let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
+        let request = format!(
+            "{{\"id\":\"{id}\",\"version\":\"1.0\",\"params\":{{\"fileInfo\":{{\"streamId\":{stream},\"fileId\":{file}}},\
+             \"fileBlock\":{{\"size\":{length},\"offset\":{offset}}}}},\"method\":\"thing.file.download\"}}"
+        );
+        let topic = Topic::Thing { device: self.device(), path: "file/download" };
+        let answer = self.opened().await?.ask(Expected::Block(id), topic, request.into()).await?;
+        Ok(answer.payload)
+    }
+
+    pub(super) fn device(&self) -> DeviceRef<'_> {
+        DeviceRef { product_key: &self.shared.product_key, device_name: &self.shared.device_name }
+    }
+
+    pub(super) fn shadow_version(&self) -> &Mutex<Option<i64>> {
+        &self.shared.shadow
+    }
+
+    /// Waits for a connection to ask on.
+    pub(super) async fn opened(&self) -> Result<Asking, RequestFailure> {
+        let until = Instant::now() + self.timeout;
+        let mut sessions = self.sessions.clone();
+        let open = sessions.wait_for(|session| session.as_ref().is_some_and(|session| !session.publisher.is_closed()));
+        let session = match timeout_at(until, open).await {
+            Ok(Ok(session)) => session.clone(),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        Ok(Asking { session: session.ok_or(RequestFailure::NotConnected)?, until })
+    }
+}
+
+/// A connection, and until when there must be an answer.
+pub(super) struct Asking {
+    session: Session,
+    until: Instant,
+}
+
+impl Asking {
+    pub(super) async fn ask(
+        self,
+        expected: Expected,
+        topic: Topic<'_>,
+        payload: Vec<u8>,
+    ) -> Result<Message, RequestFailure> {
+        let Session { publisher, waiting } = &self.session;
+        let answer = waiting.put(expected).ok_or(RequestFailure::TooMany)?;
+        let asked = async {
+            let sent = publisher.publish(topic, payload, QoS::AtMostOnce).await;
+            sent.map_err(|QueueEnded| RequestFailure::Disconnected)?;
+            tokio::select! {
+                biased;
+                answer = answer => answer.map_err(|_| RequestFailure::Disconnected),
+                () = publisher.ended() => Err(RequestFailure::Disconnected),
+            }
+        };
+        timeout_at(self.until, asked).await.map_err(|_| RequestFailure::Timeout)?
+    }
+}

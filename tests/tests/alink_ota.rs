@@ -1,0 +1,189 @@
+//! An update from the push to the report of the new version, over HTTP and over MQTT, with a platform in the same process.
+
+use std::convert::Infallible;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use embedded_storage_async::nor_flash::ReadNorFlash;
+use md5::Digest;
+use onwire::Peer;
+use onwire::alink::system::FileDownloadResponse;
+use onwire::alink::{DeviceRef, FileBlockFrame, Ota, SyncServices, Topic};
+use onwire::mqtt::{Connect, QoS, Refused};
+use onwire::net::alink::{Admission, Device, Listener, LoginRequest, Message, Platform, Publisher};
+use onwire_firmware::ota::driver::Driver;
+use onwire_firmware::ota::http::{Client, ClientConfig};
+use onwire_firmware::ota::{Config, FlashUpdater, HandOver, Image, Module, Updates};
+use onwire_firmware::storage::FileFlash;
+use onwire_tests::tracker::*;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+
+const DEVICE: DeviceRef<'_> = DeviceRef { product_key: "a1X", device_name: "SN1" };
+
+struct Tracker;
+
+#[onwire::handlers(onwire_tests::tracker, role = Device)]
+impl Tracker {
+    #[on(PropertySet)]
+    fn set(&self, _: Properties) {}
+}
+
+struct Cloud {
+    image: Vec<u8>,
+    has_broken: AtomicBool,
+    connected: mpsc::UnboundedSender<Publisher>,
+    told: mpsc::UnboundedSender<(Ota, Value)>,
+}
+
+#[onwire::handlers(onwire_tests::tracker, role = Platform)]
+impl Cloud {
+    #[on(PropertyPost)]
+    fn post(&self, _: Properties) {}
+}
+
+impl Platform for Cloud {
+    type Router = Self;
+
+    async fn login(&self, _: LoginRequest) -> Result<Admission, Refused> {
+        let (product_key, device_name) = (DEVICE.product_key.into(), DEVICE.device_name.into());
+        Ok(Admission::Device { product_key, device_name, sync: SyncServices::default() })
+    }
+
+    fn router(&self) -> &Self {
+        self
+    }
+
+    async fn connected(&self, _: &Peer, publisher: &Publisher) {
+        self.connected.send(publisher.clone()).unwrap();
+    }
+
+    async fn message(&self, _: &Peer, publisher: &Publisher, message: Message) {
+        let said: Value = serde_json::from_slice(&message.payload).unwrap();
+        match message.topic().unwrap() {
+            Topic::Ota { what, .. } => self.told.send((what, said["params"].clone())).unwrap(),
+            topic @ Topic::Thing { path: "file/download", .. } => {
+                assert_eq!(said["params"]["fileInfo"], json!({"streamId": 3, "fileId": 4}));
+                let block = &said["params"]["fileBlock"];
+                let [offset, size] = ["offset", "size"].map(|name| block[name].as_i64().unwrap());
+                let bytes = &self.image[usize::try_from(offset).unwrap()..usize::try_from(offset + size).unwrap()];
+                let mut about = FileDownloadResponse::new(size, offset);
+                about.file_length = Some(i64::try_from(self.image.len()).unwrap());
+                let id = said["id"].to_string();
+                let mut frame = FileBlockFrame { id: &id, about, block: bytes }.to_bytes().unwrap();
+                // One of them changes on its way.
+                if !self.has_broken.swap(true, Ordering::Relaxed) {
+                    let last = frame.len() - 3;
+                    frame[last] ^= 1;
+                }
+                publisher.publish(topic.answer().unwrap(), frame, QoS::AtMostOnce).await.unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Keeps what it is given.
+struct Copy(Option<(String, Vec<u8>)>);
+
+impl HandOver<FileFlash> for Copy {
+    type Error = Infallible;
+
+    async fn hand_over(&mut self, image: &Image, flash: &mut FileFlash, at: Range<u32>) -> Result<(), Infallible> {
+        let mut bytes = vec![0; (at.end - at.start) as usize];
+        flash.read(at.start, &mut bytes).await.unwrap();
+        self.0 = Some((image.version.clone(), bytes));
+        Ok(())
+    }
+}
+
+/// Serves a file over HTTP, again and again; the first response is cut short.
+async fn file_server(image: Vec<u8>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/tracker-2.bin", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut is_first = true;
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.unwrap());
+            }
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", image.len());
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let part = if is_first { &image[..image.len() / 2] } else { &image[..] };
+            is_first = false;
+            // The device may have had enough.
+            let _ = stream.write_all(part).await;
+        }
+    });
+    url
+}
+
+/// Runs an update to its end; what the device told, by step.
+async fn updated(data: impl FnOnce(&str) -> Value, image: Vec<u8>) -> Vec<String> {
+    let listener = Listener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    let (connected, mut publishers) = mpsc::unbounded_channel();
+    let (told, mut reports) = mpsc::unbounded_channel();
+    let md5 = md5::Md5::digest(&image).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    tokio::spawn(listener.serve(Cloud { image: image.clone(), has_broken: AtomicBool::new(false), connected, told }));
+
+    let folder = tempfile::tempdir().unwrap();
+    let flash = FileFlash::open(folder.path().join("slot"), 64).unwrap();
+    let updater = FlashUpdater::new(flash, 0..8192, 8192..262_144, Copy(None)).unwrap();
+    let retry_first = std::time::Duration::from_millis(1);
+    let config = Config { retry_first, progress_step: 50, ..Config::default() };
+    let mut updates = Updates::open(updater, vec![Module::new("default", "1")], config).await.unwrap();
+
+    let builder = Device::builder(&url, DEVICE, || Connect::new("device"));
+    let (builder, driver) = Driver::new(builder, Client::new(ClientConfig::default()).unwrap());
+    let device = builder.build(Tracker).unwrap();
+    let link = device.link();
+    tokio::spawn(device.run());
+
+    let (restarted, mut restarts) = mpsc::unbounded_channel();
+    let platform = async {
+        let publisher = publishers.recv().await.unwrap();
+        assert_eq!(reports.recv().await.unwrap(), (Ota::Inform, json!({"version": "1", "module": "default"})));
+        let push = json!({"code": "1000", "data": data(&md5), "id": 1_507_707_025, "message": "success"});
+        let topic = Topic::Ota { device: DEVICE, what: Ota::Upgrade };
+        publisher.publish(topic, push.to_string(), QoS::AtLeastOnce).await.unwrap();
+        let mut steps = Vec::new();
+        while steps.last().is_none_or(|step| step != "100") {
+            let (what, said) = reports.recv().await.unwrap();
+            assert_eq!((what, &said["module"]), (Ota::Progress, &json!("default")));
+            steps.push(said["step"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(restarts.recv().await.unwrap(), ("default".to_owned(), "2".to_owned()));
+        link.stop();
+        steps
+    };
+    let restart = |module, version| restarted.send((module, version)).unwrap();
+    let (steps, ()) = tokio::join!(platform, driver.run(&mut updates, &link, restart));
+    assert!(updates.updater().hand_over().0 == Some(("2".into(), image)), "another image");
+    steps
+}
+
+fn image() -> Vec<u8> {
+    (0..100_000_u64).map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[1]).collect()
+}
+
+#[tokio::test]
+async fn an_image_over_http_is_fetched_resumed_and_handed_over() {
+    let url = file_server(image()).await;
+    let offer = |md5: &str| json!({"size": image().len(), "version": "2", "url": url, "md5": md5, "module": "default"});
+    let steps = updated(offer, image()).await;
+    assert!(!steps.iter().any(|step| step.starts_with('-')), "{steps:?}");
+}
+
+#[tokio::test]
+async fn an_image_over_mqtt_is_fetched_block_by_block() {
+    let offer = |md5: &str| {
+        json!({"size": image().len(), "version": "2", "md5": md5, "module": "default", "dProtocol": "mqtt",
+            "streamId": 3, "streamFileId": 4})
+    };
+    let steps = updated(offer, image()).await;
+    assert!(!steps.iter().any(|step| step.starts_with('-')), "{steps:?}");
+}
