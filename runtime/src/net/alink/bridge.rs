@@ -217,7 +217,7 @@ impl Bridge {
         mut stream: Stream,
         mut link: Link<Client>,
         devices: &mut Devices<P>,
-        outgoing: &mut mpsc::Receiver<Outgoing>,
+        outgoing: &mut mpsc::Receiver<Box<Outgoing>>,
     ) -> Disconnected {
         let clock = devices.shared.clock;
         let io = |error| Disconnected::from(async_tungstenite::tungstenite::Error::Io(error));
@@ -246,7 +246,8 @@ impl Bridge {
                     }
                     Err(error) => return io(error),
                 },
-                Some(Outgoing { topic, payload, qos }) = outgoing.recv(), if link.has_room() => {
+                Some(message) = outgoing.recv(), if link.has_room() => {
+                    let Outgoing { topic, payload, qos } = *message;
                     if let Err(error) = link.publish(&topic, &payload, qos, clock.now()) {
                         tracing::warn!(topic, %error, "a message was not sent");
                     }
@@ -273,7 +274,7 @@ struct Shared<P> {
 /// Devices that have spoken lately.
 struct Devices<P> {
     shared: Arc<Shared<P>>,
-    out: mpsc::Sender<Outgoing>,
+    out: mpsc::Sender<Box<Outgoing>>,
     inboxes: HashMap<Arc<str>, mpsc::Sender<(String, Vec<u8>)>>,
     /// Each ends with the device's name.
     tasks: JoinSet<Arc<str>>,
@@ -333,7 +334,7 @@ impl<P: Platform> Shared<P> {
         identity: Arc<str>,
         routes: Routes,
         messages: mpsc::Receiver<(String, Vec<u8>)>,
-        out: mpsc::Sender<Outgoing>,
+        out: mpsc::Sender<Box<Outgoing>>,
     ) -> Arc<str> {
         let session = Config { first_id: random_first_id(), ..self.config.session.clone() };
         let dialect = <P::Router as Router>::DIALECT;

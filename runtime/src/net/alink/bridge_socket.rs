@@ -21,7 +21,7 @@ use crate::net::socket::{Incoming as Heard, Socket, Take};
 pub(super) struct BridgeSocket<'a> {
     routes: Routes,
     messages: mpsc::Receiver<(String, Vec<u8>)>,
-    out: mpsc::Sender<Outgoing>,
+    out: mpsc::Sender<Box<Outgoing>>,
     qos: QoS,
     idle: Duration,
     /// When it was silent for that long.
@@ -34,7 +34,7 @@ impl<'a> BridgeSocket<'a> {
     pub(super) fn new(
         routes: Routes,
         messages: mpsc::Receiver<(String, Vec<u8>)>,
-        out: mpsc::Sender<Outgoing>,
+        out: mpsc::Sender<Box<Outgoing>>,
         qos: QoS,
         idle: Duration,
         taker: Taker<'a>,
@@ -88,7 +88,7 @@ impl Socket for BridgeSocket<'_> {
     fn queue_text(&mut self, frame: String) -> Result<(), Disconnected> {
         match self.routes.topic(&frame) {
             Ok(topic) => {
-                let message = Outgoing { topic, payload: frame.into_bytes(), qos: self.qos };
+                let message = Box::new(Outgoing { topic, payload: frame.into_bytes(), qos: self.qos });
                 if self.out.try_send(message).is_err() {
                     tracing::warn!("a frame was not sent: too many wait for the broker");
                 }

@@ -41,7 +41,8 @@ pub struct QueueEnded;
 
 /// Sends messages on topics of one's choice; clones send on the same connection.
 #[derive(Debug, Clone)]
-pub struct Publisher(mpsc::Sender<Outgoing>);
+// A channel has room for 32 items from the beginning, and most connections never have one.
+pub struct Publisher(mpsc::Sender<Box<Outgoing>>);
 
 #[derive(Debug)]
 pub(super) struct Outgoing {
@@ -51,14 +52,14 @@ pub(super) struct Outgoing {
 }
 
 impl Publisher {
-    pub(super) fn new() -> (Self, mpsc::Receiver<Outgoing>) {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Box<Outgoing>>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
         (Self(sender), receiver)
     }
 
     /// On a queue that somebody else empties.
     #[cfg(all(feature = "client", feature = "server"))]
-    pub(super) fn of(queue: mpsc::Sender<Outgoing>) -> Self {
+    pub(super) fn of(queue: mpsc::Sender<Box<Outgoing>>) -> Self {
         Self(queue)
     }
 
@@ -68,7 +69,7 @@ impl Publisher {
     /// # Errors
     /// [`QueueEnded`].
     pub async fn publish(&self, topic: impl ToString, payload: impl Into<Vec<u8>>, qos: QoS) -> Result<(), QueueEnded> {
-        let message = Outgoing { topic: topic.to_string(), payload: payload.into(), qos };
+        let message = Box::new(Outgoing { topic: topic.to_string(), payload: payload.into(), qos });
         self.0.send(message).await.map_err(|_| QueueEnded)
     }
 

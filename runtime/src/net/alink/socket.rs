@@ -71,7 +71,7 @@ pub(super) struct AlinkSocket<'a, S, R: Role> {
     out: Vec<u8>,
     written: usize,
     unflushed: bool,
-    outgoing: mpsc::Receiver<Outgoing>,
+    outgoing: mpsc::Receiver<Box<Outgoing>>,
     taker: Taker<'a>,
     /// A message that is being taken; nothing is read meanwhile.
     taking: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
@@ -88,7 +88,7 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
         stream: S,
         channel: Channel<R>,
         clock: Clock,
-        outgoing: mpsc::Receiver<Outgoing>,
+        outgoing: mpsc::Receiver<Box<Outgoing>>,
         taker: Taker<'a>,
     ) -> Self {
         Self {
@@ -162,9 +162,10 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
 
     /// Takes the next message of the queue; whether there was one.
     fn next_message(&mut self, context: &mut Context<'_>) -> bool {
-        let Poll::Ready(Some(Outgoing { topic, payload, qos })) = self.outgoing.poll_recv(context) else {
+        let Poll::Ready(Some(message)) = self.outgoing.poll_recv(context) else {
             return false;
         };
+        let Outgoing { topic, payload, qos } = *message;
         if let Err(error) = self.channel.link_mut().publish(&topic, &payload, qos, self.clock.now()) {
             tracing::warn!(topic, %error, "a message was not sent");
         }

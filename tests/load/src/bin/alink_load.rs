@@ -127,7 +127,7 @@ impl Server {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = cores.for_server(|| command.spawn())?.with_context(|| format!("starting {}", kind.name()))?;
         let mut output = BufReader::new(child.stdout.take().context("no output")?);
-        let mut next = |scheme: &str| -> Result<SocketAddr> {
+        let next = |output: &mut BufReader<_>, scheme: &str| -> Result<SocketAddr> {
             loop {
                 let mut line = String::new();
                 ensure!(output.read_line(&mut line)? > 0, "{} has ended", kind.name());
@@ -137,10 +137,18 @@ impl Server {
                 }
             }
         };
-        let address = next("mqtt://")?;
+        let address = next(&mut output, "mqtt://")?;
+        if kind == Kind::Mosquitto {
+            // It has told where before it listens.
+            let mut line = String::new();
+            while !line.ends_with(" running\n") {
+                line.clear();
+                ensure!(output.read_line(&mut line)? > 0, "mosquitto has ended");
+            }
+        }
         let secrets = match kind {
             Kind::Hub => {
-                let http = next("http://")?;
+                let http = next(&mut output, "http://")?;
                 (0..arguments.devices.max(arguments.idle))
                     .map(|number| register(http, number))
                     .collect::<Result<_>>()?
