@@ -5,8 +5,8 @@
 use onwire::alink::system::ACTIONS;
 use onwire::alink::{
     Claim, ClaimKind, DeviceRef, FileBlockFrame, Login, LoginOptions, NtpResponse, RegisterForm, RegisterOptions,
-    Registered, RegisteredUnlisted, Secret, SignMethod, SubDevice, ntp_response, parse_register_answer, register_form,
-    sign, verify,
+    Registered, RegisteredUnlisted, Secret, ShadowMessage, SignMethod, SubDevice, matches, ntp_response,
+    parse_register_answer, register_form, sign, verify,
 };
 use onwire::codec::Quirks;
 use onwire::types::DateTime;
@@ -84,6 +84,42 @@ proptest! {
         let _ = FileBlockFrame::parse(&body);
         let now = DateTime::from_unix_millis(0);
         let _ = (NtpResponse::parse(&text).map(|response| response.now(now)), ntp_response(&text, now, now));
+    }
+
+    #[test]
+    fn nothing_that_a_platform_says_of_a_shadow_makes_a_device_panic(
+        text in any::<String>(),
+        status in "success|error|[a-z]{0,4}",
+        version in prop_oneof![any::<i64>().prop_map(|version| version.to_string()), "\"[0-9-]{0,25}\"|null|\\{\\}|1e9"],
+        section in prop_oneof![Just("\"null\"".to_owned()), Just("{\"Power\":1}".to_owned()), "[ -~]{0,8}"],
+    ) {
+        let _ = ShadowMessage::parse(&text);
+        let message = format!(
+            r#"{{"method":"reply","payload":{{"status":"{status}","state":{{"reported":{section}}},"version":{version},
+                "content":{{"errorcode":{version},"errormessage":"no"}}}}}}"#
+        );
+        if let Ok(ShadowMessage::Reply(reply)) = ShadowMessage::parse(&message) {
+            prop_assert_eq!(reply.is_err(), status == "error");
+        }
+    }
+
+    #[test]
+    fn a_filter_takes_what_it_is_made_of(
+        levels in prop::collection::vec("[a-z]{0,3}", 1..6),
+        wild in prop::collection::vec(any::<bool>(), 6),
+        cut in 0..6_usize,
+        other in any::<String>(),
+    ) {
+        let topic = levels.join("/");
+        let plus = |(level, wild): (&String, &bool)| if *wild { "+".to_owned() } else { level.clone() };
+        let filter: Vec<_> = levels.iter().zip(&wild).map(plus).collect();
+        prop_assert!(matches(&filter.join("/"), &topic));
+        let cut = cut.min(levels.len());
+        let rest: Vec<_> = filter.iter().take(cut).cloned().chain(["#".to_owned()]).collect();
+        prop_assert!(matches(&rest.join("/"), &topic));
+        let longer = filter.join("/") + "/x";
+        prop_assert!(!matches(&longer, &topic));
+        let _ = matches(&other, &topic) || matches(&topic, &other);
     }
 
     #[test]

@@ -518,3 +518,29 @@ async fn a_device_registers_over_http() {
     let unreadable = Registration::new(&url, DEVICE, &secret).register().await.unwrap_err();
     assert!(matches!(unreadable, RegisterFailure::Unreadable(_)), "{unreadable}");
 }
+
+#[tokio::test]
+async fn a_device_that_is_stopped_ends_once_its_handlers_have() {
+    let mut running = running().await;
+    let (began, mut begun) = mpsc::unbounded_channel();
+    let (release, done) = (Arc::new(Semaphore::new(0)), Arc::new(Mutex::new(false)));
+    let (released, is_done) = (Arc::clone(&release), Arc::clone(&done));
+    let builder = builder(&running.url).on_topic("/a1X/SN1/user/get", QoS::AtMostOnce, move |_| {
+        let (began, released, is_done) = (began.clone(), Arc::clone(&released), Arc::clone(&is_done));
+        async move {
+            began.send(()).unwrap();
+            released.acquire().await.unwrap().forget();
+            *is_done.lock().unwrap() = true;
+        }
+    });
+    let device = builder.build(Tracker).unwrap();
+    let link = device.link();
+    let run = tokio::spawn(device.run());
+    let publisher = running.connected.recv().await.unwrap();
+    publisher.publish("/a1X/SN1/user/get", "", QoS::AtMostOnce).await.unwrap();
+    begun.recv().await.unwrap();
+    link.stop();
+    release.add_permits(1);
+    run.await.unwrap();
+    assert!(*done.lock().unwrap());
+}

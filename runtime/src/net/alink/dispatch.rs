@@ -177,3 +177,29 @@ async fn guarded(handle: &Handle, message: Message) -> Option<Vec<u8>> {
         None
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_comes_back_is_known_once() {
+        let echoes = Echoes::default();
+        let message = |topic: &str| Message::new(topic.into(), b"opened".to_vec());
+        assert!(!echoes.take(&message("/ext/rrpc/1/door")));
+        echoes.expect("/ext/rrpc/1/door", b"opened");
+        assert!(!echoes.take(&message("/ext/rrpc/2/door")), "another request");
+        assert!(echoes.take(&message("/ext/rrpc/1/door")));
+        assert!(!echoes.take(&message("/ext/rrpc/1/door")), "once");
+    }
+
+    #[test]
+    fn answers_that_never_come_back_are_forgotten() {
+        let echoes = Echoes::default();
+        for id in 0..100 {
+            echoes.expect(&format!("/ext/rrpc/{id}/door"), b"opened");
+        }
+        assert_eq!(echoes.0.lock().unwrap().len(), ECHOES);
+        assert!(echoes.take(&Message::new("/ext/rrpc/99/door".into(), b"opened".to_vec())));
+    }
+}

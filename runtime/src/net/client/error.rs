@@ -9,12 +9,12 @@ use http::StatusCode;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// Not a `ws://host[:port]/path` or `wss://` URL. What stands before an `@` is not shown, and not allowed: it is a
+    /// Not a `ws://host[:port]/path` or `wss://` URL, or for Alink `mqtt://host[:port]` or `mqtts://`. What stands before an `@` is not shown, and not allowed: it is a
     /// password most of the time, which belongs in [`ClientBuilder::credentials`](super::ClientBuilder::credentials).
-    #[error("{0:?} is not a ws:// or wss:// URL")]
+    #[error("{0:?} is not a URL of this protocol: ws:// or wss://, mqtt:// or mqtts://")]
     BadUrl(String),
-    /// A `wss://` URL, and nobody said whom to trust: see the feature `rustls` and `ClientBuilder::tls`.
-    #[error("a wss:// URL needs ClientBuilder::tls")]
+    /// A `wss://`, `mqtts://` or `https://` URL, and nobody said whom to trust: see the feature `rustls` and the builder's `tls`.
+    #[error("a URL with TLS needs to be told whom to trust, by the builder's `tls`")]
     NoTls,
     /// The identity of the credentials holds a colon, which HTTP Basic authentication takes for its end.
     #[error("an identity with a colon cannot have a password")]
