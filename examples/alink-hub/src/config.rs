@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 
@@ -85,6 +85,18 @@ settings! {
     /// File with the password for it
     #[arg(long, env = "HUB_BROKER_PASSWORD_FILE", value_name = "FILE")]
     broker_password_file: PathBuf,
+    /// Authorities that are trusted for a broker at mqtts://, PEM
+    #[arg(long, env = "HUB_BROKER_CA", value_name = "FILE")]
+    broker_ca: PathBuf,
+    /// Address of a second MQTT listener, with TLS
+    #[arg(long, env = "HUB_MQTTS", value_name = "HOST:PORT")]
+    mqtts: String,
+    /// Its certificate and chain, PEM
+    #[arg(long, env = "HUB_TLS_CERTIFICATE", value_name = "FILE")]
+    tls_certificate: PathBuf,
+    /// The certificate's key, PEM
+    #[arg(long, env = "HUB_TLS_KEY", value_name = "FILE")]
+    tls_key: PathBuf,
     /// Address of the page, the REST interface and the files of updates; port 0 takes a free one [default: 127.0.0.1:8081]
     #[arg(long, env = "HUB_HTTP", value_name = "HOST:PORT")]
     http: String,
@@ -118,6 +130,7 @@ settings! {
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) mqtt: SocketAddr,
+    pub(crate) tls: Option<Tls>,
     /// Instead of the listener.
     pub(crate) broker: Option<Broker>,
     pub(crate) http: SocketAddr,
@@ -141,6 +154,15 @@ pub(crate) struct Broker {
     pub(crate) url: String,
     pub(crate) user: Option<String>,
     pub(crate) password_file: Option<PathBuf>,
+    pub(crate) authorities: Option<PathBuf>,
+}
+
+/// A listener with TLS.
+#[derive(Debug, Clone)]
+pub(crate) struct Tls {
+    pub(crate) address: SocketAddr,
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Arguments {
@@ -172,13 +194,22 @@ impl Settings {
             let mut found = address.to_socket_addrs().with_context(|| format!("{address:?} is no HOST:PORT"))?;
             found.next().with_context(|| format!("{address:?} has no address"))
         };
+        let tls = match (self.mqtts, self.tls_certificate, self.tls_key) {
+            (None, None, None) => None,
+            (Some(address), Some(certificate), Some(key)) => {
+                Some(Tls { address: resolve(Some(address), "")?, certificate, key })
+            }
+            _ => bail!("--mqtts, --tls-certificate and --tls-key go together"),
+        };
         Ok(Config {
             mqtt: resolve(self.mqtt, "127.0.0.1:1883")?,
             broker: self.broker.map(|url| Broker {
                 url,
                 user: self.broker_user,
                 password_file: self.broker_password_file,
+                authorities: self.broker_ca,
             }),
+            tls,
             http: resolve(self.http, "127.0.0.1:8081")?,
             models: self.models.unwrap_or_else(|| data.join("models")),
             database: self.database.unwrap_or_else(|| format!("sqlite://{}", data.join("hub.db").display())),
@@ -205,5 +236,7 @@ mod tests {
         assert!(toml::from_str::<Settings>("mqtt_address = 1").is_err());
         let settings = Settings { public_url: Some("hub.example".into()), ..Settings::default() };
         assert!(settings.into_config().is_err());
+        let settings = Settings { mqtts: Some("127.0.0.1:0".into()), ..Settings::default() };
+        assert!(settings.into_config().unwrap_err().to_string().contains("--tls-key"));
     }
 }

@@ -5,7 +5,7 @@
 //! | `config` | flags, environment, TOML file |
 //! | `server` | from start to graceful end |
 //! | `model` | thing models (TSL) that are read at start, and values judged by them |
-//! | `mqtt`, `link`, `entered` | between the runtime and the rest; who is connected; who may be |
+//! | `front`, `mqtt`, `link`, `entered` | where devices come from; between the runtime and the rest; who is connected; who may be |
 //! | `platform` | what devices say, and what they are answered |
 //! | `typed` | typed handlers for a model that is compiled in |
 //! | `store` | the database: SQLite or PostgreSQL |
@@ -17,6 +17,7 @@ mod api;
 mod app;
 pub mod config;
 mod entered;
+mod front;
 mod link;
 mod live;
 mod model;

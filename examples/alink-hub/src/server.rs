@@ -8,22 +8,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use onwire::mqtt::Connect;
-use onwire::net::Peers;
-use onwire::net::alink::{Bridge, Listener, ListenerConfig};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::{App, Brake};
-use crate::config::{Broker, Command, Config, TokenCommand};
+use crate::config::{Command, Config, TokenCommand};
 use crate::entered::Entered;
+use crate::front::Front;
 use crate::link::Link;
 use crate::live::Live;
-use crate::mqtt::{self, Hub};
+use crate::mqtt;
 use crate::platform::calls::Calls;
 use crate::platform::repeated::Repeated;
-use crate::security::new_secret;
 use crate::security::seal::Seal;
 use crate::store::{Store, products, retention, tokens};
 use crate::{api, model, web};
@@ -56,7 +53,7 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
     }
     let http = TcpListener::bind(config.http).await;
     let http = http.with_context(|| format!("cannot listen on {}", config.http))?;
-    let devices = Devices::open(&config, models.keys().cloned()).await?;
+    let devices = Front::open(&config, models.keys().cloned()).await?;
     let http_address = http.local_addr()?;
     let (ending, ends) = watch::channel(false);
     let app = Arc::new(App {
@@ -78,8 +75,10 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
     app.check_exposure().await?;
     let (observer, unreadable) = mqtt::unreadable();
     let following = tokio::spawn(mqtt::follow(Arc::clone(&app), app.peers.events(), unreadable));
-    println!("devices connect to {}", devices.url()?);
-    let mut devices = tokio::spawn(devices.serve(mqtt::settings(observer), Hub::new(Arc::clone(&app))));
+    for url in devices.urls()? {
+        println!("devices connect to {url}");
+    }
+    let mut devices = tokio::spawn(devices.serve(mqtt::settings(observer), Arc::clone(&app)));
     let old = tokio::spawn({
         let app = Arc::clone(&app);
         async move { retention::keep_for(&app.store, &app.config).await }
@@ -109,56 +108,6 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
     // Whoever read the addresses may be gone by now.
     let _ = writeln!(std::io::stdout(), "stopped");
     ended
-}
-
-/// Where devices come from.
-enum Devices {
-    /// They connect here.
-    Here(Box<Listener>),
-    /// They connect to a broker of the operator's, and so does the hub.
-    Broker(Box<Bridge>, String),
-}
-
-impl Devices {
-    async fn open(config: &Config, products: impl Iterator<Item = String>) -> Result<Self> {
-        let Some(Broker { url, user, password_file }) = &config.broker else {
-            let listener = Listener::bind(config.mqtt).await;
-            let listener = listener.with_context(|| format!("cannot listen on {}", config.mqtt))?;
-            return Ok(Self::Here(Box::new(listener)));
-        };
-        let mut connect = Connect::new(format!("alink-hub-{}", new_secret()?));
-        connect.username.clone_from(user);
-        if let Some(file) = password_file {
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-            connect.password = Some(text.trim_end().into());
-        }
-        let bridge = Bridge::new(url, connect, products).with_context(|| format!("{url:?} is no mqtt://HOST:PORT"))?;
-        Ok(Self::Broker(Box::new(bridge), url.clone()))
-    }
-
-    fn peers(&self) -> Peers {
-        match self {
-            Self::Here(listener) => listener.peers(),
-            Self::Broker(bridge, _) => bridge.peers(),
-        }
-    }
-
-    fn url(&self) -> Result<String> {
-        match self {
-            Self::Here(listener) => Ok(format!("mqtt://{}", listener.local_addr()?)),
-            Self::Broker(_, url) => Ok(url.clone()),
-        }
-    }
-
-    async fn serve(self, settings: ListenerConfig, hub: Hub) -> Result<()> {
-        match self {
-            Self::Here(listener) => listener.config(settings).serve(hub).await,
-            Self::Broker(bridge, url) => {
-                bridge.config(settings).serve(hub).await.with_context(|| format!("the broker at {url}"))?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Does something else than serving.

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use onwire::alink::{Secret, SignMethod, sign};
 use onwire::mqtt::{Connect, QoS};
-use onwire::net::BackOff;
 use onwire::net::alink::{Device, Message, Messages};
+use onwire::net::{BackOff, ClientTls};
 use onwire::types::{DateTime, Decimal};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -57,10 +57,16 @@ fn login(name: &str, secret: &str) -> impl Fn() -> Connect + Send + Sync + use<>
 }
 
 fn device(hub: &Hub, name: &str, secret: &str) -> Running {
+    device_at(&format!("mqtt://{}", hub.mqtt), None, name, secret)
+}
+
+fn device_at(url: &str, trusted: Option<ClientTls>, name: &str, secret: &str) -> Running {
     let (set_sender, set) = mpsc::unbounded_channel();
     let (sender, heard) = mpsc::unbounded_channel();
     let of = onwire::alink::DeviceRef { product_key: "socket", device_name: name };
-    let device = Device::builder(&format!("mqtt://{}", hub.mqtt), of, login(name, secret))
+    let builder = Device::builder(url, of, login(name, secret));
+    let builder = if let Some(trusted) = trusted { builder.tls(trusted) } else { builder };
+    let device = builder
         .back_off(BackOff::new(Duration::from_millis(10), Duration::from_millis(100)))
         .on_message(move |message| {
             let sender = sender.clone();
@@ -352,5 +358,27 @@ async fn beyond_loopback_it_wants_a_token() {
     let request = reqwest::Client::new().post(format!("{}/api/v1/devices", hub.http)).bearer_auth(&token);
     let body = json!({"productKey": "socket", "deviceName": "SN1"});
     assert_eq!(request.json(&body).send().await.unwrap().status(), 403);
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn with_tls_a_device_has_one_connection_whichever_way_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (certificate, key) = (folder.path().join("server.pem"), folder.path().join("server.key"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let [certificate, key] = [certificate, key].map(|path| path.to_str().unwrap().to_owned());
+    let arguments = ["--mqtts", "127.0.0.1:0", "--tls-certificate", &certificate, "--tls-key", &key];
+    let hub = Hub::start(&arguments).await;
+    let secret = hub.add("SN1").await;
+    let mut plain = raw::Client::connect(&hub.mqtt, &support::login("socket", "SN1", &secret, "")).await;
+    let url = format!("mqtts://{}", hub.mqtts.as_ref().unwrap());
+    let trusted = ClientTls::new(made.cert.pem()).unwrap();
+    let device = device_at(&url, Some(trusted), "SN1", &secret);
+    let lock = Properties { child_lock: Some(true), ..Default::default() };
+    device.link.call(lock.at(DateTime::from_unix_millis(1_700_000_000_000))).await.unwrap();
+    assert_eq!(hub.get("/devices/socket/SN1/properties").await["ChildLock"]["value"], 1);
+    plain.ended().await;
     hub.stop().await;
 }

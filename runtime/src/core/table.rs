@@ -45,6 +45,12 @@ impl ActionEntry {
 
     /// An action that nobody has types for: a platform that reads its models when it starts makes one of each service. It is
     /// answered, and anything that is JSON passes.
+    ///
+    /// ```
+    /// let reset = onwire::ActionEntry::untyped("thing.service.Reset", &["Platform"]);
+    /// assert_eq!(reset.request.sendable(r#"{"Delay":[1, 2.50]}"#).unwrap(), r#"{"Delay":[1, 2.50]}"#);
+    /// assert!(reset.request.sendable("{").is_err());
+    /// ```
     pub const fn untyped(name: &'static str, from: &'static [&'static str]) -> Self {
         let any = PayloadType::of::<RawJson>();
         Self { name, from, request: any, response: Some(any) }

@@ -49,6 +49,7 @@ pub(crate) struct Hub {
     pub(crate) data: TempDir,
     /// HOST:PORT.
     pub(crate) mqtt: String,
+    pub(crate) mqtts: Option<String>,
     /// `http://HOST:PORT`.
     pub(crate) http: String,
     client: Client,
@@ -64,8 +65,15 @@ fn command(data: &TempDir) -> Command {
     command
 }
 
+struct Started {
+    child: Child,
+    mqtt: String,
+    mqtts: Option<String>,
+    http: String,
+}
+
 /// Where it listens, or what it says instead.
-async fn started(data: &TempDir, arguments: &[&str]) -> Result<(Child, String, String), String> {
+async fn started(data: &TempDir, arguments: &[&str]) -> Result<Started, String> {
     let mut command = command(data);
     command.args(["--mqtt", "127.0.0.1:0"]);
     if !arguments.contains(&"--http") {
@@ -73,14 +81,19 @@ async fn started(data: &TempDir, arguments: &[&str]) -> Result<(Child, String, S
     }
     let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let (first, second) = (in_time(lines.next_line()).await.unwrap(), in_time(lines.next_line()).await.unwrap());
-    let (Some(mqtt), Some(http)) = (first, second) else {
-        let mut text = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut text).await.unwrap();
-        return Err(text);
-    };
-    let mqtt = mqtt.split_once("mqtt://").unwrap().1.to_owned();
-    let http = http.split_once("http://").unwrap().1.trim_end_matches('/').replace("0.0.0.0", "127.0.0.1");
+    let mut said = String::new();
+    while !said.contains("http://") {
+        let Some(line) = in_time(lines.next_line()).await.unwrap() else {
+            let mut text = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut text).await.unwrap();
+            return Err(text);
+        };
+        said += &line;
+        said.push('\n');
+    }
+    let after = |scheme: &str| Some(said.split_once(scheme)?.1.lines().next()?.trim_end_matches('/').to_owned());
+    let (mqtt, http) = (after(" mqtt://").unwrap(), after(" http://").unwrap().replace("0.0.0.0", "127.0.0.1"));
+    let mqtts = after(" mqtts://");
     // Read on, so that it can print.
     let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
@@ -89,7 +102,7 @@ async fn started(data: &TempDir, arguments: &[&str]) -> Result<(Child, String, S
             eprintln!("{line}");
         }
     });
-    Ok((child, mqtt, format!("http://{http}")))
+    Ok(Started { child, mqtt, mqtts, http: format!("http://{http}") })
 }
 
 impl Hub {
@@ -99,8 +112,8 @@ impl Hub {
         std::fs::create_dir(&models).unwrap();
         let model = include_str!("../../../../schemas/thing/socket.json");
         std::fs::write(models.join("socket.json"), model).unwrap();
-        let (child, mqtt, http) = started(&data, arguments).await?;
-        Ok(Self { child, data, mqtt, http, client: Client::new() })
+        let Started { child, mqtt, mqtts, http } = started(&data, arguments).await?;
+        Ok(Self { child, data, mqtt, mqtts, http, client: Client::new() })
     }
 
     pub(crate) async fn start(arguments: &[&str]) -> Self {
@@ -113,7 +126,8 @@ impl Hub {
     }
 
     pub(crate) async fn start_again(&mut self, arguments: &[&str]) {
-        (self.child, self.mqtt, self.http) = started(&self.data, arguments).await.unwrap();
+        let again = started(&self.data, arguments).await.unwrap();
+        (self.child, self.mqtt, self.http) = (again.child, again.mqtt, again.http);
     }
 
     /// Asks it to end, which it does without an error.

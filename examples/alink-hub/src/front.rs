@@ -1,0 +1,108 @@
+//! Where devices come from: they connect here, or to a broker of the operator's, and so does the hub.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use onwire::mqtt::Connect;
+use onwire::net::alink::{Bridge, Listener, ListenerConfig};
+use onwire::net::{Certificates, ClientTls, Peers, Rustls};
+
+use crate::app::SharedApp;
+use crate::config::{Broker, Config};
+use crate::mqtt::Hub;
+use crate::security::new_secret;
+
+/// What devices reach.
+pub(crate) enum Front {
+    /// A listener, and one with TLS if there are certificates.
+    Here(Box<Listener>, Option<Box<Listener<Rustls>>>),
+    /// A broker at that URL.
+    Broker(Box<Bridge>, String),
+}
+
+impl Front {
+    /// Listens, or makes ready to connect to the broker; `products` are those whose devices are heard there.
+    ///
+    /// # Errors
+    /// A port that is taken, a file that cannot be read, certificates or a URL that are none.
+    pub(crate) async fn open(config: &Config, products: impl Iterator<Item = String>) -> Result<Self> {
+        if let Some(broker) = &config.broker {
+            return Ok(Self::Broker(Box::new(bridge(broker, products)?), broker.url.clone()));
+        }
+        let plain = bind(config.mqtt).await?;
+        let tls = match &config.tls {
+            None => None,
+            Some(tls) => {
+                let certificates = Certificates::from_pem(read(&tls.certificate)?, read(&tls.key)?);
+                let rustls = Rustls::new(&certificates).context("the certificate of --tls-certificate")?;
+                // One directory: a device has one connection, whichever way it comes.
+                Some(Box::new(bind(tls.address).await?.directory(plain.peers()).transport(rustls)))
+            }
+        };
+        Ok(Self::Here(Box::new(plain), tls))
+    }
+
+    /// Who is connected.
+    pub(crate) fn peers(&self) -> Peers {
+        match self {
+            Self::Here(plain, _) => plain.peers(),
+            Self::Broker(bridge, _) => bridge.peers(),
+        }
+    }
+
+    /// Where devices connect.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn urls(&self) -> Result<Vec<String>> {
+        Ok(match self {
+            Self::Here(plain, tls) => {
+                let plain = format!("mqtt://{}", plain.local_addr()?);
+                let tls = tls.as_ref().map(|tls| Ok::<_, std::io::Error>(format!("mqtts://{}", tls.local_addr()?)));
+                std::iter::once(plain).chain(tls.transpose()?).collect()
+            }
+            Self::Broker(_, url) => vec![url.clone()],
+        })
+    }
+
+    /// Serves until the future is dropped.
+    ///
+    /// # Errors
+    /// What no attempt to reach the broker can mend.
+    pub(crate) async fn serve(self, settings: ListenerConfig, app: SharedApp) -> Result<()> {
+        match self {
+            Self::Here(plain, None) => plain.config(settings).serve(Hub::new(app)).await,
+            Self::Here(plain, Some(tls)) => {
+                let plain = plain.config(settings.clone()).serve(Hub::new(app.clone()));
+                tokio::join!(plain, tls.config(settings).serve(Hub::new(app)));
+            }
+            Self::Broker(bridge, url) => {
+                bridge.config(settings).serve(Hub::new(app)).await.with_context(|| format!("the broker at {url}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<Listener> {
+    Listener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+fn bridge(broker: &Broker, products: impl Iterator<Item = String>) -> Result<Bridge> {
+    let Broker { url, user, password_file, authorities } = broker;
+    let mut connect = Connect::new(format!("alink-hub-{}", new_secret()?));
+    connect.username.clone_from(user);
+    if let Some(file) = password_file {
+        connect.password = Some(read(file)?.trim_ascii_end().into());
+    }
+    let bridge = Bridge::new(url, connect, products).with_context(|| format!("{url:?} is no mqtt://HOST:PORT"))?;
+    Ok(match authorities {
+        Some(file) => bridge.tls(ClientTls::new(read(file)?).with_context(|| format!("in {}", file.display()))?),
+        None => bridge,
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
