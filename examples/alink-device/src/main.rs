@@ -1,8 +1,12 @@
-//! A tracker on an Alink platform (Aliyun IoT, or `alink-hub`): posts where it is, tells when it is moved, and obeys.
+//! A tracker on an Alink platform (Aliyun IoT, or `alink-hub`): posts where it is, tells when it is moved, obeys, and updates
+//! itself.
 
 mod simulated;
+mod update;
 
 use std::cell::RefCell;
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -11,6 +15,8 @@ use onwire::net::Link;
 use onwire::net::alink::Device;
 use onwire::types::DateTime;
 use onwire::{CallError, ErrorCode};
+use onwire_firmware::ota::driver::Driver;
+use onwire_firmware::ota::http::{Client, ClientConfig};
 use simulated::Simulated;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -37,6 +43,9 @@ struct Arguments {
     /// Its secret, as the platform gave it.
     #[arg(long, env = "ALINK_DEVICE_SECRET", hide_env_values = true)]
     device_secret: String,
+    /// Where updates are kept: a file that plays flash, and the program that came with the last one.
+    #[arg(long, default_value = "alink-device.data")]
+    data: PathBuf,
     /// Seconds between two posts, until the platform says otherwise.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(i64).range(1..))]
     interval: i64,
@@ -113,19 +122,28 @@ impl Tracker {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).init();
-    let Arguments { url, product_key, device_name, device_secret, interval } = Arguments::parse();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stdout().is_terminal()).init();
+    let Arguments { url, product_key, device_name, device_secret, data, interval } = Arguments::parse();
     let state =
         RefCell::new(Properties { report_interval: Some(interval), armed: Some(true), ..Properties::default() });
     let tracker = Tracker { state, hardware: Simulated::default() };
 
     let name = DeviceRef { product_key: &product_key, device_name: &device_name };
     let secret = Secret::from(device_secret.as_str());
-    let device = Device::with_secret(&url, name, &secret, LoginOptions::default())?.build(&tracker)?;
+    let builder = Device::with_secret(&url, name, &secret, LoginOptions::default())?;
+    let (builder, driver) = Driver::new(builder, Client::new(ClientConfig::default())?);
+    let mut updates = update::open(&data).await?;
+    let restart = |_module, version: String| {
+        // It does not come back if all is well; the platform is told otherwise.
+        let Err(error) = update::restart(&data, &version);
+        eprintln!("not restarted: {error}");
+    };
+    let device = builder.build(&tracker)?;
     let link = device.link();
     tokio::select! {
         () = device.run() => {}
         () = tracker.report(&link) => {}
+        () = driver.run(&mut updates, &link, restart) => {}
         _ = tokio::signal::ctrl_c() => println!("switched off"),
     }
     Ok(())

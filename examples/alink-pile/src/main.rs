@@ -3,6 +3,7 @@
 mod simulated;
 
 use std::cell::RefCell;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -151,7 +152,7 @@ fn report<T>(what: &str, told: Result<T, onwire::CallFailure>) {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stdout().is_terminal()).init();
     let Arguments { url, product_key, device_name, device_secret, orders, interval } = Arguments::parse();
     let flash = FlashFifo::new(FileFlash::open(orders, 16)?, 0..16 * 4096).context("flash of two pages or more")?;
     let orders = Postbox::new(Outbox::open(flash, Default::default()).await?);
