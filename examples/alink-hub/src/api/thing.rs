@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::extract::{Json, Path, Query};
 use super::problem::Problem;
 use crate::app::SharedApp;
-use crate::platform::calls::{CallError, SET, call};
+use crate::platform::calls::{CallError, SET, call, set_soon};
 use crate::security::access::{Operator, Viewer};
 use crate::store::devices::Device;
 use crate::store::history::{self, Entry, Kind, Wanted};
@@ -48,6 +48,8 @@ async fn properties(
 #[serde(rename_all = "camelCase")]
 struct Patience {
     timeout_ms: Option<u64>,
+    /// `false` does not wait: there are SDKs that never answer.
+    wait: Option<bool>,
 }
 
 impl Patience {
@@ -73,6 +75,12 @@ async fn set(
         return Err(Problem::invalid("", "there is nothing to set"));
     }
     let params = Value::Object(values);
+    if patience.wait == Some(false) {
+        if !set_soon(&app, &device, params) {
+            return Err(CallError::Offline.into());
+        }
+        return Ok(axum::Json(json!({})));
+    }
     let answer = call(&app, &device, SET, &params, patience.duration()).await;
     keep(&app, &device, "set", &params, &answer).await?;
     let answer = answer?;

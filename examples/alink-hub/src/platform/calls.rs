@@ -90,9 +90,9 @@ pub(crate) async fn call(
     }
 }
 
-/// Tells a device to set properties, without waiting for it: what is desired stays desired until it says that it has it.
-pub(crate) fn set_soon(app: &SharedApp, device: &Device, values: Value) {
-    tell_soon(app, device, SET, values);
+/// Tells a device to set properties, without waiting for it; whether it is there. What is desired stays desired until it says that it has it.
+pub(crate) fn set_soon(app: &SharedApp, device: &Device, values: Value) -> bool {
+    tell_soon(app, device, SET, values)
 }
 
 /// Tells a device of a configuration.

@@ -117,6 +117,8 @@ impl Routes {
             frame.is_some_and(|frame| matches!(frame, Frame::Call { .. } | Frame::Send { .. }) == is_call)
         };
         let service = |path: &str| method_of(path);
+        // Where a call waits for its answer, the topic says which it is; Aliyun's Node.js SDK writes another id into the answer.
+        let mut answered = None;
         let (method, reply) = match parsed {
             Topic::Thing { path, .. } if goes_down(path) == Some(self.is_platform) => return None,
             Topic::ThingReply { path, .. } if goes_down(path) == Some(!self.is_platform) => return None,
@@ -132,9 +134,15 @@ impl Routes {
             Topic::RrpcRequest { device, id } if !self.is_platform && is_framed(true) => {
                 (None, Some(Topic::RrpcResponse { device, id }.to_string()))
             }
-            Topic::RrpcResponse { .. } if self.is_platform && is_framed(false) => (None, None),
-            Topic::ExtRrpc { rest, .. } => match Topic::parse(rest) {
-                Some(Topic::Thing { .. }) if self.is_platform => (None, None),
+            Topic::RrpcResponse { id, .. } if self.is_platform && is_framed(false) => {
+                answered = Some(id.to_owned());
+                (None, None)
+            }
+            Topic::ExtRrpc { id, rest } => match Topic::parse(rest) {
+                Some(Topic::Thing { .. }) if self.is_platform => {
+                    answered = Some(id.to_owned());
+                    (None, None)
+                }
                 Some(Topic::Thing { path, .. }) => (Some(service(path)), Some(topic.clone())),
                 _ => return Some(Incoming::Message { topic, payload }),
             },
@@ -143,7 +151,10 @@ impl Routes {
         let Ok(text) = String::from_utf8(payload) else { return Some(Incoming::Unreadable { topic }) };
         Some(Incoming::Frame(match reply {
             Some(reply) => self.call(text, method.as_deref(), reply),
-            None => text,
+            None => match answered {
+                Some(id) => with_id(text, &id),
+                None => text,
+            },
         }))
     }
 
@@ -238,6 +249,19 @@ fn method_of(path: &str) -> String {
     "thing.".to_owned() + &path.replace('/', ".")
 }
 
+/// The answer with that id in place of its own.
+fn with_id(mut text: String, id: &str) -> String {
+    let own = match (FRAMING.split)(&text) {
+        Ok(Frame::CallResult { id, .. } | Frame::CallError { id, .. }) => id,
+        _ => return text,
+    };
+    // It comes from a topic, which may be anything.
+    if !id.contains(['"', '\\']) && !id.contains(char::is_control) {
+        text.replace_range(own, &("\"".to_owned() + id + "\""));
+    }
+    text
+}
+
 /// The message with a method; `None` if it is no object, or the method no name.
 fn with_method(text: &str, method: &str) -> Option<String> {
     // It comes from a topic, which may be anything.
@@ -251,4 +275,22 @@ fn with_method(text: &str, method: &str) -> Option<String> {
     out.push_str(comma);
     framing::close_with_method(&mut out, method);
     Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_to_a_call_that_waits_is_told_by_its_topic() {
+        let device = DeviceRef { product_key: "a1", device_name: "d" };
+        let mut routes = Routes::platform(device, SyncServices::default());
+        for topic in ["/sys/a1/d/rrpc/response/77", "/ext/rrpc/77/sys/a1/d/thing/service/Go"] {
+            let text = r#"{"code":200,"id":"another","data":{"id":1}}"#;
+            let frame = routes.arrived(topic.to_owned(), text.as_bytes().to_vec());
+            assert_eq!(frame, Some(Incoming::Frame(r#"{"code":200,"id":"77","data":{"id":1}}"#.to_owned())));
+        }
+        let odd = routes.arrived(r#"/sys/a1/d/rrpc/response/7"7"#.to_owned(), br#"{"code":200,"id":"1"}"#.to_vec());
+        assert_eq!(odd, Some(Incoming::Frame(r#"{"code":200,"id":"1"}"#.to_owned())));
+    }
 }
