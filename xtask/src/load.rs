@@ -7,18 +7,12 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::peers;
-use crate::system::{probe, run as run_command};
+use crate::system::{ensure_system, probe, run as run_command};
 use crate::workspace::Workspace;
 
 /// Runs the tool in `tests/load`; `args` are its own.
 pub(crate) fn run(workspace: &Workspace, args: &[OsString]) -> Result<()> {
-    let target = workspace.target_dir("load")?;
-    let mut build = workspace.cargo(["build", "--release", "--manifest-path", "tests/load/Cargo.toml"]);
-    if has_openssl() {
-        build.args(["--features", "openssl"]);
-    }
-    run_command(build.env("CARGO_TARGET_DIR", &target))?;
-    let mut command = workspace.command(target.join("release/onwire-load"));
+    let mut command = tool(workspace, "onwire-load")?;
     command.args(args);
     if compares(args) {
         // One server of many: without it the others are still worth measuring.
@@ -30,6 +24,26 @@ pub(crate) fn run(workspace: &Workspace, args: &[OsString]) -> Result<()> {
         }
     }
     run_command(&mut command)
+}
+
+/// Runs the tool that compares platforms for devices that speak Alink.
+pub(crate) fn run_alink(workspace: &Workspace, args: &[OsString]) -> Result<()> {
+    ensure_system(&["mosquitto"], "what platforms are compared with")?;
+    run_command(&mut workspace.cargo(["build", "--release", "-p", "alink-hub"]))?;
+    let mut command = tool(workspace, "alink_load")?;
+    command.arg("--hub").arg(workspace.target_dir("release")?.join("alink-hub")).arg(workspace.path("schemas/thing"));
+    run_command(command.args(args))
+}
+
+/// Builds the package and gives the command of one of its programs.
+fn tool(workspace: &Workspace, name: &str) -> Result<Command> {
+    let target = workspace.target_dir("load")?;
+    let mut build = workspace.cargo(["build", "--release", "--manifest-path", "tests/load/Cargo.toml"]);
+    if has_openssl() {
+        build.args(["--features", "openssl"]);
+    }
+    run_command(build.env("CARGO_TARGET_DIR", &target))?;
+    Ok(workspace.command(target.join("release").join(name)))
 }
 
 /// Whether a program can be built against OpenSSL; without it one server of many is not measured.

@@ -50,6 +50,9 @@ enum Task {
     /// Put load on OCPP servers, ours and others or one of your own (docs/LOAD.md); `load --help` says how
     #[command(disable_help_flag = true)]
     Load(LoadArgs),
+    /// Compare platforms for devices that speak Alink: ours, `alink-hub` and mosquitto; `load-alink --help` says how
+    #[command(disable_help_flag = true)]
+    LoadAlink(LoadArgs),
 }
 
 #[derive(Args)]
@@ -132,6 +135,10 @@ fn dispatch(task: Task) -> Result<ExitCode> {
         }
         Task::Load(args) => {
             load::run(&Workspace::find()?, &args.args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::LoadAlink(args) => {
+            load::run_alink(&Workspace::find()?, &args.args)?;
             Ok(ExitCode::SUCCESS)
         }
     }

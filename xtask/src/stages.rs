@@ -126,13 +126,16 @@ fn interop(workspace: &Workspace) -> Result<()> {
     ensure_system(&["mosquitto"], "a broker that devices meet at")?;
     let python = peers::set_up(workspace)?;
     // The programs of `examples/` that the tests start; a test cannot name another package's program.
-    run(&mut workspace.cargo(["build", "-p", "csms", "-p", "charge-point", "-p", "alink-hub", "--locked"]))?;
+    let programs = ["csms", "charge-point", "alink-hub", "alink-device", "alink-pile"];
+    run(workspace.cargo(["build", "--locked"]).args(programs.iter().flat_map(|program| ["-p", program])))?;
     let features = "onwire-tests/interop,onwire-dialects/interop";
     let test = ["test", "--locked", "-p", "onwire-tests", "-p", "onwire-dialects", "--features", features];
     let mut command = workspace.cargo(test);
     command.args([
         "--test",
         "alink_broker",
+        "--test",
+        "alink_examples",
         "--test",
         "alink_hub",
         "--test",
