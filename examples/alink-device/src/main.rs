@@ -31,7 +31,7 @@ use tracker::*;
 /// Plays a tracker.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The platform: mqtt://host[:port].
+    /// The platform: mqtt://HOST:PORT, or the port 1883 if there is none.
     #[arg(default_value = "mqtt://127.0.0.1:1883")]
     url: String,
     /// Which product it is of.
