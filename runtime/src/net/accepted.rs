@@ -27,6 +27,9 @@ const SHARED_BUFFER: usize = 64 * 1024;
 /// What a context that has to wait for the rest of a message reads at once.
 const PARTIAL_BUFFER: usize = 4 * 1024;
 
+/// How many bytes of answers may wait for a peer that does not read before it is not read from either.
+const BACKLOG: u32 = 64 * 1024;
+
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
@@ -42,6 +45,8 @@ pub(super) struct Accepted<S> {
     /// Bytes that are to be sent, and how many of them have been.
     out: Vec<u8>,
     written: usize,
+    /// How many bytes of `out` answer pings.
+    answers: u32,
     /// The stream has bytes that it was not asked to flush.
     unflushed: bool,
 }
@@ -65,6 +70,7 @@ impl<S> Accepted<S> {
             partial: None,
             out: Vec::new(),
             written: 0,
+            answers: 0,
             unflushed: false,
         }
     }
@@ -85,7 +91,9 @@ impl<S> Accepted<S> {
         }
         let config = self.config(if is_whole { 0 } else { PARTIAL_BUFFER });
         let mut context = WebSocketContext::from_partially_read(bytes.to_vec(), Role::Server, Some(config));
+        let before = self.out.len();
         let (_, is_held) = drain(&mut context, &[], &mut self.out, take)?;
+        self.count_answers(before);
         if is_held || !is_whole {
             self.partial = Some(Box::new(Partial { context, input: Vec::new(), is_held }));
         }
@@ -95,13 +103,20 @@ impl<S> Accepted<S> {
     /// Goes on where the last message ended.
     fn resume(&mut self, take: &mut Take<'_>) -> Result<(), Disconnected> {
         let Some(mut partial) = self.partial.take() else { return Ok(()) };
+        let before = self.out.len();
         let (read, is_held) = drain(&mut partial.context, &partial.input, &mut self.out, take)?;
+        self.count_answers(before);
         partial.input.drain(..read);
         partial.is_held = is_held;
         if is_held || !self.boundary.is_between_messages() {
             self.partial = Some(partial);
         }
         Ok(())
+    }
+
+    fn count_answers(&mut self, before: usize) {
+        let more = u32::try_from(self.out.len().saturating_sub(before)).unwrap_or(u32::MAX);
+        self.answers = self.answers.saturating_add(more);
     }
 
     fn config(&self, read_buffer: usize) -> WebSocketConfig {
@@ -173,6 +188,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Accepted<S> {
         if self.partial.as_ref().is_some_and(|partial| partial.is_held) {
             return Poll::Ready(self.resume(take));
         }
+        // Answers to pings for somebody who does not read: writing, which waits, wakes the task.
+        if self.answers > BACKLOG {
+            return Poll::Pending;
+        }
         // Taken out while it is used: if somebody's stream polls another connection meanwhile, that one gets its own.
         let mut buffer = BUFFER.take();
         buffer.resize(SHARED_BUFFER, 0);
@@ -220,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Accepted<S> {
         }
         if self.unflushed {
             // Given back at once: an idle connection keeps no buffer.
-            (self.out, self.written) = (Vec::new(), 0);
+            (self.out, self.written, self.answers) = (Vec::new(), 0, 0);
             if let Err(error) = ready!(Pin::new(&mut self.stream).poll_flush(context)) {
                 return Poll::Ready(Err(Error::Io(error).into()));
             }
@@ -231,5 +250,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Accepted<S> {
 
     fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.stream).poll_shutdown(context).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn a_peer_that_pings_and_does_not_read_is_not_read_from_for_ever() {
+        let (peer, stream) = tokio::io::duplex(4096);
+        let (mut peer, mut socket) = (std::pin::pin!(peer), Accepted::new(stream, 1 << 20));
+        let ping = [&[0x89, 0x80 | 125, 0, 0, 0, 0][..], &[b'x'; 125]].concat();
+        let (mut rest, mut context) = (&*ping, Context::from_waker(Waker::noop()));
+        for _ in 0..2_000 {
+            // As much of it as there is room for: the server has stopped reading when there is none.
+            if let Poll::Ready(sent) = peer.as_mut().poll_write(&mut context, rest) {
+                rest = rest.get(sent.unwrap()..).filter(|rest| !rest.is_empty()).unwrap_or(&ping);
+            }
+            let _ = socket.poll_flush(&mut context);
+            let _ = socket.poll_read(&mut context, &mut |_| true);
+            assert!(socket.out.len() <= (BACKLOG as usize) + 4096 + 1024, "{} bytes wait", socket.out.len());
+        }
+        assert!(socket.out.len() > BACKLOG as usize / 2, "as much as may wait does");
     }
 }

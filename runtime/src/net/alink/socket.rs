@@ -21,6 +21,9 @@ use crate::net::socket::{Incoming as Heard, Socket, Take};
 /// What is read at once; a larger packet comes in pieces.
 const BUFFER: usize = 4096;
 
+/// How many bytes may wait for a peer that does not read before it is not read from either.
+const BACKLOG: usize = 64 * 1024;
+
 /// Somebody who takes messages that are no frames, one after the other.
 pub(super) type Taker<'a> = Box<dyn Fn(Message) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send + Sync + 'a>;
 
@@ -52,10 +55,9 @@ impl Sided for crate::mqtt::Client {
 impl Sided for crate::mqtt::Server {
     fn packet(channel: &mut Channel<Self>, packet: &Packet) {
         if let Packet::Subscribe { id, filters } = packet {
-            let granted: Vec<_> = filters
-                .iter()
-                .map(|(filter, qos)| super::listener::may_subscribe(channel.own(), filter).then_some(*qos))
-                .collect();
+            // A packet has room for tens of thousands of filters.
+            let allowed = super::listener::Allowed::of(channel.own());
+            let granted: Vec<_> = filters.iter().map(|(filter, qos)| allowed.has(filter).then_some(*qos)).collect();
             channel.link_mut().subscribed(*id, &granted);
         }
     }
@@ -207,6 +209,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, 
         if self.has_left {
             return Poll::Ready(Err(Disconnected::Closed(1000)));
         }
+        // Acknowledgements and answers to pings for somebody who does not read: writing, which waits, wakes the task.
+        if self.channel.link().waiting() > BACKLOG {
+            return Poll::Pending;
+        }
         if self.is_held || self.taking.is_some() {
             return self.hand_over(context, take);
         }
@@ -298,5 +304,48 @@ pub(super) async fn next_packet<S: AsyncRead + Unpin, R: Role>(
         let read = stream.read(&mut buffer).await.map_err(tungstenite::Error::Io)?;
         let bytes = buffer.get(..read).filter(|bytes| !bytes.is_empty()).ok_or(Disconnected::Closed(1006))?;
         link.receive(bytes, clock.now())?;
+    }
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::alink::{DeviceRef, SyncServices};
+    use crate::mqtt::{Client, Connect, Limits, QoS, Server};
+
+    #[tokio::test]
+    async fn a_device_that_does_not_read_its_acknowledgements_is_not_read_from_for_ever() {
+        let now = Instant::default();
+        let (mut client, mut link) =
+            (Link::<Client>::client(Limits::default()), Link::<Server>::server(Limits::default(), now));
+        client.connect(&Connect::new("device"), now).unwrap();
+        link.receive(&client.poll_transmit().unwrap(), now).unwrap();
+        link.poll_packet().unwrap();
+        link.accept(now);
+        client.receive(&link.poll_transmit().unwrap(), now).unwrap();
+        client.publish("a", b"", QoS::AtLeastOnce, now).unwrap();
+        let message = client.poll_transmit().unwrap();
+
+        let device = DeviceRef { product_key: "a1", device_name: "d" };
+        let channel = Channel::platform(link, device, SyncServices::default());
+        let (peer, stream) = tokio::io::duplex(4096);
+        let taker: Taker<'static> = Box::new(|_| Box::pin(std::future::ready(())));
+        let (_sender, outgoing) = mpsc::channel(1);
+        let (mut peer, mut socket) =
+            (std::pin::pin!(peer), AlinkSocket::new(stream, channel, Clock::start(), outgoing, taker));
+        let flood = message.repeat(400);
+        let (mut rest, mut context) = (&*flood, Context::from_waker(Waker::noop()));
+        for _ in 0..200 {
+            if let Poll::Ready(sent) = peer.as_mut().poll_write(&mut context, rest) {
+                rest = rest.get(sent.unwrap()..).filter(|rest| !rest.is_empty()).unwrap_or(&flood);
+            }
+            let _ = socket.poll_flush(&mut context);
+            let _ = socket.poll_read(&mut context, &mut |_| true);
+            let waiting = socket.channel.link().waiting();
+            assert!(waiting <= BACKLOG + BUFFER, "{waiting} bytes wait");
+        }
+        assert!(socket.channel.link().waiting() > BACKLOG, "as much as may wait does");
     }
 }
