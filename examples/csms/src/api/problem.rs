@@ -48,7 +48,8 @@ impl Problem {
         }
     }
 
-    /// There is no such thing.
+    /// There is nothing under this path. What only the query or the body names is not this: it is
+    /// [`Self::bad_request`] or [`Self::invalid_payload`].
     pub fn not_found(what: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "notFound", what)
     }

@@ -136,8 +136,9 @@ pub async fn update_firmware(
     timeout: Duration,
 ) -> Result<Ordered, Problem> {
     let file = catalogue::find(&app.store, &order.file_id).await?;
-    let file =
-        file.filter(|file| file.kind == "firmware").ok_or_else(|| Problem::not_found("there is no such firmware"))?;
+    let Some(file) = file.filter(|file| file.kind == "firmware") else {
+        return Err(Problem::invalid_payload("/fileId", "there is no such firmware"));
+    };
     check(app, charge_point, order.transport).await?;
     let signature = if order.signed { Some(signature(app, &file, &order).await?) } else { None };
     let retrieve_date = order.retrieve_date.map_or_else(DateTime::now, DateTime::from);

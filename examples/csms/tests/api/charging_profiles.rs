@@ -54,6 +54,6 @@ async fn commands_take_them_by_name() {
     assert_eq!(sent, json!({"idTag": "A", "chargingProfile": profile()}));
     let both = json!({"connectorId": 2, "csChargingProfiles": profile()});
     refused(&csms, 422, "invalidPayload", "POST", &set, Some(both)).await;
-    refused(&csms, 404, "notFound", "POST", &command("SetChargingProfile", "day"), Some(json!({}))).await;
+    refused(&csms, 400, "badRequest", "POST", &command("SetChargingProfile", "day"), Some(json!({}))).await;
     refused(&csms, 400, "badRequest", "POST", &command("ClearCache", "night"), Some(json!({}))).await;
 }

@@ -58,7 +58,8 @@ async fn a_number_that_a_command_has_chosen_is_not_given_again() {
 async fn without_an_answer_it_stays_open_and_without_a_charge_point_there_is_none() {
     let (csms, _data) = csms(&[]).await;
     let new = json!({"chargePoint": "CP1", "connector": 1, "idTag": "A", "expiryDate": "2099-01-01T00:00:00Z"});
-    refused(&csms, 404, "notFound", "POST", LIST, Some(new.clone())).await;
+    let unknown = refused(&csms, 422, "invalidPayload", "POST", LIST, Some(new.clone())).await;
+    assert_eq!(unknown["pointer"], "/chargePoint");
     expect(&csms, 201, "POST", "/api/v1/charge-points", Some(json!({"id": "CP1"}))).await;
     refused(&csms, 409, "offline", "POST", LIST, Some(new.clone())).await;
     assert_eq!(csms.get(LIST).await["total"], 0);

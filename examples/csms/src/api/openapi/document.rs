@@ -14,7 +14,7 @@ const FAILURES: [(&str, &str); 14] = [
     ("400", "The path or the query is not what it should be."),
     ("401", "Nobody has proved who they are."),
     ("403", "This needs more rights."),
-    ("404", "There is no such thing."),
+    ("404", "There is nothing under this path."),
     ("409", "Something stands against it: the charge point is offline, or the thing is there already."),
     ("413", "The body is too large."),
     ("415", "The body is of another content type."),
@@ -125,7 +125,7 @@ fn each_operation(document: &mut Value) {
                 || path.contains("/get-");
             let has_body = operation.get("requestBody").is_some();
             let applies = |status: &str| match status {
-                "404" => path.contains('{') || has_body,
+                "404" => path.contains('{'),
                 "409" => method != "get" || path.contains("/api/ocpp/"),
                 "413" | "415" | "422" => has_body,
                 "500" | "502" | "504" => sends,

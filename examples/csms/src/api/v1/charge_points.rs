@@ -125,8 +125,15 @@ pub async fn find(app: &App, id: &str) -> Result<ChargePoint, Problem> {
 /// # Errors
 /// There is none.
 pub async fn known(app: &App, id: &str) -> Result<(), Problem> {
-    let is_known = app.peers.get(id).is_some() || charge_points::get(&app.store, id).await?.is_some();
-    if is_known { Ok(()) } else { Err(unknown(id)) }
+    if is_known(app, id).await? { Ok(()) } else { Err(unknown(id)) }
+}
+
+/// Whether the database knows an identity or a connection has it.
+///
+/// # Errors
+/// The database failed.
+pub async fn is_known(app: &App, id: &str) -> Result<bool, Problem> {
+    Ok(app.peers.get(id).is_some() || charge_points::get(&app.store, id).await?.is_some())
 }
 
 pub(super) fn unknown(id: &str) -> Problem {

@@ -97,7 +97,7 @@ async fn with_profile(app: &SharedApp, action: &str, request: &str, name: &str) 
         _ => return Err(Problem::bad_request(format!("{action} takes no charging profile"))),
     };
     let Some(profile) = charging_profiles::get(&app.store, name).await? else {
-        return Err(Problem::not_found(format!("there is no charging profile {name:?}")));
+        return Err(Problem::bad_request(format!("there is no charging profile {name:?}")));
     };
     let value: Value =
         serde_json::from_str(request).map_err(|error| Problem::invalid_payload("", error.to_string()))?;

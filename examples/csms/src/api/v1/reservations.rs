@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::charge_points::known;
+use super::charge_points::is_known;
 use super::commands::seconds;
 use super::transactions::Waiting;
 use crate::api::extract::{Json, Path, Query};
@@ -112,7 +112,10 @@ async fn create(
     if new.id_tag.is_empty() {
         return Err(Problem::invalid_payload("/idTag", "empty"));
     }
-    known(&app, &new.charge_point).await?;
+    let whose = &new.charge_point;
+    if !is_known(&app, whose).await? {
+        return Err(Problem::invalid_payload("/chargePoint", format!("there is no charge point {whose:?}")));
+    }
     let mut request = ReserveNowRequest::new(new.connector, new.expiry_date.into(), new.id_tag.as_str(), 0);
     request.parent_id_tag = new.parent_id_tag.as_deref().map(Into::into);
     // Judged before a number is given; the names of the two are the same.
