@@ -1,10 +1,15 @@
 //! What devices have told and done: last values and history.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::{Store, StoreError, json, storable};
 use crate::time::now;
+
+/// How many entries one statement writes: each costs the database a round trip of its own.
+const TOGETHER: usize = 64;
 
 /// What an entry is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,25 +67,73 @@ pub(crate) async fn keep(store: &Store, device: i64, entries: Vec<Entry>) -> Res
 
 async fn insert(db: &mut AnyConnection, device: i64, entries: Vec<Entry>) -> Result<(), StoreError> {
     let received = now();
-    for entry in entries {
-        let data = storable(&entry.data.to_string());
-        let identifier = storable(&entry.identifier);
-        if entry.kind == Kind::Property {
-            let sql = "INSERT INTO properties (device_id, identifier, value, time) VALUES ($1, $2, $3, $4)
-                ON CONFLICT (device_id, identifier) DO UPDATE SET value = $3, time = $4 WHERE properties.time <= $4";
-            let query = sqlx::query(sql).bind(device).bind(identifier.clone()).bind(data.clone()).bind(entry.time);
-            query.execute(&mut *db).await?;
+    let rows: Vec<StoredEntry> = entries.into_iter().map(StoredEntry::of).collect();
+    for some in rows.chunks(TOGETHER) {
+        set_last(db, device, some).await?;
+        let sql = "INSERT INTO history (device_id, kind, identifier, data, code, output, time, received_at) VALUES ";
+        let mut query = sqlx::query(AssertSqlSafe(sql.to_owned() + &places(some.len(), 8)));
+        for StoredEntry { kind, identifier, data, code, output, time } in some {
+            query = query.bind(device).bind(kind.name()).bind(identifier.clone()).bind(data.clone());
+            query = query.bind(code).bind(output.clone()).bind(time).bind(received);
         }
-        let (code, output) = match entry.answer {
+        query.execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Sets last values, unless a later one is there.
+async fn set_last(db: &mut AnyConnection, device: i64, entries: &[StoredEntry]) -> Result<(), StoreError> {
+    // One statement may write a row once only, and a batch may have many values of one property.
+    let mut last: BTreeMap<&str, &StoredEntry> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| entry.kind == Kind::Property) {
+        let known = last.entry(&entry.identifier).or_insert(entry);
+        if known.time <= entry.time {
+            *known = entry;
+        }
+    }
+    if last.is_empty() {
+        return Ok(());
+    }
+    let sql = "INSERT INTO properties (device_id, identifier, value, time) VALUES ".to_owned()
+        + &places(last.len(), 4)
+        + " ON CONFLICT (device_id, identifier) DO UPDATE SET value = excluded.value, time = excluded.time
+            WHERE properties.time <= excluded.time";
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for StoredEntry { identifier, data, time, .. } in last.into_values() {
+        query = query.bind(device).bind(identifier.clone()).bind(data.clone()).bind(time);
+    }
+    query.execute(&mut *db).await?;
+    Ok(())
+}
+
+/// `($1, $2), ($3, $4)`: places of so many rows.
+fn places(rows: usize, columns: usize) -> String {
+    let row = |row| {
+        let places: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// An entry as a row has it.
+struct StoredEntry {
+    kind: Kind,
+    identifier: String,
+    data: String,
+    code: Option<i64>,
+    output: Option<String>,
+    time: i64,
+}
+
+impl StoredEntry {
+    fn of(entry: Entry) -> Self {
+        let Entry { kind, identifier, data, answer, time } = entry;
+        let (code, output) = match answer {
             Some((code, output)) => (Some(code), Some(storable(&output.to_string()))),
             None => (None, None),
         };
-        let sql = "INSERT INTO history (device_id, kind, identifier, data, code, output, time, received_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        let query = sqlx::query(sql).bind(device).bind(entry.kind.name()).bind(identifier).bind(data);
-        query.bind(code).bind(output).bind(entry.time).bind(received).execute(&mut *db).await?;
+        Self { kind, identifier: storable(&identifier), data: storable(&data.to_string()), code, output, time }
     }
-    Ok(())
 }
 
 /// Last values: identifier, value and time.
@@ -113,4 +166,39 @@ pub(crate) async fn list(store: &Store, device: i64, wanted: Wanted) -> Result<V
         Ok(Kept { kind, identifier, data: json(&data)?, code, output, time })
     };
     rows.into_iter().map(kept).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn of_many_values_in_one_message_all_are_history_and_the_latest_is_the_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite://{}/hub.db", folder.path().display())).await.unwrap();
+        let entry = |identifier: &str, time: i64, kind| Entry {
+            kind,
+            identifier: identifier.to_owned(),
+            data: json!(time),
+            answer: None,
+            time,
+        };
+        // More than one statement holds, with the latest neither first nor last.
+        let count = i64::try_from(2 * TOGETHER).unwrap() + 1;
+        let mut entries: Vec<Entry> = (1..=count).map(|time| entry("Power", time, Kind::Property)).collect();
+        entries.rotate_left(TOGETHER / 2);
+        entries.push(entry("Power", count + 1, Kind::Event));
+        entries.push(entry("Speed\0", 1, Kind::Property));
+        keep(&store, 1, entries).await.unwrap();
+        keep(&store, 1, vec![entry("Power", 1, Kind::Property)]).await.unwrap();
+        let expected = [("Power".to_owned(), json!(count), count), ("Speed\u{fffd}".to_owned(), json!(1), 1)];
+        assert_eq!(last(&store, 1).await.unwrap(), expected);
+        let wanted = Wanted { identifier: Some("Power".to_owned()), to: i64::MAX, limit: 1000, ..Wanted::default() };
+        let kept = list(&store, 1, wanted).await.unwrap();
+        assert_eq!(kept.len(), 2 * TOGETHER + 3);
+        assert_eq!((kept[0].kind.as_str(), kept[0].time), ("event", count + 1));
+        store.close().await;
+    }
 }
