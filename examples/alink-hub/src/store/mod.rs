@@ -118,6 +118,15 @@ impl Store {
         writer.ok_or(StoreError::Closed)?.write(work).await
     }
 
+    /// Writes what devices have told, together with whatever else of that kind waits.
+    ///
+    /// # Errors
+    /// Those of the statements, and of the commit.
+    async fn keep(&self, entries: Vec<history::StoredEntry>) -> Result<(), StoreError> {
+        let writer = self.writer.lock().map_err(|_| StoreError::Panicked)?.clone();
+        writer.ok_or(StoreError::Closed)?.keep(entries).await
+    }
+
     /// Completes the writes that wait, and closes the database. Later ones fail.
     pub(crate) async fn close(&self) {
         if let Ok(mut writer) = self.writer.lock() {
