@@ -157,6 +157,10 @@ async fn prepare(connection: &mut AnyConnection, is_file: bool) -> Result<(), sq
         connection.execute("PRAGMA journal_mode = WAL").await?;
         connection.execute("PRAGMA synchronous = FULL").await?;
         connection.execute("PRAGMA busy_timeout = 10000").await?;
+        // The pages that devices write to all the time: 16 MiB of them stay in memory, and as much is written to the log before
+        // each of them goes once into the database.
+        connection.execute("PRAGMA cache_size = -16384").await?;
+        connection.execute("PRAGMA wal_autocheckpoint = 4096").await?;
     } else {
         let sql = "SELECT set_config('synchronous_commit', 'on', false)
             WHERE current_setting('synchronous_commit') = 'off'";
