@@ -155,7 +155,10 @@ pub mod __private {
     pub use crate::core::action::{assert_answered, assert_received_by};
     pub use crate::core::call::{no_reply, reply};
     pub use crate::core::router::rest_of;
+    #[cfg(feature = "mqtt")]
+    pub use crate::core::topic;
     pub use alloc::collections::BTreeMap;
+    pub use alloc::string::String;
     pub use alloc::vec::Vec;
     #[cfg(feature = "serde")]
     pub use serde;

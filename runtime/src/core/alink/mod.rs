@@ -57,3 +57,5 @@ pub use self::{
     sub_device::SubDevice,
     topic::{DeviceRef, Ota, RawDirection, Topic},
 };
+#[cfg(feature = "alink")]
+pub use crate::core::topic::Direction;

@@ -7,9 +7,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::framing::{self, FRAMING};
-use super::{DeviceRef, Ota, Topic};
+use super::{DeviceRef, Topic};
 use crate::core::frame::{Defect, Frame};
 use crate::core::mqtt::{NotPublished, Packet};
+use crate::core::topic::Direction;
 
 /// How many calls of the peer may be unanswered before the oldest loses its way back; a session's
 /// [`inbox`](crate::session::Config::inbox) and what its handlers have taken is less.
@@ -116,19 +117,14 @@ impl Routes {
             let frame = core::str::from_utf8(&payload).ok().and_then(|text| (FRAMING.split)(text).ok());
             frame.is_some_and(|frame| matches!(frame, Frame::Call { .. } | Frame::Send { .. }) == is_call)
         };
-        let service = |path: &str| method_of(path);
+        let own_direction = if self.is_platform { Direction::Down } else { Direction::Up };
         // Where a call waits for its answer, the topic says which it is; Aliyun's Node.js SDK writes another id into the answer.
         let mut answered = None;
         let (method, reply) = match parsed {
-            Topic::Thing { path, .. } if goes_down(path) == Some(self.is_platform) => return None,
-            Topic::ThingReply { path, .. } if goes_down(path) == Some(!self.is_platform) => return None,
+            Topic::Thing { .. } | Topic::ThingReply { .. } if parsed.direction() == Some(own_direction) => return None,
             // Answered by a frame of bytes, which no session can write or read.
-            Topic::Thing { path: "file/download", .. } | Topic::ThingReply { path: "file/download", .. } => {
-                return Some(Incoming::Message { topic, payload });
-            }
-            Topic::Thing { device, path } => {
-                (Some(service(path)), Some(Topic::ThingReply { device, path }.to_string()))
-            }
+            _ if !parsed.is_framed() => return Some(Incoming::Message { topic, payload }),
+            Topic::Thing { device, path } => (parsed.method(), Some(Topic::ThingReply { device, path }.to_string())),
             Topic::ThingReply { .. } => (None, None),
             Topic::Session { action, .. } if !self.is_platform && action.ends_with("_reply") => (None, None),
             Topic::RrpcRequest { device, id } if !self.is_platform && is_framed(true) => {
@@ -143,7 +139,7 @@ impl Routes {
                     answered = Some(id.to_owned());
                     (None, None)
                 }
-                Some(Topic::Thing { path, .. }) => (Some(service(path)), Some(topic.clone())),
+                Some(service @ Topic::Thing { .. }) => (service.method(), Some(topic.clone())),
                 _ => return Some(Incoming::Message { topic, payload }),
             },
             _ => return Some(Incoming::Message { topic, payload }),
@@ -200,20 +196,8 @@ impl Routes {
     /// Where a call of ours goes.
     fn topic_of(&self, method: &str, id_token: &str) -> Option<String> {
         let device = self.own();
-        if let Some(step) = method.strip_prefix("ota.device.") {
-            let what = match step {
-                "inform" => Ota::Inform,
-                "progress" => Ota::Progress,
-                "request" => Ota::Request,
-                _ => return None,
-            };
-            return Some(Topic::Ota { device, what }.to_string());
-        }
-        if let Some(action) = method.strip_prefix("ext.session.") {
-            return Some(Topic::Session { device, action: &action.replace('.', "/") }.to_string());
-        }
-        let path = method.strip_prefix("thing.")?.replace('.', "/");
-        let topic = Topic::Thing { device, path: &path }.to_string();
+        let mut path = String::new();
+        let topic = Topic::of_method(device, method, &mut path)?.to_string();
         if !self.sync.methods.iter().any(|sync| **sync == *method) {
             return Some(topic);
         }
@@ -223,30 +207,6 @@ impl Routes {
             false => Topic::RrpcRequest { device, id }.to_string(),
         })
     }
-}
-
-/// Whether a message with that path comes from the platform, as far as that is known; its answer goes the other way.
-fn goes_down(path: &str) -> Option<bool> {
-    const DOWN: [&str; 8] = [
-        "config/push",
-        "config/log/push",
-        "topo/change",
-        "topo/add/notify",
-        "gateway/permit",
-        "disable",
-        "enable",
-        "delete",
-    ];
-    match path {
-        _ if path.starts_with("service/") || DOWN.contains(&path) => Some(true),
-        _ if path.starts_with("event/") || path.starts_with("property/") => Some(false),
-        _ => None,
-    }
-}
-
-/// `thing.service.Start` for `service/Start`.
-fn method_of(path: &str) -> String {
-    "thing.".to_owned() + &path.replace('/', ".")
 }
 
 /// The answer with that id in place of its own.

@@ -25,22 +25,6 @@ use crate::net::{Disconnected, KeepAlive, Peers, pump, random_first_id};
 use crate::session::Config;
 use crate::{Connection, Router};
 
-/// What devices say, by product; the cloud's own topics.
-const FILTERS: [&str; 12] = [
-    "/sys/{pk}/+/thing/#",
-    "/sys/{pk}/+/rrpc/response/+",
-    "/sys/{pk}/+/_thing/#",
-    "/ota/device/inform/{pk}/+",
-    "/ota/device/progress/{pk}/+",
-    "/ota/device/request/{pk}/+",
-    "/shadow/update/{pk}/+",
-    "/ext/ntp/{pk}/+/request",
-    "/ext/session/{pk}/+/#",
-    "/{pk}/+/user/#",
-    "/ext/rrpc/+/sys/{pk}/+/#",
-    "/ext/rrpc/+/{pk}/+/user/#",
-];
-
 /// How many messages of a device wait for its handlers; the next ones are dropped with a warning, so that one device does not
 /// hold up the others.
 const INBOX: usize = 32;
@@ -193,7 +177,7 @@ impl Bridge {
             }
             let filters = self.filters();
             let filters: Vec<_> = filters.iter().map(|filter| (filter.as_str(), QoS::AtLeastOnce)).collect();
-            for filters in filters.chunks(FILTERS.len()) {
+            for filters in filters.chunks(Topic::PLATFORM_FILTERS.len()) {
                 link.subscribe(filters, clock.now()).map_err(|_| ConnectError::LoginTooLong)?;
             }
             write_all(&mut stream, &mut link).await.map_err(unreachable)?;
@@ -207,7 +191,10 @@ impl Bridge {
             [] => vec!["+"],
             products => products.iter().map(String::as_str).collect(),
         };
-        let of = |product: &str| FILTERS.map(|filter| filter.replace("{pk}", product));
+        let of = |product_key| {
+            let any = DeviceRef { product_key, device_name: "+" };
+            Topic::PLATFORM_FILTERS.iter().map(move |filter| any.filter(filter))
+        };
         products.into_iter().flat_map(of).collect()
     }
 

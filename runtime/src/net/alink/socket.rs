@@ -55,9 +55,9 @@ impl Sided for crate::mqtt::Client {
 impl Sided for crate::mqtt::Server {
     fn packet(channel: &mut Channel<Self>, packet: &Packet) {
         if let Packet::Subscribe { id, filters } = packet {
-            // A packet has room for tens of thousands of filters.
-            let allowed = super::listener::Allowed::of(channel.own());
-            let granted: Vec<_> = filters.iter().map(|(filter, qos)| allowed.has(filter).then_some(*qos)).collect();
+            let own = channel.own();
+            let granted: Vec<_> =
+                filters.iter().map(|(filter, qos)| own.may_subscribe(filter).then_some(*qos)).collect();
             channel.link_mut().subscribed(*id, &granted);
         }
     }
