@@ -81,7 +81,9 @@ pub(crate) async fn call(
                 ErrorCode::Other(code) => code.parse().unwrap_or(500),
                 _ => 500,
             };
-            Err(CallError::Refused(Reply::error(code, error.description.into_owned())))
+            let data = error.details.and_then(|details| serde_json::from_str(details.as_str()).ok());
+            let reply = Reply::error(code, error.description.into_owned());
+            Err(CallError::Refused(Reply { data: data.unwrap_or(reply.data), ..reply }))
         }
         Err(CallFailure::Timeout) => Err(CallError::Timeout),
         Err(CallFailure::QueueFull) => Err(CallError::Busy),
