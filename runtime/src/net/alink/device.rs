@@ -149,7 +149,7 @@ impl DeviceBuilder {
             return Err(ConnectError::NoTls);
         }
         let routes = self.routes.into_iter().chain(self.rest).collect();
-        let (dispatch, workers) = Dispatch::new(routes, self.rrpc_timeout);
+        let (dispatch, workers) = Dispatch::new(routes, self.rrpc_timeout, self.messages.clone());
         // A broker may bring a message once for each subscription that it matches.
         let rrpc_topics = if self.subscribes { Vec::new() } else { self.rrpc_topics };
         let opener = Opener {
