@@ -255,6 +255,8 @@ async fn clock_shadow_update_and_topics_of_ones_own() {
     let pushed = device.hear("/ota/device/upgrade/socket/SN1").await;
     assert_eq!((&pushed["code"], &pushed["data"]["size"]), (&json!("1000"), &json!(40_000)));
     assert_eq!(pushed["data"]["sign"], file["sha256"]);
+    // As an SDK reads it: the id is a number, and there is no method.
+    assert!(pushed["id"].is_u64() && pushed["message"] == "success" && pushed["method"].is_null(), "{pushed}");
     let url = pushed["data"]["url"].as_str().unwrap();
     let rest = reqwest::Client::new().get(url).header("range", "bytes=39000-").send().await.unwrap();
     assert_eq!((rest.status().as_u16(), rest.bytes().await.unwrap().len()), (206, 1000));

@@ -142,6 +142,22 @@ pub(super) fn close_with_method(out: &mut String, method: &str) {
     out.push_str("\"}");
 }
 
+/// The message with a method; `None` if it is no object, or the method no name.
+#[cfg(feature = "alink")]
+pub(super) fn with_method(text: &str, method: &str) -> Option<String> {
+    // It comes from a topic, which may be anything.
+    if method.contains(['"', '\\']) || method.contains(char::is_control) {
+        return None;
+    }
+    let body = text.trim_end().strip_suffix('}')?.trim_end();
+    let comma = if body.ends_with('{') { "" } else { "," };
+    let mut out = String::with_capacity(text.len() + method.len() + 16);
+    out.push_str(body);
+    out.push_str(comma);
+    close_with_method(&mut out, method);
+    Some(out)
+}
+
 fn open_result(out: &mut String, id_token: &str) {
     out.push_str("{\"id\":");
     out.push_str(id_token);

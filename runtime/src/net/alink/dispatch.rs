@@ -116,6 +116,11 @@ impl Dispatch {
         (Self { messages, routes, taking, answering, echoes: Echoes::default() }, workers)
     }
 
+    /// Whether there is a handler for messages on that topic.
+    pub(super) fn takes(&self, topic: &str) -> bool {
+        self.routes.iter().any(|route| matches(&route.filter, topic))
+    }
+
     /// Hands a message on.
     pub(super) async fn take(&self, session: &Session, message: Message) {
         let Some(message) = session.waiting.answer(message) else { return };
