@@ -9,15 +9,15 @@ use embedded_storage_async::nor_flash::{
 
 use crate::chance::Chance;
 
-pub(crate) const PAGE: usize = 512;
+pub const PAGE: usize = 512;
 
 /// A handle to a chip that outlives the device's restarts. `WORD`: bytes that are written at once.
 #[derive(Debug, Clone)]
-pub(crate) struct Flash<const WORD: usize>(Rc<RefCell<Chip>>);
+pub struct Flash<const WORD: usize>(Rc<RefCell<Chip>>);
 
 /// What happens in the middle of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
     /// The power goes, and everything after it fails.
     Power,
     /// It fails, and those after it do not.
@@ -43,7 +43,7 @@ struct Chip {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NoPower;
+pub struct NoPower;
 
 impl std::fmt::Display for NoPower {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -58,7 +58,7 @@ impl NorFlashError for NoPower {
 }
 
 impl<const WORD: usize> Flash<WORD> {
-    pub(crate) fn new(pages: usize, chance: Chance) -> Self {
+    pub fn new(pages: usize, chance: Chance) -> Self {
         let chip = Chip {
             bytes: vec![0xff; pages * PAGE],
             chance,
@@ -75,46 +75,46 @@ impl<const WORD: usize> Flash<WORD> {
 
     /// Writes are of words of eight bytes from now on, or the test fails: shorter ones do not keep what is stored from a torn
     /// header before it.
-    pub(crate) fn in_long_words(self) -> Self {
+    pub fn in_long_words(self) -> Self {
         self.0.borrow_mut().unit = 8;
         self
     }
 
     /// No word takes a second write from now on.
-    pub(crate) fn write_once(self) -> Self {
+    pub fn write_once(self) -> Self {
         let words = self.capacity() / WORD;
         self.0.borrow_mut().written = Some(vec![false; words]);
         self
     }
 
     /// Power again, until it goes after so many steps.
-    pub(crate) fn power_on(&self, until_cut: Option<u64>) {
+    pub fn power_on(&self, until_cut: Option<u64>) {
         let mut chip = self.0.borrow_mut();
         (chip.until_cut, chip.end, chip.dead) = (until_cut, End::Power, false);
     }
 
     /// One operation ends so in its middle after so many steps.
-    pub(crate) fn end_once(&self, end: End, after: u64) {
+    pub fn end_once(&self, end: End, after: u64) {
         let mut chip = self.0.borrow_mut();
         (chip.until_cut, chip.end, chip.dead) = (Some(after), end, false);
     }
 
     /// The power goes between two operations.
-    pub(crate) fn power_off(&self) {
+    pub fn power_off(&self) {
         let mut chip = self.0.borrow_mut();
         chip.dead = true;
         chip.cuts += 1;
     }
 
-    pub(crate) fn has_power(&self) -> bool {
+    pub fn has_power(&self) -> bool {
         !self.0.borrow().dead
     }
 
-    pub(crate) fn steps(&self) -> u64 {
+    pub fn steps(&self) -> u64 {
         self.0.borrow().steps
     }
 
-    pub(crate) fn cuts(&self) -> u64 {
+    pub fn cuts(&self) -> u64 {
         self.0.borrow().cuts
     }
 }
