@@ -5,6 +5,10 @@
 pub struct Chance(u64);
 
 impl Chance {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d))
+    }
+
     #[allow(clippy::should_implement_trait, reason = "it has no end")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -48,7 +52,7 @@ pub fn for_each_seed(count: u64, run: impl Fn(Chance)) {
     let seeds = one.map_or(0..count, |seed| seed..seed + 1);
     for seed in seeds {
         let replay = Replay(seed);
-        run(Chance(seed.wrapping_mul(0x2545_f491_4f6c_dd1d)));
+        run(Chance::new(seed));
         std::mem::forget(replay);
     }
 }
