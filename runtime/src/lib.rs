@@ -138,6 +138,13 @@ pub mod alink {
 /// Includes a protocol that the crate's `build.rs` generated with `onwire-codegen`.
 ///
 /// ```ignore
+/// onwire::include_protocol!(pub mod till);
+/// ```
+///
+/// A program is one side of a protocol, and says nothing of the other: lints about that are off in the module. With a name alone
+/// it includes what was generated into a module that is written by hand.
+///
+/// ```ignore
 /// pub mod till {
 ///     onwire::include_protocol!("till");
 /// }
@@ -146,6 +153,13 @@ pub mod alink {
 macro_rules! include_protocol {
     ($name:literal) => {
         include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
+    };
+    ($(#[$attribute:meta])* $visibility:vis mod $name:ident) => {
+        $(#[$attribute])*
+        #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, reason = "generated: both sides")]
+        $visibility mod $name {
+            include!(concat!(env!("OUT_DIR"), "/", stringify!($name), ".rs"));
+        }
     };
 }
 

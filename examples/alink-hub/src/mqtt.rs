@@ -149,10 +149,11 @@ impl SendRouter for Untyped {
         let path = cx.action().strip_prefix("thing.").ok_or_else(|| cx.unhandled())?.replace('.', "/");
         let params = cx.payload();
         let answer = platform::called(&self.0, &device, &path, cx.id().token(), &params).await;
-        if answer.code != 200 {
-            return Err(CallError::new(ErrorCode::Other(answer.code.to_string().into()), answer.message));
-        }
         let data = RawJson::new(&answer.data.to_string()).map_err(|_| CallError::from(ErrorCode::InternalError))?;
+        if answer.code != 200 {
+            let error = CallError::new(ErrorCode::Other(answer.code.to_string().into()), answer.message);
+            return Err(CallError { details: Some(data), ..error });
+        }
         cx.reply(&data)
     }
 

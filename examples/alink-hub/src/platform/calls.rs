@@ -1,7 +1,6 @@
 //! What devices are asked: properties to set, services to call.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use onwire::types::RawJson;
@@ -34,7 +33,6 @@ pub(crate) enum CallError {
 #[derive(Debug)]
 pub(crate) struct Calls {
     actions: BTreeMap<String, ActionEntry>,
-    ids: AtomicU32,
 }
 
 /// Names of those that every model has.
@@ -52,14 +50,7 @@ impl Calls {
             let action = ActionEntry::untyped(Box::leak(name.clone().into_boxed_str()), &["Platform"]);
             (name, action)
         };
-        // Not from one: what a device was told before a restart has another id.
-        let seconds = u32::try_from(crate::time::now() / 1000 % 4_000_000).unwrap_or(1);
-        Self { actions: names.map(entry).collect(), ids: AtomicU32::new(seconds.wrapping_mul(1000)) }
-    }
-
-    /// For messages that nobody answers.
-    pub(crate) fn next_id(&self) -> u32 {
-        self.ids.fetch_add(1, Ordering::Relaxed)
+        Self { actions: names.map(entry).collect() }
     }
 }
 
@@ -81,7 +72,9 @@ pub(crate) async fn call(
                 ErrorCode::Other(code) => code.parse().unwrap_or(500),
                 _ => 500,
             };
-            Err(CallError::Refused(Reply::error(code, error.description.into_owned())))
+            let data = error.details.and_then(|details| serde_json::from_str(details.as_str()).ok());
+            let reply = Reply::error(code, error.description.into_owned());
+            Err(CallError::Refused(Reply { data: data.unwrap_or(reply.data), ..reply }))
         }
         Err(CallFailure::Timeout) => Err(CallError::Timeout),
         Err(CallFailure::QueueFull) => Err(CallError::Busy),

@@ -21,10 +21,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-#[allow(missing_docs, unreachable_pub, dead_code, clippy::all, reason = "generated")]
-pub(crate) mod socket {
-    onwire::include_protocol!("socket");
-}
+onwire::include_protocol!(pub(crate) mod socket);
 
 /// For what has to come at all; nothing is measured by it.
 const PATIENCE: Duration = Duration::from_secs(30);

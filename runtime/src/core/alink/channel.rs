@@ -25,6 +25,11 @@ impl Channel<Client> {
         Self::new(Link::client(limits), Routes::device(device))
     }
 
+    /// What the platform says of updates comes as frames from now on; see [`Routes::frame_updates`].
+    pub fn frame_updates(&mut self) {
+        self.routes.frame_updates();
+    }
+
     /// Asks for everything that the platform has to say, for a broker that does not do so by itself (`_ss=1`): topics of
     /// the system, and `more` of the user's own. [`Packet::Subscribed`] follows with the number that is returned.
     ///
@@ -97,8 +102,8 @@ impl<R: Role> Channel<R> {
     /// # Errors
     /// [`NotSent`].
     pub fn send(&mut self, frame: &str, now: Instant) -> Result<(), NotSent> {
-        let topic = self.routes.topic(frame)?;
-        self.link.publish(&topic, frame.as_bytes(), self.qos, now)?;
+        let (topic, message) = self.routes.leaving(frame)?;
+        self.link.publish(&topic, message.as_bytes(), self.qos, now)?;
         Ok(())
     }
 }

@@ -31,6 +31,8 @@ mod sign;
 mod sub_device;
 #[cfg(feature = "alink")]
 mod topic;
+#[cfg(feature = "alink")]
+mod upgrade;
 
 pub use self::framing::{FRAMING, spell};
 

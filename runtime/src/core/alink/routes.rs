@@ -1,13 +1,13 @@
 //! Which topic a frame belongs on, and which frame a topic brings.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::framing::{self, FRAMING};
-use super::{DeviceRef, Topic};
+use super::{DeviceRef, Ota, Topic, upgrade};
 use crate::core::frame::{Defect, Frame};
 use crate::core::mqtt::{NotPublished, Packet};
 use crate::core::topic::Direction;
@@ -76,6 +76,8 @@ pub struct Routes {
     device_name: Box<str>,
     is_platform: bool,
     sync: SyncServices,
+    /// What the platform says of updates comes as frames.
+    frames_updates: bool,
     /// Where the answers to calls of the peer go, by the calls' ids as they came.
     replies: VecDeque<(Box<str>, String)>,
 }
@@ -97,8 +99,15 @@ impl Routes {
             device_name: device.device_name.into(),
             is_platform,
             sync,
+            frames_updates: false,
             replies: VecDeque::new(),
         }
+    }
+
+    /// Makes frames of `ota.device.upgrade` of what the platform says of updates, for a device that handles them as it handles
+    /// calls; they are messages otherwise.
+    pub fn frame_updates(&mut self) {
+        self.frames_updates = true;
     }
 
     /// Whose they are.
@@ -112,6 +121,10 @@ impl Routes {
         let Some(parsed) = Topic::parse(&topic).filter(|parsed| parsed.device() == Some(own)) else {
             return Some(Incoming::Message { topic, payload });
         };
+        if self.frames_updates && matches!(parsed, Topic::Ota { what: Ota::Upgrade, .. }) {
+            let frame = core::str::from_utf8(&payload).ok().and_then(upgrade::framed);
+            return Some(frame.map_or_else(|| Incoming::Message { topic, payload }, Incoming::Frame));
+        }
         // What is not framed belongs to the user, who may call by RRPC in words of his own.
         let is_framed = |is_call: bool| {
             let frame = core::str::from_utf8(&payload).ok().and_then(|text| (FRAMING.split)(text).ok());
@@ -157,7 +170,9 @@ impl Routes {
     /// Remembers where the answer goes. The topic says what is meant, where the message does not.
     fn call(&mut self, text: String, method: Option<&str>, reply: String) -> String {
         let text = match (method, (FRAMING.split)(&text)) {
-            (Some(method), Err(bad)) if bad.defect == Defect::Call => with_method(&text, method).unwrap_or(text),
+            (Some(method), Err(bad)) if bad.defect == Defect::Call => {
+                framing::with_method(&text, method).unwrap_or(text)
+            }
             _ => text,
         };
         let id = match (FRAMING.split)(&text) {
@@ -193,6 +208,17 @@ impl Routes {
         }
     }
 
+    /// The topic of a frame of a [`Connection`](crate::Connection), and what stands on it: the frame, or what an update that it
+    /// tells of looks like there.
+    ///
+    /// # Errors
+    /// As [`Routes::topic`].
+    pub fn leaving<'f>(&mut self, frame: &'f str) -> Result<(String, Cow<'f, str>), NotSent> {
+        let topic = self.topic(frame)?;
+        let update = if topic.starts_with("/ota/device/upgrade/") { upgrade::pushed(frame) } else { None };
+        Ok((topic, update.map_or(Cow::Borrowed(frame), Cow::Owned)))
+    }
+
     /// Where a call of ours goes.
     fn topic_of(&self, method: &str, id_token: &str) -> Option<String> {
         let device = self.own();
@@ -220,21 +246,6 @@ fn with_id(mut text: String, id: &str) -> String {
         text.replace_range(own, &("\"".to_owned() + id + "\""));
     }
     text
-}
-
-/// The message with a method; `None` if it is no object, or the method no name.
-fn with_method(text: &str, method: &str) -> Option<String> {
-    // It comes from a topic, which may be anything.
-    if method.contains(['"', '\\']) || method.contains(char::is_control) {
-        return None;
-    }
-    let body = text.trim_end().strip_suffix('}')?.trim_end();
-    let comma = if body.ends_with('{') { "" } else { "," };
-    let mut out = String::with_capacity(text.len() + method.len() + 16);
-    out.push_str(body);
-    out.push_str(comma);
-    framing::close_with_method(&mut out, method);
-    Some(out)
 }
 
 #[cfg(test)]

@@ -86,9 +86,9 @@ impl Socket for BridgeSocket<'_> {
     }
 
     fn queue_text(&mut self, frame: String) -> Result<(), Disconnected> {
-        match self.routes.topic(&frame) {
-            Ok(topic) => {
-                let message = Box::new(Outgoing { topic, payload: frame.into_bytes(), qos: self.qos });
+        match self.routes.leaving(&frame) {
+            Ok((topic, message)) => {
+                let message = Box::new(Outgoing { topic, payload: message.into_owned().into(), qos: self.qos });
                 if self.out.try_send(message).is_err() {
                     tracing::warn!("a frame was not sent: too many wait for the broker");
                 }

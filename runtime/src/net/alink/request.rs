@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::messages::{Message, QueueEnded, Session};
+use super::shadow::ShadowVersion;
 use super::waiting::Expected;
 use crate::alink::{DeviceRef, RawDirection, ShadowRefused, Topic};
 use crate::codec::DecodeError;
@@ -54,10 +55,8 @@ pub struct Messages {
 struct Shared {
     product_key: String,
     device_name: String,
-    /// The shadow's version, as far as it is known. Whoever holds it may ask: one after the other, since answers do not say
-    /// to what they belong.
-    shadow: Mutex<Option<i64>>,
-    /// Likewise.
+    shadow: ShadowVersion,
+    /// Whoever holds it may send: one after the other, since answers do not say to what they belong.
     raw: Mutex<()>,
     /// Of requests for blocks.
     next_id: AtomicU32,
@@ -68,7 +67,7 @@ impl Messages {
         let shared = Shared {
             product_key: device.product_key.to_owned(),
             device_name: device.device_name.to_owned(),
-            shadow: Mutex::default(),
+            shadow: ShadowVersion::default(),
             raw: Mutex::default(),
             next_id: AtomicU32::new(crate::net::random_first_id()),
         };
@@ -130,7 +129,7 @@ impl Messages {
         DeviceRef { product_key: &self.shared.product_key, device_name: &self.shared.device_name }
     }
 
-    pub(super) fn shadow_version(&self) -> &Mutex<Option<i64>> {
+    pub(super) fn shadow_version(&self) -> &ShadowVersion {
         &self.shared.shadow
     }
 
