@@ -44,7 +44,7 @@ impl Channel<Client> {
 
 /// What a device listens to. Each is one that the cloud lets a device subscribe to: not `/sys/{pk}/{dn}/#`, which would bring
 /// its own messages back from other brokers, and not `/ext/rrpc/#`, which would bring those of others.
-const SYSTEM_FILTERS: [&str; 19] = [
+const SYSTEM_FILTERS: [&str; 22] = [
     "/sys/{pk}/{dn}/thing/event/+/post_reply",
     "/sys/{pk}/{dn}/thing/event/property/+/post_reply",
     "/sys/{pk}/{dn}/thing/service/+",
@@ -56,6 +56,9 @@ const SYSTEM_FILTERS: [&str; 19] = [
     "/sys/{pk}/{dn}/thing/dsltemplate/get_reply",
     "/sys/{pk}/{dn}/thing/ota/firmware/get_reply",
     "/sys/{pk}/{dn}/thing/file/download_reply",
+    "/sys/{pk}/{dn}/thing/file/upload/mqtt/init_reply",
+    "/sys/{pk}/{dn}/thing/file/upload/mqtt/send_reply",
+    "/sys/{pk}/{dn}/thing/file/upload/mqtt/cancel_reply",
     "/sys/{pk}/{dn}/thing/model/up_raw_reply",
     "/sys/{pk}/{dn}/thing/model/down_raw",
     "/sys/{pk}/{dn}/rrpc/request/+",

@@ -31,6 +31,8 @@ mod sign;
 mod sub_device;
 #[cfg(feature = "alink")]
 mod topic;
+#[cfg(feature = "alink")]
+mod upload_block;
 
 pub use self::framing::{FRAMING, spell};
 
@@ -56,4 +58,5 @@ pub use self::{
     sign::{SignMethod, WrongSignature, sign, verify},
     sub_device::SubDevice,
     topic::{DeviceRef, Ota, RawDirection, Topic},
+    upload_block::UploadBlockFrame,
 };

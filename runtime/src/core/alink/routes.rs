@@ -122,8 +122,8 @@ impl Routes {
         let (method, reply) = match parsed {
             Topic::Thing { path, .. } if goes_down(path) == Some(self.is_platform) => return None,
             Topic::ThingReply { path, .. } if goes_down(path) == Some(!self.is_platform) => return None,
-            // Answered by a frame of bytes, which no session can write or read.
-            Topic::Thing { path: "file/download", .. } | Topic::ThingReply { path: "file/download", .. } => {
+            // One of the two is a frame of bytes, which no session can write or read.
+            Topic::Thing { path, .. } | Topic::ThingReply { path, .. } if BYTES.contains(&path) => {
                 return Some(Incoming::Message { topic, payload });
             }
             Topic::Thing { device, path } => {
@@ -134,7 +134,7 @@ impl Routes {
             Topic::RrpcRequest { device, id } if !self.is_platform && is_framed(true) => {
                 (None, Some(Topic::RrpcResponse { device, id }.to_string()))
             }
-            Topic::RrpcResponse { id, .. } if self.is_platform && is_framed(false) => {
+            Topic::RrpcResponse { id, .. } if self.is_platform && is_session_id(id) && is_framed(false) => {
                 answered = Some(id.to_owned());
                 (None, None)
             }
@@ -225,6 +225,15 @@ impl Routes {
     }
 }
 
+/// Paths of messages that carry blocks of files.
+const BYTES: [&str; 2] = ["file/download", "file/upload/mqtt/send"];
+
+/// Whether the id may be that of a call: those of requests in the user's own words are larger than any session counts, so that an
+/// answer to one is never taken for that to the other.
+fn is_session_id(id: &str) -> bool {
+    id.parse::<u64>().map_or(true, |id| id <= u32::MAX.into())
+}
+
 /// Whether a message with that path comes from the platform, as far as that is known; its answer goes the other way.
 fn goes_down(path: &str) -> Option<bool> {
     const DOWN: [&str; 8] = [
@@ -263,7 +272,7 @@ fn with_id(mut text: String, id: &str) -> String {
 }
 
 /// The message with a method; `None` if it is no object, or the method no name.
-fn with_method(text: &str, method: &str) -> Option<String> {
+pub(super) fn with_method(text: &str, method: &str) -> Option<String> {
     // It comes from a topic, which may be anything.
     if method.contains(['"', '\\']) || method.contains(char::is_control) {
         return None;
@@ -290,6 +299,10 @@ mod tests {
             let frame = routes.arrived(topic.to_owned(), text.as_bytes().to_vec());
             assert_eq!(frame, Some(Incoming::Frame(r#"{"code":200,"id":"77","data":{"id":1}}"#.to_owned())));
         }
+        // The answer to a request in the user's own words, even if it looks like that to a call.
+        let own = "/sys/a1/d/rrpc/response/4611686018427387904";
+        let arrived = routes.arrived(own.to_owned(), br#"{"code":200,"id":"1"}"#.to_vec());
+        assert!(matches!(arrived, Some(Incoming::Message { .. })), "{arrived:?}");
         let odd = routes.arrived(r#"/sys/a1/d/rrpc/response/7"7"#.to_owned(), br#"{"code":200,"id":"1"}"#.to_vec());
         assert_eq!(odd, Some(Incoming::Frame(r#"{"code":200,"id":"1"}"#.to_owned())));
     }
