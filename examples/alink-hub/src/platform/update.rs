@@ -53,7 +53,7 @@ pub(super) async fn asked(app: &SharedApp, device: &Device, params: &Value) -> R
     };
     updates::pushed(&app.store, update.id).await?;
     tell(app, device);
-    Ok(Reply::ok(described(app, &file)))
+    Ok(Reply::ok(described(app, &update, &file)))
 }
 
 /// The same, as old devices ask: the answer is a push.
@@ -77,7 +77,7 @@ async fn waiting(app: &SharedApp, device: &Device, module: &str) -> Result<Optio
 pub(crate) async fn push(app: &SharedApp, device: &Device, update: &Update) -> Result<(), StoreError> {
     let Some(file) = firmware::find(&app.store, &update.firmware_id).await? else { return Ok(()) };
     let message =
-        json!({"code": "1000", "data": described(app, &file), "id": app.calls.next_id(), "message": "success"});
+        json!({"code": "1000", "data": described(app, update, &file), "id": app.calls.next_id(), "message": "success"});
     let topic = format!("/ota/device/upgrade/{}/{}", device.product_key, device.device_name);
     if app.link.publish(device, topic, message.to_string()).await {
         updates::pushed(&app.store, update.id).await?;
@@ -87,17 +87,24 @@ pub(crate) async fn push(app: &SharedApp, device: &Device, update: &Update) -> R
 }
 
 /// What a device is told of a file. `signMethod` is spelled as the SDKs compare it.
-fn described(app: &SharedApp, file: &Firmware) -> Value {
-    json!({
+fn described(app: &SharedApp, update: &Update, file: &Firmware) -> Value {
+    let mut described = json!({
         "size": file.size,
         "version": file.version,
         "isDiff": 0,
-        "url": format!("{}/files/firmware/{}/{}", app.public_url, file.id, file.file_name),
         "md5": file.md5,
         "sign": file.sha256,
         "signMethod": "SHA256",
         "module": file.module,
-    })
+    });
+    let source = match update.protocol.as_str() {
+        "mqtt" => json!({"dProtocol": "mqtt", "streamId": update.id, "streamFileId": super::block::FILE}),
+        _ => json!({"url": format!("{}/files/firmware/{}/{}", app.public_url, file.id, file.file_name)}),
+    };
+    if let (Value::Object(described), Value::Object(source)) = (&mut described, source) {
+        described.extend(source);
+    }
+    described
 }
 
 fn tell(app: &SharedApp, device: &Device) {
