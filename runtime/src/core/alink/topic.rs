@@ -132,6 +132,7 @@ mod tests {
             ("thing.event.property.post", "/sys/a1/d/thing/event/property/post"),
             ("thing.service.meter:Start", "/sys/a1/d/thing/service/meter:Start"),
             ("ota.device.inform", "/ota/device/inform/a1/d"),
+            ("ota.device.upgrade", "/ota/device/upgrade/a1/d"),
             ("ext.session.combine.batch_login", "/ext/session/a1/d/combine/batch_login"),
         ] {
             let mut path = String::new();
@@ -141,7 +142,7 @@ mod tests {
             );
             assert_eq!(Topic::parse(topic).unwrap().method().as_deref(), Some(method));
         }
-        for method in ["", "thing", "ota.device.informs", "ota.device.upgrade", "other.thing"] {
+        for method in ["", "thing", "ota.device.informs", "ota.device.", "other.thing"] {
             assert_eq!(Topic::of_method(DEVICE, method, &mut String::new()), None, "{method}");
         }
     }
