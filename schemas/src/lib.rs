@@ -113,7 +113,7 @@ pub static OCPP_2_0_1_INDEX: File = File { name: "index.json", text: include_str
 pub static OCPP_2_1_INDEX: File = File { name: "index.json", text: include_str!("../ocpp2.1/index.json") };
 
 /// System messages of Alink, the thing-model protocol of Aliyun IoT: desired properties, tags, configuration, log, updates,
-/// sub-devices.
+/// file uploads, sub-devices.
 pub static ALINK: &[File] = folder! { "alink":
     "BatchPost"
     "BatchPostResponse"
@@ -143,6 +143,12 @@ pub static ALINK: &[File] = folder! { "alink":
     "EnableResponse"
     "FileDownload"
     "FileDownloadResponse"
+    "FileUploadCancel"
+    "FileUploadCancelResponse"
+    "FileUploadInit"
+    "FileUploadInitResponse"
+    "FileUploadSend"
+    "FileUploadSendResponse"
     "HistoryPost"
     "HistoryPostResponse"
     "ListFound"

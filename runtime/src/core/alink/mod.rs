@@ -33,6 +33,8 @@ mod sub_device;
 mod topic;
 #[cfg(feature = "alink")]
 mod upgrade;
+#[cfg(feature = "alink")]
+mod upload_block;
 
 pub use self::framing::{FRAMING, spell};
 
@@ -58,6 +60,7 @@ pub use self::{
     sign::{SignMethod, WrongSignature, sign, verify},
     sub_device::SubDevice,
     topic::{DeviceRef, Ota, RawDirection, Topic},
+    upload_block::UploadBlockFrame,
 };
 #[cfg(feature = "alink")]
 pub use crate::core::topic::Direction;

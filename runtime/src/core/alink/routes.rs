@@ -135,7 +135,7 @@ impl Routes {
         let mut answered = None;
         let (method, reply) = match parsed {
             Topic::Thing { .. } | Topic::ThingReply { .. } if parsed.direction() == Some(own_direction) => return None,
-            // Answered by a frame of bytes, which no session can write or read.
+            // One of the two is a frame of bytes, which no session can write or read.
             _ if !parsed.is_framed() => return Some(Incoming::Message { topic, payload }),
             Topic::Thing { device, path } => (parsed.method(), Some(Topic::ThingReply { device, path }.to_string())),
             Topic::ThingReply { .. } => (None, None),
@@ -143,7 +143,7 @@ impl Routes {
             Topic::RrpcRequest { device, id } if !self.is_platform && is_framed(true) => {
                 (None, Some(Topic::RrpcResponse { device, id }.to_string()))
             }
-            Topic::RrpcResponse { id, .. } if self.is_platform && is_framed(false) => {
+            Topic::RrpcResponse { id, .. } if self.is_platform && is_session_id(id) && is_framed(false) => {
                 answered = Some(id.to_owned());
                 (None, None)
             }
@@ -235,6 +235,12 @@ impl Routes {
     }
 }
 
+/// Whether the id may be that of a call: those of requests in the user's own words are larger than any session counts, so that an
+/// answer to one is never taken for that to the other.
+fn is_session_id(id: &str) -> bool {
+    id.parse::<u64>().map_or(true, |id| id <= u32::MAX.into())
+}
+
 /// The answer with that id in place of its own.
 fn with_id(mut text: String, id: &str) -> String {
     let own = match (FRAMING.split)(&text) {
@@ -261,6 +267,10 @@ mod tests {
             let frame = routes.arrived(topic.to_owned(), text.as_bytes().to_vec());
             assert_eq!(frame, Some(Incoming::Frame(r#"{"code":200,"id":"77","data":{"id":1}}"#.to_owned())));
         }
+        // The answer to a request in the user's own words, even if it looks like that to a call.
+        let own = "/sys/a1/d/rrpc/response/4611686018427387904";
+        let arrived = routes.arrived(own.to_owned(), br#"{"code":200,"id":"1"}"#.to_vec());
+        assert!(matches!(arrived, Some(Incoming::Message { .. })), "{arrived:?}");
         let odd = routes.arrived(r#"/sys/a1/d/rrpc/response/7"7"#.to_owned(), br#"{"code":200,"id":"1"}"#.to_vec());
         assert_eq!(odd, Some(Incoming::Frame(r#"{"code":200,"id":"1"}"#.to_owned())));
     }

@@ -365,7 +365,7 @@ impl Opener {
         self.subscribe(&mut channel, clock)?;
         let sent = write_all(&mut stream, channel.link_mut()).await;
         sent.map_err(|source| unreachable(&self.address, source))?;
-        let (publisher, outgoing) = Publisher::new();
+        let (publisher, outgoing) = Publisher::device();
         let session = Session { publisher, waiting: Arc::default() };
         self.sessions.send_replace(Some(session.clone()));
         let dispatch = Arc::clone(&self.dispatch);
@@ -373,7 +373,8 @@ impl Opener {
             let (dispatch, session) = (Arc::clone(&dispatch), session.clone());
             Box::pin(async move { dispatch.take(&session, message).await })
         });
-        Ok(AlinkSocket::new(stream, channel, clock, outgoing, taker))
+        let unread = Box::new(|topic: &str| tracing::warn!(topic, "ignored a message that is no text"));
+        Ok(AlinkSocket::new(stream, channel, clock, outgoing, taker, unread))
     }
 
     fn subscribe(&self, channel: &mut Channel<Client>, clock: Clock) -> Result<(), ConnectError> {

@@ -27,6 +27,9 @@ const BACKLOG: usize = 64 * 1024;
 /// Somebody who takes messages that are no frames, one after the other.
 pub(super) type Taker<'a> = Box<dyn Fn(Message) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send + Sync + 'a>;
 
+/// Somebody who is told on which topic a message is not text where text was due.
+pub(super) type Unread<'a> = Box<dyn Fn(&str) + Send + Sync + 'a>;
+
 /// What the two sides do differently.
 pub(super) trait Sided: Role + Sized {
     /// Answers what only this side is asked.
@@ -75,6 +78,7 @@ pub(super) struct AlinkSocket<'a, S, R: Role> {
     unflushed: bool,
     outgoing: mpsc::Receiver<Box<Outgoing>>,
     taker: Taker<'a>,
+    unread: Unread<'a>,
     /// A message that is being taken; nothing is read meanwhile.
     taking: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
     /// Whoever takes frames had enough.
@@ -92,6 +96,7 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
         clock: Clock,
         outgoing: mpsc::Receiver<Box<Outgoing>>,
         taker: Taker<'a>,
+        unread: Unread<'a>,
     ) -> Self {
         Self {
             stream,
@@ -102,6 +107,7 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
             unflushed: false,
             outgoing,
             taker,
+            unread,
             taking: None,
             is_held: false,
             has_left: false,
@@ -125,7 +131,7 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
                     take(Heard::Control)
                 }
                 Incoming::Unreadable { topic } => {
-                    tracing::warn!(topic, "ignored a message that is no text");
+                    (self.unread)(&topic);
                     take(Heard::Control)
                 }
                 Incoming::Packet(Packet::Disconnect) => return Poll::Ready(Err(Disconnected::Closed(1000))),
@@ -333,8 +339,10 @@ mod tests {
         let (peer, stream) = tokio::io::duplex(4096);
         let taker: Taker<'static> = Box::new(|_| Box::pin(std::future::ready(())));
         let (_sender, outgoing) = mpsc::channel(1);
-        let (mut peer, mut socket) =
-            (std::pin::pin!(peer), AlinkSocket::new(stream, channel, Clock::start(), outgoing, taker));
+        let (mut peer, mut socket) = (
+            std::pin::pin!(peer),
+            AlinkSocket::new(stream, channel, Clock::start(), outgoing, taker, Box::new(|_| {})),
+        );
         let flood = message.repeat(400);
         let (mut rest, mut context) = (&*flood, Context::from_waker(Waker::noop()));
         for _ in 0..200 {
