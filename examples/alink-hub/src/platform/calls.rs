@@ -38,13 +38,14 @@ pub(crate) struct Calls {
 /// Names of those that every model has.
 pub(crate) const SET: &str = "thing.service.property.set";
 const CONFIG_PUSH: &str = "thing.config.push";
+const LOG_PUSH: &str = "thing.config.log.push";
 
 impl Calls {
     /// Those of the models.
     pub(crate) fn new(models: &BTreeMap<String, Model>) -> Self {
         let services = models.values().flat_map(|model| model.services.keys());
         let names = services.map(|identifier| format!("thing.service.{identifier}"));
-        let names = names.chain([SET, "thing.service.property.get", CONFIG_PUSH].map(str::to_owned));
+        let names = names.chain([SET, "thing.service.property.get", CONFIG_PUSH, LOG_PUSH].map(str::to_owned));
         // Models are read once, so that their names last as long as the program.
         let entry = |name: String| {
             let action = ActionEntry::untyped(Box::leak(name.clone().into_boxed_str()), &["Platform"]);
@@ -56,6 +57,26 @@ impl Calls {
 
 /// Asks a device, and waits for its answer.
 pub(crate) async fn call(
+    app: &SharedApp,
+    device: &Device,
+    method: &str,
+    params: &Value,
+    patience: Duration,
+) -> Result<Reply, CallError> {
+    let called = call_device(app, device, method, params, patience).await;
+    app.metrics.call(match &called {
+        Ok(_) => "answered",
+        Err(CallError::Offline) => "offline",
+        Err(CallError::Lost) => "connectionLost",
+        Err(CallError::Timeout) => "timeout",
+        Err(CallError::Busy) => "busy",
+        Err(CallError::Refused(_)) => "refused",
+        Err(CallError::Unknown) => "unknown",
+    });
+    called
+}
+
+async fn call_device(
     app: &SharedApp,
     device: &Device,
     method: &str,
@@ -91,6 +112,11 @@ pub(crate) fn set_soon(app: &SharedApp, device: &Device, values: Value) -> bool 
 /// Tells a device of a configuration.
 pub(crate) fn push_config(app: &SharedApp, device: &Device, config: Value) -> bool {
     tell_soon(app, device, CONFIG_PUSH, config)
+}
+
+/// Tells a device whether to upload its log.
+pub(crate) fn push_log_settings(app: &SharedApp, device: &Device, uploads: bool) -> bool {
+    tell_soon(app, device, LOG_PUSH, super::management::log_data(uploads))
 }
 
 fn tell_soon(app: &SharedApp, device: &Device, method: &'static str, params: Value) -> bool {

@@ -55,7 +55,7 @@ pub(super) async fn asked(app: &SharedApp, device: &Device, params: &Value) -> R
     };
     updates::pushed(&app.store, update.id).await?;
     tell(app, device);
-    let described = serde_json::to_value(described(app, &file)).unwrap_or_default();
+    let described = serde_json::to_value(described(app, &update, &file)).unwrap_or_default();
     Ok(Reply::ok(described))
 }
 
@@ -80,7 +80,7 @@ async fn waiting(app: &SharedApp, device: &Device, module: &str) -> Result<Optio
 pub(crate) async fn push(app: &SharedApp, device: &Device, update: &Update) -> Result<(), StoreError> {
     let Some(file) = firmware::find(&app.store, &update.firmware_id).await? else { return Ok(()) };
     let session = app.link.session(device);
-    let sent = session.map(|session| session.peer.send(OtaUpgradeRequest::from(described(app, &file))));
+    let sent = session.map(|session| session.peer.send(OtaUpgradeRequest::from(described(app, update, &file))));
     match sent {
         Some(Ok(())) => updates::pushed(&app.store, update.id).await?,
         // It is told when it comes back.
@@ -92,19 +92,27 @@ pub(crate) async fn push(app: &SharedApp, device: &Device, update: &Update) -> R
 }
 
 /// What a device is told of a file. `signMethod` is spelled as the SDKs compare it.
-fn described(app: &SharedApp, file: &Firmware) -> OtaPackage {
-    let url = format!("{}/files/firmware/{}/{}", app.public_url, file.id, file.file_name);
-    OtaPackage {
+fn described(app: &SharedApp, update: &Update, file: &Firmware) -> OtaPackage {
+    let described = OtaPackage {
         size: Some(file.size),
         version: Some(file.version.as_str().into()),
         is_diff: Some(0),
-        url: Some(url.into()),
         md5: Some(file.md5.as_str().into()),
         sign: Some(file.sha256.as_str().into()),
         sign_method: Some("SHA256".into()),
         module: Some(file.module.as_str().into()),
         ..OtaPackage::default()
+    };
+    if update.protocol == "mqtt" {
+        return OtaPackage {
+            d_protocol: Some("mqtt".into()),
+            stream_id: Some(update.id),
+            stream_file_id: Some(super::block::FILE),
+            ..described
+        };
     }
+    let url = format!("{}/files/firmware/{}/{}", app.public_url, file.id, file.file_name);
+    OtaPackage { url: Some(url.into()), ..described }
 }
 
 fn tell(app: &SharedApp, device: &Device) {

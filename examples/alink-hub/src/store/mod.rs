@@ -15,6 +15,7 @@ pub(crate) mod shadows;
 pub(crate) mod tags;
 pub(crate) mod tokens;
 pub(crate) mod updates;
+pub(crate) mod uploads;
 mod writer;
 
 use std::path::Path;
