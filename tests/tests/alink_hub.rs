@@ -9,6 +9,7 @@ use onwire::mqtt::Connect;
 use onwire::net::alink::{Device, Message};
 use onwire_tests::broker::Broker;
 use onwire_tests::program::Program;
+use onwire_tests::tracker::*;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -166,11 +167,13 @@ async fn behind_a_broker_it_does_the_same() {
     assert_eq!(properties["Power"]["value"], 1.5);
 }
 
-/// Nothing is asked of it by its model.
 struct Socket;
 
 #[onwire::handlers(onwire_tests::tracker, role = Device)]
-impl Socket {}
+impl Socket {
+    #[on(PropertySet)]
+    fn set(&self, _: Properties) {}
+}
 
 #[tokio::test]
 async fn behind_a_broker_a_device_is_asked_in_ones_own_words() {
