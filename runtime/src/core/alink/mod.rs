@@ -33,6 +33,7 @@ mod sub_device;
 mod topic;
 #[cfg(feature = "alink")]
 mod upgrade;
+#[cfg(feature = "alink")]
 mod upload_block;
 
 pub use self::framing::{FRAMING, spell};

@@ -135,7 +135,7 @@ impl Routes {
         let mut answered = None;
         let (method, reply) = match parsed {
             Topic::Thing { .. } | Topic::ThingReply { .. } if parsed.direction() == Some(own_direction) => return None,
-            // Answered by a frame of bytes, which no session can write or read.
+            // One of the two is a frame of bytes, which no session can write or read.
             _ if !parsed.is_framed() => return Some(Incoming::Message { topic, payload }),
             Topic::Thing { device, path } => (parsed.method(), Some(Topic::ThingReply { device, path }.to_string())),
             Topic::ThingReply { .. } => (None, None),
@@ -257,6 +257,23 @@ fn with_id(mut text: String, id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_that_a_broker_brings_back_is_nobodys() {
+        let device = DeviceRef { product_key: "a1", device_name: "d" };
+        let mut sides = [Routes::device(device), Routes::platform(device, SyncServices::default())];
+        for (path, platform_sends) in [
+            ("file/download", false),
+            ("file/download_reply", true),
+            ("file/upload/mqtt/send", false),
+            ("file/upload/mqtt/send_reply", true),
+        ] {
+            for (routes, is_platform) in sides.iter_mut().zip([false, true]) {
+                let arrived = routes.arrived("/sys/a1/d/thing/".to_owned() + path, Vec::from(*b"\0\0"));
+                assert_eq!(arrived.is_none(), is_platform == platform_sends, "{path}, {is_platform}");
+            }
+        }
+    }
 
     #[test]
     fn an_answer_to_a_call_that_waits_is_told_by_its_topic() {

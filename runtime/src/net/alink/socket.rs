@@ -83,6 +83,8 @@ pub(super) struct AlinkSocket<'a, S, R: Role> {
     taking: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
     /// Whoever takes frames had enough.
     is_held: bool,
+    /// What came together with the login has not been looked at.
+    is_new: bool,
     /// Goodbye was said, which MQTT does not answer.
     has_left: bool,
     /// Rings for MQTT's own deadlines; too early at times, never too late.
@@ -110,6 +112,7 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
             unread,
             taking: None,
             is_held: false,
+            is_new: true,
             has_left: false,
             timer: None,
         }
@@ -224,10 +227,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, 
         }
         let mut buffer = [0; BUFFER];
         let mut read = ReadBuf::new(&mut buffer);
-        match ready!(Pin::new(&mut self.stream).poll_read(context, &mut read)) {
-            Err(error) => return Poll::Ready(Err(tungstenite::Error::Io(error).into())),
-            Ok(()) if read.filled().is_empty() => return Poll::Ready(Err(Disconnected::Closed(1006))),
-            Ok(()) => {}
+        // Whoever speaks on before the login is answered has said it all, and may wait for an answer now.
+        if !std::mem::take(&mut self.is_new) {
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut read)) {
+                Err(error) => return Poll::Ready(Err(tungstenite::Error::Io(error).into())),
+                Ok(()) if read.filled().is_empty() => return Poll::Ready(Err(Disconnected::Closed(1006))),
+                Ok(()) => {}
+            }
         }
         let received = self.channel.receive(read.filled(), self.clock.now());
         // What was whole before the fault is handed over; the end comes with the next look.
