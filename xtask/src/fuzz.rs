@@ -24,7 +24,9 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 
 /// Runs the named targets one after the other, all if none is named, each for so many seconds.
 pub(crate) fn run(workspace: &Workspace, names: &[String], seconds: u64) -> Result<()> {
-    let mut seeds = workspace.cargo(["run", "--quiet", "--locked", "-p", "onwire-fuzz", "--bin", "onwire-fuzz-seeds"]);
+    // No program of its own, as cargo-fuzz would take it for a target.
+    let mut seeds =
+        workspace.cargo(["run", "--quiet", "--locked", "-p", "onwire-fuzz", "--example", "onwire-fuzz-seeds"]);
     let known = output(&mut seeds)?;
     let known: Vec<&str> = known.lines().collect();
     if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
@@ -36,13 +38,21 @@ pub(crate) fn run(workspace: &Workspace, names: &[String], seconds: u64) -> Resu
     for name in known.into_iter().filter(|known| names.is_empty() || names.iter().any(|name| name == known)) {
         let (corpus, findings) = (dir.join("corpus").join(name), dir.join("findings").join(name));
         fs::create_dir_all(&findings).with_context(|| format!("making {}", findings.display()))?;
-        let mut seeds =
-            workspace.cargo(["run", "--quiet", "--locked", "-p", "onwire-fuzz", "--bin", "onwire-fuzz-seeds", "--"]);
+        let mut seeds = workspace.cargo([
+            "run",
+            "--quiet",
+            "--locked",
+            "-p",
+            "onwire-fuzz",
+            "--example",
+            "onwire-fuzz-seeds",
+            "--",
+        ]);
         run_command(seeds.arg(name).arg(&corpus))?;
         let mut program = workspace.command(programs.join(name));
         program.arg(&corpus).arg(format!("-artifact_prefix={}/", findings.display()));
         program.args([format!("-max_total_time={seconds}"), "-timeout=10".into(), "-rss_limit_mb=2048".into()]);
-        program.args(["-max_len=4096", "-print_final_stats=1", "-verbosity=0", "-detect_leaks=0"]);
+        program.args(["-max_len=16384", "-print_final_stats=1", "-verbosity=0", "-detect_leaks=0"]);
         if run_command(&mut program).is_err() {
             found.push(format!("{name} (the input is in {})", findings.display()));
         }

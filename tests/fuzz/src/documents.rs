@@ -36,8 +36,17 @@ pub fn alink_documents(data: &[u8]) {
     let _ = shadow_delete(&[text], 1);
 }
 
-/// A block of a file, and the answer that refuses one.
+/// A block of a file, or the answer that refuses one; and a block with that for its head's id, which has the right checksum.
 pub fn file_blocks(data: &[u8]) {
+    let (id, block) = data.split_at(data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len()));
+    if let Some(id) = crate::text(id) {
+        let about = FileDownloadResponse::new(0, 0);
+        if let Ok(frame) = (FileBlockFrame { id, about, block }).to_bytes()
+            && let Ok(read) = FileBlockFrame::parse(&frame)
+        {
+            assert_eq!(read.block, block);
+        }
+    }
     let Ok(frame) = FileBlockFrame::parse(data) else { return };
     let Ok(written) = frame.to_bytes() else { return };
     let again = FileBlockFrame::parse(&written);
