@@ -131,6 +131,11 @@ pub fn alink(file: impl AsRef<Path>) -> Result<Generator, Error> {
     Ok(Generator::new(Source::Alink { file: file.display().to_string(), text }, vec![file.to_owned()]))
 }
 
+/// A thing model that is at hand as text; errors name it by `name`.
+pub fn alink_text(name: &str, text: &str) -> Generator {
+    Generator::new(Source::Alink { file: name.to_owned(), text: text.to_owned() }, Vec::new())
+}
+
 /// A thing model that `onwire-schemas` carries, by its name: `pile`, `socket` or `tracker`.
 ///
 /// # Errors
@@ -156,6 +161,11 @@ pub fn topics(file: impl AsRef<Path>) -> Result<Generator, Error> {
     let file = file.as_ref();
     let text = std::fs::read_to_string(file).map_err(|source| Error::Io { path: file.to_owned(), source })?;
     Ok(Generator::new(Source::Topics { file: file.display().to_string(), text }, vec![file.to_owned()]))
+}
+
+/// A table of topics that is at hand as text; errors name it by `name`.
+pub fn topics_text(name: &str, text: &str) -> Generator {
+    Generator::new(Source::Topics { file: name.to_owned(), text: text.to_owned() }, Vec::new())
 }
 
 /// The topics of Alink, from the table that `onwire-schemas` carries.

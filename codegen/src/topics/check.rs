@@ -42,6 +42,19 @@ fn names(entries: &Entries<'_>) -> Result<(), Error> {
             None => Ok(()),
         }
     };
+    if let Some(each) = table.enums.iter().find(|each| ["Topic", "DeviceRef"].contains(&each.name.as_str())) {
+        return Err(entries.error(format!("an enumeration cannot be called {}, as what is generated is", each.name)));
+    }
+    for topic in &table.topics {
+        let odd = |field: &&Field| crate::names::field_name(&field.name).as_deref() != Some(field.name.as_str());
+        if let Some(field) = topic.fields.iter().find(odd) {
+            return Err(
+                entries.error(format!("the topic {}: {:?} cannot be the name of a field", topic.name, field.name))
+            );
+        }
+        twice("fields of a topic", topic.fields.iter().map(|field| &field.name).collect())?;
+    }
+    twice("names", table.names.iter().map(|name| &name.name).collect())?;
     twice("topics", table.topics.iter().map(|topic| &topic.name).collect())?;
     twice("enumerations", table.enums.iter().map(|each| &each.name).collect())?;
     table.enums.iter().try_for_each(|each| twice("values", each.values.iter().map(|value| &value.name).collect()))?;
@@ -111,6 +124,9 @@ fn placeholders(entries: &Entries<'_>, entry: &Entry<'_>, topic: &Topic, row: &R
             "`{{{}}}` and `{{{}}}` come before all other placeholders, in this order",
             product.name, device.name
         ));
+    }
+    if placeholders.iter().skip(entry.names).any(|found| crate::names::field_name(found).as_deref() == Some("device")) {
+        return wrong("`{device}` is no name for a placeholder: it is that of the field for the two names".to_owned());
     }
     for placeholder in placeholders.iter().skip(if entry.names == 2 { 2 } else { 0 }) {
         field(entries, entry, topic, placeholder)?;

@@ -168,7 +168,16 @@ fn ident_or_bool(text: &str, kind: Option<&str>) -> TokenStream {
 /// From captures to a topic.
 fn build(entries: &Entries<'_>) -> TokenStream {
     let [product, device] = names(entries);
-    let captures = [0, 1, 2, 3].map(capture);
+    let used = |index: usize| {
+        entries
+            .rows()
+            .any(|(_, entry, ..)| entry.pattern.placeholders().len() > index && (entry.names < 2 || index > 1))
+    };
+    let has_device = entries.rows().any(|(_, entry, ..)| entry.names == 2);
+    let captures = [0, 1, 2, 3].map(|index| {
+        let capture = capture(index);
+        if used(index) || (has_device && index < 2) { quote!(#capture) } else { quote!(_) }
+    });
     let arms = entries.rows().map(|(index, entry, topic, row)| {
         let index = number(index);
         let variant = variant(entry, topic, row, |at, name| {
@@ -177,12 +186,12 @@ fn build(entries: &Entries<'_>) -> TokenStream {
         });
         quote! { #index => #variant }
     });
-    let first = captures.first();
-    let second = captures.get(1);
+    let (first, second) = (capture(0), capture(1));
+    let whose = has_device.then(|| quote! { let device = DeviceRef { #product: #first, #device: #second }; });
     quote! {
         impl<'a> Topic<'a> {
             fn build(row: u8, [#(#captures),*]: ::onwire::__private::topic::Captures<'a>) -> ::core::option::Option<Self> {
-                let device = DeviceRef { #product: #first, #device: #second };
+                #whose
                 ::core::option::Option::Some(match row {
                     #(#arms,)*
                     _ => return ::core::option::Option::None,
@@ -193,7 +202,7 @@ fn build(entries: &Entries<'_>) -> TokenStream {
 }
 
 fn capture(index: usize) -> proc_macro2::Ident {
-    format_ident!("{}", ["first", "second", "third", "_fourth"].get(index).copied().unwrap_or("_fourth"))
+    format_ident!("{}", ["first", "second", "third", "fourth"].get(index).copied().unwrap_or("fourth"))
 }
 
 fn number(index: usize) -> proc_macro2::Literal {
@@ -338,7 +347,13 @@ fn router(entries: &Entries<'_>) -> Result<TokenStream, Error> {
                 None => quote!(::onwire::__private::topic::NO_ROW),
             });
             let is_framed = row.framed;
-            let is_listened_to = is_for(row, Role::Device) && row.subscriber != Subscriber::Nobody;
+            let is_open = |row: &Row| is_for(row, Role::Device) && row.subscriber != Subscriber::Nobody;
+            // One row that lets a device have all that another one does is enough to look at.
+            let is_covered = entries.rows().any(|(_, other, _, open)| {
+                let is_wider = other.names == entry.names && other.pattern != entry.pattern;
+                is_wider && is_open(open) && pattern::is_within(&entry.pattern, &other.pattern)
+            });
+            let is_listened_to = is_open(row) && !is_covered;
             quote! {
                 ::onwire::__private::topic::Row {
                     pattern: #compact,

@@ -45,7 +45,7 @@ pub struct Row {
     pub is_framed: bool,
     /// How many of the captures at the beginning say whose it is.
     pub names: u8,
-    /// Whether a device may subscribe to it.
+    /// Whether a device may subscribe to it, and no more general row says so.
     pub is_listened_to: bool,
     /// Where the answer goes to a message of the device, and to one of the platform.
     pub answers: [u8; 2],
