@@ -141,7 +141,7 @@ impl<const WORD: usize> Flash<WORD> {
             chip.dead && chip.end == End::Dark
         };
         if is_dark {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
