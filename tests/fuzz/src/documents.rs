@@ -1,9 +1,9 @@
 //! What is said outside calls: logins, registration, shadow, clock, parts of files.
 
-use onwire::alink::system::FileDownloadResponse;
+use onwire::alink::system::{FileDownloadResponse, FileUploadSendRequest};
 use onwire::alink::{
     Claim, FileBlockFrame, NtpResponse, RegisterForm, Registered, RegisteredUnlisted, Secret, ShadowMessage,
-    ntp_response, parse_register_answer, shadow_delete,
+    UploadBlockFrame, ntp_response, parse_register_answer, shadow_delete,
 };
 use onwire::types::DateTime;
 
@@ -46,11 +46,23 @@ pub fn file_blocks(data: &[u8]) {
         {
             assert_eq!(read.block, block);
         }
+        let about = FileUploadSendRequest::new("u", 0, 0);
+        if let Ok(frame) = (UploadBlockFrame { id, about, block }).to_bytes()
+            && let Ok(read) = UploadBlockFrame::parse(&frame)
+        {
+            assert_eq!(read.block, block);
+        }
     }
-    let Ok(frame) = FileBlockFrame::parse(data) else { return };
-    let Ok(written) = frame.to_bytes() else { return };
-    let again = FileBlockFrame::parse(&written);
-    assert_eq!(again.as_ref(), Ok(&frame));
+    if let Ok(frame) = FileBlockFrame::parse(data)
+        && let Ok(written) = frame.to_bytes()
+    {
+        assert_eq!(FileBlockFrame::parse(&written).as_ref(), Ok(&frame));
+    }
+    if let Ok(frame) = UploadBlockFrame::parse(data)
+        && let Ok(written) = frame.to_bytes()
+    {
+        assert_eq!(UploadBlockFrame::parse(&written).as_ref(), Ok(&frame));
+    }
 }
 
 pub(crate) fn document_seeds() -> Vec<Vec<u8>> {
@@ -78,5 +90,7 @@ pub(crate) fn file_block_seeds() -> Vec<Vec<u8>> {
         });
     let refused = br#"{"id":"7","code":404,"message":"no"}"#;
     let refused = [&[0, refused.len().try_into().unwrap_or_default()], refused.as_slice()].concat();
-    frames.into_iter().chain([refused]).collect()
+    let head = br#"{"id":"5","params":{"uploadId":"u","offset":0,"bSize":9,"isComplete":true}}"#;
+    let upload = [&[0, head.len().try_into().unwrap_or_default()], head.as_slice(), b"123456789\x3d\xbb"].concat();
+    frames.into_iter().chain([refused, upload]).collect()
 }
