@@ -263,7 +263,7 @@ fn with_id(mut text: String, id: &str) -> String {
 }
 
 /// The message with a method; `None` if it is no object, or the method no name.
-fn with_method(text: &str, method: &str) -> Option<String> {
+pub(super) fn with_method(text: &str, method: &str) -> Option<String> {
     // It comes from a topic, which may be anything.
     if method.contains(['"', '\\']) || method.contains(char::is_control) {
         return None;
