@@ -31,15 +31,17 @@ impl Channel<Client> {
     /// # Errors
     /// [`NotPublished`].
     pub fn subscribe(&mut self, more: &[(&str, QoS)], now: Instant) -> Result<u16, NotPublished> {
-        let device = self.own();
-        let filters: Vec<String> = SYSTEM_FILTERS
-            .iter()
-            .map(|filter| filter.replace("{pk}", device.product_key).replace("{dn}", device.device_name))
-            .collect();
+        let filters = system_filters(self.own());
         let system = filters.iter().map(|filter| (filter.as_str(), QoS::AtLeastOnce));
         let filters: Vec<_> = system.chain(more.iter().copied()).collect();
         self.link.subscribe(&filters, now)
     }
+}
+
+/// What a device listens to, by topics of the system.
+pub fn system_filters(device: DeviceRef<'_>) -> Vec<String> {
+    let of = |filter: &&str| filter.replace("{pk}", device.product_key).replace("{dn}", device.device_name);
+    SYSTEM_FILTERS.iter().map(of).collect()
 }
 
 /// What a device listens to. Each is one that the cloud lets a device subscribe to: not `/sys/{pk}/{dn}/#`, which would bring

@@ -8,7 +8,8 @@ use super::framing::FRAMING;
 use super::routes::with_method;
 use super::{DeviceRef, Secret, SignMethod, SubDevice, SubDeviceFault, SubDeviceRefused, WrongSignature};
 use crate::alink::system::{
-    CombineBatchLoginRequest, CombineBatchLogoutRequest, CombineLoginRequest, CombineLogoutRequest, Identity, LoginEntry,
+    CombineBatchLoginRequest, CombineBatchLogoutRequest, CombineLoginRequest, CombineLogoutRequest, Identity,
+    LoginEntry,
 };
 use crate::codec::{Message, Quirks, decode, write_escaped};
 use crate::core::frame::Frame;
@@ -43,11 +44,8 @@ impl SubDeviceLogin {
     /// # Errors
     /// [`WrongSignature`].
     pub fn verify(&self, secret: &Secret) -> Result<(), WrongSignature> {
-        let device = SubDevice {
-            device: self.device(),
-            client_id: &self.client_id,
-            timestamp: self.timestamp.as_deref(),
-        };
+        let device =
+            SubDevice { device: self.device(), client_id: &self.client_id, timestamp: self.timestamp.as_deref() };
         device.verify(self.sign_method, secret, self.clean_session.as_deref(), &self.signature)
     }
 
@@ -119,12 +117,15 @@ impl SessionCall {
         let request = match (name, is_batch) {
             ("login", false) => login(params),
             ("login", true) => batch_login(params),
-            ("logout", false) => read::<CombineLogoutRequest>(params).and_then(|CombineLogoutRequest { product_key, device_name, .. }| {
-                Ok(SessionRequest::Logout(alloc::vec![named(&product_key, &device_name)?]))
-            }),
+            ("logout", false) => read::<CombineLogoutRequest>(params).and_then(
+                |CombineLogoutRequest { product_key, device_name, .. }| {
+                    Ok(SessionRequest::Logout(alloc::vec![named(&product_key, &device_name)?]))
+                },
+            ),
             ("logout", true) => read::<CombineBatchLogoutRequest>(params).and_then(|request| {
                 let devices = few(request.devices)?;
-                let names = devices.iter().map(|Identity { product_key, device_name, .. }| named(product_key, device_name));
+                let names =
+                    devices.iter().map(|Identity { product_key, device_name, .. }| named(product_key, device_name));
                 names.collect::<Result<_, _>>().map(SessionRequest::Logout)
             }),
             _ => return None,

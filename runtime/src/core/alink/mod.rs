@@ -40,7 +40,7 @@ pub use self::framing::{FRAMING, spell};
 
 #[cfg(feature = "alink")]
 pub use self::{
-    channel::Channel,
+    channel::{Channel, system_filters},
     claim::{Claim, ClaimKind, NoClaim},
     clock::{NtpResponse, ntp_request, ntp_response},
     combine::{SessionCall, SessionRequest, SubDeviceLogin},

@@ -15,15 +15,18 @@ use tracing::Instrument;
 
 use super::identity;
 use super::messages::{Message, Publisher};
+use super::served::Served;
 use super::socket::{AlinkSocket, Taker, next_packet, write_all};
-use crate::alink::{Channel, DeviceRef, SyncServices};
+use super::sub_sessions::SubSessions;
+use crate::alink::{Channel, DeviceRef, SubDeviceFault, SubDeviceLogin, SubDeviceRefused, SyncServices};
 use crate::mqtt::{Connect, Limits, Link, Packet, QoS, Refused};
 use crate::net::clock::Clock;
 use crate::net::observe::Watch;
-use crate::net::peers::Info;
-use crate::net::{Disconnected, KeepAlive, Observe, Origin, Peers, Plain, Transport, pump, random_first_id};
+use crate::net::peers::{Info, Presence};
+use crate::net::pump::Witness;
+use crate::net::{Disconnected, KeepAlive, Observe, Origin, Peers, Plain, Transport, pump};
 use crate::session::Config;
-use crate::{Connection, Peer, SendRouter};
+use crate::{Peer, SendRouter};
 
 /// Who connects.
 #[derive(Debug)]
@@ -85,6 +88,38 @@ pub trait Platform: Send + Sync + 'static {
 
     /// A message that is no call. Nothing else is read of this device meanwhile, so that it must not wait for an answer of it.
     fn message(&self, device: &Peer, publisher: &Publisher, message: Message) -> impl Future<Output = ()> + Send;
+
+    /// Whether a gateway may bring a sub-device online over its own connection, and which of the sub-device's services wait for the
+    /// answer: whether the two belong together (`thing.topo.add` is a call of the gateway's, for the router), and whether the
+    /// signature is right ([`SubDeviceLogin::verify`]). From then on the sub-device is a peer of its own in the directory, and comes
+    /// to [`Platform::connected`], to the handlers and to [`Platform::message`] as any device does. Nothing else is read of the
+    /// gateway meanwhile. Default: no device has sub-devices.
+    ///
+    /// ```
+    /// # use onwire::alink::{Secret, SubDeviceFault, SubDeviceLogin, SubDeviceRefused, SyncServices};
+    /// # fn secret_of(_: onwire::alink::DeviceRef<'_>) -> Option<Secret> { None }
+    /// fn judge(login: &SubDeviceLogin) -> Result<SyncServices, SubDeviceRefused> {
+    ///     let secret = secret_of(login.device()).ok_or(SubDeviceFault::Unknown)?;
+    ///     login.verify(&secret).map_err(|_| SubDeviceFault::Signature)?;
+    ///     Ok(SyncServices::default())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// What the gateway is told.
+    fn sub_device(
+        &self,
+        _gateway: &Peer,
+        _login: &SubDeviceLogin,
+    ) -> impl Future<Output = Result<SyncServices, SubDeviceRefused>> + Send {
+        std::future::ready(Err(SubDeviceFault::NoTopology.into()))
+    }
+
+    /// A message on a topic of a device that is not online over this connection. It was refused, and its sender was told so (520 on
+    /// `/ext/error/..`). Default: nothing.
+    fn stray(&self, _sender: &Peer, _device: DeviceRef<'_>, _message: &Message) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
 /// How a listener serves.
@@ -104,6 +139,8 @@ pub struct ListenerConfig {
     pub patience: Duration,
     /// Who is shown every call and answer. Default nobody.
     pub observe: Option<Arc<dyn Observe>>,
+    /// How many sub-devices may be online at one gateway; further logins are refused (428). Default 2,000, as in the cloud.
+    pub max_sub_devices: usize,
 }
 
 impl Default for ListenerConfig {
@@ -116,6 +153,7 @@ impl Default for ListenerConfig {
             max_handshakes: 1024,
             patience: Duration::from_secs(30),
             observe: None,
+            max_sub_devices: 2000,
         }
     }
 }
@@ -125,6 +163,11 @@ impl Default for ListenerConfig {
 ///
 /// A device is entered in the directory as `{DeviceName}&{ProductKey}`, its user name; a second connection of it takes the
 /// first one's place.
+///
+/// A sub-device of a gateway is entered in the same way, once its gateway has logged it in and
+/// [`Platform::sub_device`] has said yes; calls to it go over the gateway's connection, with which it ends. When it logs in through
+/// another gateway, or by itself, the older session ends and its gateway is told (427 on `/ext/error/..`). What a gateway says on a
+/// topic of a device that is not online through it is refused (520).
 #[derive(Debug)]
 pub struct Listener<T = Plain> {
     listener: TcpListener,
@@ -180,7 +223,8 @@ impl<T: Transport> Listener<T> {
     pub async fn serve<P: Platform>(self, platform: P) {
         let Self { listener, peers, config, transport } = self;
         let places = Arc::new(Semaphore::new(config.max_handshakes.min(Semaphore::MAX_PERMITS)));
-        let shared = Arc::new(Shared { platform, peers, config, transport, clock: Clock::start() });
+        let served = Arc::new(Served { platform, peers, config, clock: Clock::start() });
+        let shared = Arc::new(Shared { served, transport });
         let mut handshakes = JoinSet::new();
         let mut connections = JoinSet::new();
         loop {
@@ -223,11 +267,8 @@ impl<T: Transport> Listener<T> {
 }
 
 struct Shared<P, T> {
-    platform: P,
-    peers: Peers,
-    config: ListenerConfig,
+    served: Arc<Served<P>>,
     transport: T,
-    clock: Clock,
 }
 
 /// A device that was let in.
@@ -242,7 +283,7 @@ struct Admitted<S> {
 
 impl<P: Platform, T: Transport> Shared<P, T> {
     async fn admit(&self, stream: TcpStream, remote: SocketAddr) -> Option<Admitted<T::Stream>> {
-        let timeout = self.config.limits.login_timeout;
+        let timeout = self.served.config.limits.login_timeout;
         match tokio::time::timeout(timeout, self.shake_hands(stream, remote)).await {
             Ok(Ok(admitted)) => admitted,
             Ok(Err(error)) => {
@@ -264,8 +305,9 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         let io = |error| Disconnected::from(async_tungstenite::tungstenite::Error::Io(error));
         stream.set_nodelay(true).map_err(io)?;
         let mut stream = self.transport.accept(stream).await.map_err(io)?;
-        let clock = self.clock;
-        let mut link = Link::server(self.config.limits, clock.now());
+        let Served { platform, peers, config, clock } = &*self.served;
+        let clock = *clock;
+        let mut link = Link::server(config.limits, clock.now());
         let packet = next_packet(&mut stream, &mut link, clock).await;
         // A client of another version of MQTT is told so.
         if packet.is_err() {
@@ -275,7 +317,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         let certificate = T::client_certificate(&stream);
         let origin = Origin { remote: Some(remote), certificate, is_encrypted: T::IS_ENCRYPTED };
         let (client_id, username) = (connect.client_id.clone(), connect.username.clone());
-        let admission = self.platform.login(LoginRequest { connect: *connect, origin }).await;
+        let admission = platform.login(LoginRequest { connect: *connect, origin }).await;
         let (product_key, device_name, sync) = match admission {
             Err(refused) => {
                 tracing::info!(%remote, client_id, username, why = %refused, "refused a login");
@@ -296,7 +338,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             }
             Ok(Admission::Device { product_key, device_name, sync }) => (product_key, device_name, sync),
         };
-        if let Err(wait) = self.peers.admit(&identity(&product_key, &device_name)) {
+        if let Err(wait) = peers.admit(&identity(&product_key, &device_name)) {
             tracing::warn!(%remote, ?wait, "refused a login: its connections replace each other");
             link.refuse(Refused::ServerUnavailable);
             write_all(&mut stream, &mut link).await.map_err(io)?;
@@ -309,82 +351,50 @@ impl<P: Platform, T: Transport> Shared<P, T> {
 
     async fn serve(self: Arc<Self>, admitted: Admitted<T::Stream>) {
         let Admitted { stream, link, product_key, device_name, sync, remote } = admitted;
-        let identity = identity(&product_key, &device_name);
-        let session = Config { first_id: random_first_id(), ..self.config.session.clone() };
-        let dialect = <P::Router as crate::Router>::DIALECT;
-        let connection = Connection::new(&identity, dialect, session);
+        let served = &self.served;
+        let connection = served.connection(&identity(&product_key, &device_name));
         let device = DeviceRef { product_key: &product_key, device_name: &device_name };
         let mut channel = Channel::platform(link, device, sync);
-        channel.set_qos(self.config.qos);
+        channel.set_qos(served.config.qos);
         let (publisher, outgoing) = Publisher::new();
-        let (platform, peer) = (&self.platform, connection.peer().clone());
-        let taker: Taker<'_> = {
-            let (peer, publisher) = (peer.clone(), publisher.clone());
-            Box::new(move |message| {
-                let (peer, publisher) = (peer.clone(), publisher.clone());
-                Box::pin(async move { platform.message(&peer, &publisher, message).await })
-            })
-        };
-        let mut socket = AlinkSocket::new(stream, channel, self.clock, outgoing, taker);
-        let presence = self.peers.enter(&peer, Arc::new(Info::new(Some(remote), None, self.clock)));
-        let span = tracing::info_span!("connection", identity, protocol = dialect.name);
+        let (platform, peer) = (&served.platform, connection.peer().clone());
+        let subs = SubSessions::new(Arc::clone(served), peer.clone(), device, publisher.clone(), Some(remote));
+        let subs = &subs;
+        let taker: Taker<'_> = Box::new(move |message| Box::pin(subs.message(message)));
+        let socket = AlinkSocket::new(stream, channel, served.clock, outgoing, taker);
+        let mut socket = socket.may_also(|filter| subs.may_listen(filter));
+        let presence = served.peers.enter(&peer, Arc::new(Info::new(Some(remote), None, served.clock)));
+        let span = tracing::info_span!("connection", identity = peer.identity(), protocol = peer.dialect().name);
         let handlers = pin!(connection.serve_send(platform.router()));
         // Whoever is silent is found by MQTT's own keep-alive.
-        let keep_alive = KeepAlive { ping_after: None, patience: self.config.patience };
-        let watch = self.config.observe.clone().map(Watch::new);
+        let keep_alive = KeepAlive { ping_after: None, patience: served.config.patience };
+        let watch = served.config.observe.clone().map(Watch::new);
         let run = async {
             tracing::info!("connected");
             platform.connected(&peer, &publisher).await;
-            let ended = pump::run(&mut socket, &connection, self.clock, keep_alive, handlers, presence, watch).await;
+            let presence = Going { presence, subs };
+            let ended = pump::run(&mut socket, &connection, served.clock, keep_alive, handlers, presence, watch).await;
             tracing::info!(%ended, "disconnected");
+            subs.end().await;
         };
         run.instrument(span).await;
     }
 }
 
-/// What a device may ask for: its own topics, and those that are everybody's.
-pub(super) struct Allowed([String; 9]);
+/// A gateway's entry in the directory: with its end, its sub-devices go as well, before its last handler has ended.
+struct Going<'a, P: Platform> {
+    presence: Presence,
+    subs: &'a SubSessions<P>,
+}
 
-impl Allowed {
-    pub(super) fn of(device: DeviceRef<'_>) -> Self {
-        Self([
-            format!("/sys/{device}/"),
-            format!("/ota/device/upgrade/{device}"),
-            format!("/shadow/get/{device}"),
-            format!("/ext/ntp/{device}/"),
-            format!("/ext/session/{device}/"),
-            format!("/ext/error/{device}"),
-            format!("/{device}/user/"),
-            format!("/broadcast/{}/", device.product_key),
-            "/ext/rrpc/".to_owned(),
-        ])
-    }
-
-    pub(super) fn has(&self, filter: &str) -> bool {
-        self.0.iter().any(|own| filter == own || (own.ends_with('/') && filter.starts_with(own)))
+impl<P: Platform> Witness for Going<'_, P> {
+    fn heard(&self, now: crate::Instant) {
+        self.presence.heard(now);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_device_may_ask_for_its_own_topics_only() {
-        let device = DeviceRef { product_key: "a1", device_name: "d" };
-        for filter in ["/sys/a1/d/thing/#", "/ota/device/upgrade/a1/d", "/ext/rrpc/+/sys/a1/d/#", "/a1/d/user/get"] {
-            assert!(Allowed::of(device).has(filter), "{filter}");
-        }
-        for filter in [
-            "#",
-            "/sys/#",
-            "/sys/a1/+/thing/#",
-            "/sys/a1/d2/thing/#",
-            "/ota/device/upgrade/a1/d2",
-            "/a1/x/user/get",
-            "",
-        ] {
-            assert!(!Allowed::of(device).has(filter), "{filter}");
-        }
+impl<P: Platform> Drop for Going<'_, P> {
+    fn drop(&mut self) {
+        self.subs.close();
     }
 }

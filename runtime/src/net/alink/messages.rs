@@ -45,10 +45,15 @@ pub struct QueueEnded;
 pub struct Publisher(mpsc::Sender<Box<Outgoing>>);
 
 #[derive(Debug)]
-pub(super) struct Outgoing {
-    pub(super) topic: String,
-    pub(super) payload: Vec<u8>,
-    pub(super) qos: QoS,
+pub(super) enum Outgoing {
+    Message {
+        topic: String,
+        payload: Vec<u8>,
+        qos: QoS,
+    },
+    /// What only a client may ask for.
+    #[cfg(feature = "client")]
+    Subscribe(Vec<(String, QoS)>),
 }
 
 impl Publisher {
@@ -58,7 +63,7 @@ impl Publisher {
     }
 
     /// On a queue that somebody else empties.
-    #[cfg(all(feature = "client", feature = "server"))]
+    #[cfg(feature = "server")]
     pub(super) fn of(queue: mpsc::Sender<Box<Outgoing>>) -> Self {
         Self(queue)
     }
@@ -69,8 +74,19 @@ impl Publisher {
     /// # Errors
     /// [`QueueEnded`].
     pub async fn publish(&self, topic: impl ToString, payload: impl Into<Vec<u8>>, qos: QoS) -> Result<(), QueueEnded> {
-        let message = Box::new(Outgoing { topic: topic.to_string(), payload: payload.into(), qos });
+        let message = Box::new(Outgoing::Message { topic: topic.to_string(), payload: payload.into(), qos });
         self.0.send(message).await.map_err(|_| QueueEnded)
+    }
+
+    /// Asks for messages on these topics, for a device that shares the connection.
+    #[cfg(feature = "client")]
+    pub(super) async fn subscribe(&self, filters: Vec<(String, QoS)>) -> Result<(), QueueEnded> {
+        self.0.send(Box::new(Outgoing::Subscribe(filters))).await.map_err(|_| QueueEnded)
+    }
+
+    /// The queue, for a device that shares the connection.
+    pub(super) fn queue(&self) -> mpsc::Sender<Box<Outgoing>> {
+        self.0.clone()
     }
 
     /// Whether the connection has ended.

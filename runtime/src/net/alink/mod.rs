@@ -5,14 +5,16 @@
 //!
 //! | feature | gives |
 //! |---|---|
-//! | `client` | [`Device`], and [`Registration`] of one that has its product's secret only |
+//! | `client` | [`Device`], [`Gateway`] and [`SubDevice`], and [`Registration`] of one that has its product's secret only |
 //! | `server` | [`Listener`], and [`Platform`], which says who may connect |
 //! | both | [`Bridge`]: a platform behind a broker that somebody else runs |
 
+#[cfg(feature = "server")]
+mod allowed;
 #[cfg(all(feature = "client", feature = "server"))]
 mod bridge;
-#[cfg(all(feature = "client", feature = "server"))]
-mod bridge_socket;
+#[cfg(feature = "client")]
+mod builder;
 #[cfg(feature = "client")]
 mod clock;
 #[cfg(feature = "client")]
@@ -20,9 +22,13 @@ mod device;
 #[cfg(feature = "client")]
 mod dispatch;
 #[cfg(feature = "client")]
+mod gateway;
+#[cfg(feature = "client")]
 mod handlers;
 #[cfg(feature = "alink-https")]
 mod https;
+mod lane_socket;
+mod lanes;
 #[cfg(feature = "server")]
 mod listener;
 #[cfg(feature = "client")]
@@ -32,18 +38,28 @@ mod messages;
 mod register;
 #[cfg(feature = "client")]
 mod request;
+#[cfg(feature = "server")]
+mod served;
 #[cfg(feature = "client")]
 mod shadow;
 mod socket;
+#[cfg(feature = "client")]
+mod sub_device;
+#[cfg(feature = "server")]
+mod sub_sessions;
 #[cfg(feature = "client")]
 mod waiting;
 
 #[cfg(all(feature = "client", feature = "server"))]
 pub use bridge::Bridge;
 #[cfg(feature = "client")]
+pub use builder::DeviceBuilder;
+#[cfg(feature = "client")]
 pub use clock::PlatformClock;
 #[cfg(feature = "client")]
-pub use device::{Device, DeviceBuilder};
+pub use device::{Device, OwnConnection};
+#[cfg(feature = "client")]
+pub use gateway::Gateway;
 #[cfg(feature = "server")]
 pub use listener::{Admission, Listener, ListenerConfig, LoginRequest, Platform};
 pub use messages::{Message, Publisher, QueueEnded};
@@ -53,9 +69,10 @@ pub use register::{RegisterFailure, Registration};
 pub use request::{Messages, RequestFailure};
 #[cfg(feature = "client")]
 pub use shadow::Shadow;
+#[cfg(feature = "client")]
+pub use sub_device::{SubDevice, ThroughGateway};
 
 /// How the directory knows a device: by its user name.
-#[cfg(feature = "server")]
 fn identity(product_key: &str, device_name: &str) -> String {
     format!("{device_name}&{product_key}")
 }
