@@ -187,15 +187,36 @@ impl Gateway {
     /// Has something done for a sub-device, together with others.
     pub(super) async fn order(&self, what: What, peer: &Peer) -> Result<(), CallFailure> {
         let (answer, answered) = oneshot::channel();
+        let undo = matches!(what, What::Login(_)).then(|| (what.identity(), peer.clone()));
         let order = Order { what, peer: peer.clone(), answer };
         self.0.orders.send(order).await.map_err(|_| CallFailure::ShuttingDown)?;
-        answered.await.unwrap_or(Err(CallFailure::ShuttingDown))
+        let mut answer = Answer { answered, undo, orders: &self.0.orders };
+        (&mut answer.answered).await.unwrap_or(Err(CallFailure::ShuttingDown))
     }
 
     /// Waits until it will not connect any more.
     pub(super) async fn stopped(&self) {
         // An error says the same.
         let _ = self.0.link.states().wait_for(|state| matches!(state, LinkState::Stopped)).await;
+    }
+}
+
+/// What comes of an order. Whoever drops it in between does not want to be online any more.
+struct Answer<'a> {
+    answered: oneshot::Receiver<Result<(), CallFailure>>,
+    undo: Option<(Identity, Peer)>,
+    orders: &'a mpsc::Sender<Order>,
+}
+
+impl Drop for Answer<'_> {
+    fn drop(&mut self) {
+        // An answer that was given and not heard; one that is not given yet, the desk undoes.
+        if let (Ok(Ok(())), Some((identity, peer))) = (self.answered.try_recv(), self.undo.take()) {
+            let order = Order { what: What::Logout(identity), peer, answer: oneshot::channel().0 };
+            if self.orders.try_send(order).is_err() {
+                tracing::warn!("a sub-device was not logged out: too much else is to be done");
+            }
+        }
     }
 }
 
@@ -296,6 +317,17 @@ struct Order {
     answer: oneshot::Sender<Result<(), CallFailure>>,
 }
 
+impl Order {
+    /// Whom nobody waits for any more is not to stay online.
+    async fn answer(self, done: Result<(), CallFailure>) {
+        let Self { what, peer, answer } = self;
+        let is_online = matches!(what, What::Login(_)) && done.is_ok();
+        if answer.send(done).is_err() && is_online {
+            let _ = What::Logout(what.identity()).ask_alone(&peer).await;
+        }
+    }
+}
+
 /// Does what is ordered for sub-devices: many at once where many wait, so that two thousand of them are online after forty messages.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -363,15 +395,17 @@ async fn serve(mut orders: Vec<Order>) {
         match ask_together(&orders, &first.peer).await {
             // All or none: each hears its own reason.
             Err(CallFailure::Refused(_)) => {}
-            done => return orders.into_iter().for_each(|order| drop(order.answer.send(done.clone()))),
+            done => {
+                for order in orders {
+                    order.answer(done.clone()).await;
+                }
+                return;
+            }
         }
     }
     for order in orders {
         let done = order.what.ask_alone(&order.peer).await;
-        let unwanted = matches!(order.what, What::Login(_)) && done.is_ok();
-        if order.answer.send(done).is_err() && unwanted {
-            let _ = What::Logout(order.what.identity()).ask_alone(&order.peer).await;
-        }
+        order.answer(done).await;
     }
 }
 
