@@ -9,6 +9,7 @@ mod firmware;
 pub(crate) mod problem;
 mod products;
 mod thing;
+mod topology;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
@@ -30,6 +31,7 @@ pub(crate) fn router(app: &SharedApp) -> Router<SharedApp> {
         .merge(events::router())
         .merge(products::router())
         .merge(thing::router())
+        .merge(topology::router())
         .layer(DefaultBodyLimit::max(BODY))
         .merge(firmware::router())
         .fallback(|| async { Problem::not_found("there is no such path") })

@@ -98,8 +98,8 @@ impl Gateway {
         (Self(Arc::new(Shared { link, sessions, lanes, orders, subscribes, server })), desk)
     }
 
-    /// Prepares a sub-device that has a secret. It says of itself, at each login, that it is behind this gateway, if the platform does
-    /// not know that yet; see [`DeviceBuilder::topology_is_known`].
+    /// Prepares a sub-device that has a secret. Before its first login it says of itself that it is behind this gateway, if the platform
+    /// does not know that yet; see [`DeviceBuilder::topology_is_known`].
     #[must_use]
     pub fn sub_device(&self, device: DeviceRef<'_>, secret: &Secret) -> DeviceBuilder<ThroughGateway> {
         DeviceBuilder::new(device, ThroughGateway::new(self.clone(), secret.clone()))

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
@@ -51,7 +52,8 @@ impl DeviceBuilder<ThroughGateway> {
     }
 
     /// Never says that it is behind this gateway: whoever owns it does, at the platform. Otherwise it does so when a login is refused
-    /// because it is not ([`SubDeviceFault::NoTopology`]), and logs in again.
+    /// because it is not ([`SubDeviceFault::NoTopology`]), and logs in again; but not once it was online: then somebody has taken it
+    /// away, to another gateway most of the time.
     #[must_use]
     pub fn topology_is_known(self) -> Self {
         let connection = ThroughGateway { adds_topology: false, ..self.connection };
@@ -78,6 +80,7 @@ impl DeviceBuilder<ThroughGateway> {
             secret,
             sign_method,
             adds_topology,
+            was_online: AtomicBool::new(false),
             config: self.config,
             qos: self.qos,
             keep_alive: KeepAlive { ping_after: None, patience: self.patience },
@@ -151,6 +154,7 @@ struct SubOpener {
     secret: Secret,
     sign_method: SignMethod,
     adds_topology: bool,
+    was_online: AtomicBool,
     config: Config,
     qos: QoS,
     keep_alive: KeepAlive,
@@ -180,6 +184,7 @@ impl Open for SubOpener {
         }
         self.login(&peer).await?;
         inbox.is_ready();
+        self.was_online.store(true, Ordering::Relaxed);
         let session = Session { publisher: publisher.clone(), waiting: Arc::default() };
         self.sessions.send_replace(Some(session.clone()));
         let end = EndOfSession { sessions: self.sessions.clone(), waiting: Arc::clone(&session.waiting) };
@@ -223,8 +228,9 @@ impl SubOpener {
 
     async fn login(&self, peer: &Peer) -> Result<(), ConnectError> {
         let signed = || Signed::new(self.device(), self.sign_method, &self.secret);
+        let adds_topology = self.adds_topology && !self.was_online.load(Ordering::Relaxed);
         match self.gateway.order(What::Login(signed()), peer).await {
-            Err(failure) if self.adds_topology && SubDeviceFault::of(&failure) == Some(SubDeviceFault::NoTopology) => {
+            Err(failure) if adds_topology && SubDeviceFault::of(&failure) == Some(SubDeviceFault::NoTopology) => {
                 self.gateway.order(What::Add(signed()), peer).await.map_err(no_login)?;
                 self.gateway.order(What::Login(signed()), peer).await.map_err(no_login)
             }
