@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use onwire::alink::system::*;
 use onwire::alink::{
-    Claim, DeviceRef, LoginOptions, Secret, SignMethod, SubDevice as Signed, SubDeviceFault, SubDeviceLogin,
+    Claim, DeviceRef, Login, LoginOptions, Secret, SignMethod, SubDevice as Signed, SubDeviceFault, SubDeviceLogin,
     SubDeviceRefused, SyncServices, Topic, ntp_response,
 };
-use onwire::mqtt::{QoS, Refused};
+use onwire::mqtt::{self, Connect, Packet, QoS, Refused};
 use onwire::net::alink::{
     Admission, Device, DeviceBuilder, Gateway, Listener, ListenerConfig, LoginRequest, Message, Messages, Platform,
     Publisher, SubDevice, ThroughGateway,
 };
 use onwire::net::{BackOff, ConnectError, Disconnected, Link, LinkState, Peers, Setback, WhileOffline};
 use onwire::types::{DateTime, RawJson};
-use onwire::{CallError, CallFailure, ErrorCode, Peer};
+use onwire::{CallError, CallFailure, ErrorCode, Instant, Peer};
 use onwire_tests::tracker::*;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 
 const HALL: DeviceRef<'_> = DeviceRef { product_key: "a1Hall", device_name: "H1" };
@@ -625,4 +628,123 @@ async fn there_may_be_so_many_online_at_one_gateway() {
     first.link.stop();
     in_time(first.ended).await.unwrap();
     second.link.call(level(2)).await.unwrap();
+}
+
+/// An MQTT client without more around it.
+struct Raw {
+    stream: TcpStream,
+    link: mqtt::Link<mqtt::Client>,
+}
+
+impl Raw {
+    async fn connect(running: &Running, device: DeviceRef<'_>) -> Self {
+        let stream = TcpStream::connect(running.url.strip_prefix("mqtt://").unwrap()).await.unwrap();
+        let mut raw = Self { stream, link: mqtt::Link::client(mqtt::Limits::default()) };
+        let login = Login::with_secret(device, &secret_of(device), &LoginOptions::default()).unwrap();
+        raw.link.connect(&Connect::from(login), Instant::default()).unwrap();
+        let accepted = raw.packet().await;
+        assert!(matches!(accepted, Packet::Accepted { .. }), "{accepted:?}");
+        raw
+    }
+
+    async fn packet(&mut self) -> Packet {
+        in_time(async {
+            loop {
+                if let Some(packet) = self.link.poll_packet() {
+                    return packet;
+                }
+                while let Some(bytes) = self.link.poll_transmit() {
+                    self.stream.write_all(&bytes).await.unwrap();
+                }
+                let mut buffer = [0; 4096];
+                let read = self.stream.read(&mut buffer).await.unwrap();
+                assert_ne!(read, 0, "it is connected");
+                self.link.receive(&buffer[..read], Instant::default()).unwrap();
+            }
+        })
+        .await
+    }
+
+    fn publish(&mut self, topic: &str, payload: &str) {
+        self.link.publish(topic, payload.as_bytes(), QoS::AtMostOnce, Instant::default()).unwrap();
+    }
+
+    /// The next message on that topic; what else comes is passed over.
+    async fn message(&mut self, wanted: &str) -> Value {
+        loop {
+            if let Packet::Message { topic, payload } = self.packet().await
+                && topic == wanted
+            {
+                return serde_json::from_slice(&payload).unwrap();
+            }
+        }
+    }
+
+    async fn login(&mut self, running: &Running, name: &str) {
+        running.shared.topology.lock().unwrap().insert(identity(meter(name)), identity(HALL));
+        let (device, client_id) = (meter(name), "c");
+        let sign = Signed { device, client_id, timestamp: None }.sign(SignMethod::HmacSha1, &secret_of(device));
+        let params = json!({"productKey": "a1Meter", "deviceName": name, "clientId": "c", "signMethod": "hmacSha1", "sign": sign});
+        self.publish("/ext/session/a1Hall/H1/combine/login", &json!({"id": "1", "params": params}).to_string());
+        assert_eq!(self.message("/ext/session/a1Hall/H1/combine/login_reply").await["code"], 200);
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_may_listen_to_what_those_are_told_that_are_online_through_it() {
+    let running = running().await;
+    let mut raw = Raw::connect(&running, HALL).await;
+    raw.login(&running, "M1").await;
+    let filters = [
+        "/sys/a1Meter/M1/thing/#",
+        "/a1Meter/M1/user/+",
+        "/ota/device/upgrade/a1Meter/M1",
+        "/sys/a1Meter/M2/thing/#",
+        "/sys/a1Meter/+/thing/#",
+        "/ext/session/a1Hall/H1/#",
+    ];
+    let asked = filters.map(|filter| (filter, QoS::AtLeastOnce));
+    raw.link.subscribe(&asked, Instant::default()).unwrap();
+    let granted = loop {
+        if let Packet::Subscribed { granted, .. } = raw.packet().await {
+            break granted;
+        }
+    };
+    let granted: Vec<_> = granted.iter().map(Option::is_some).collect();
+    assert_eq!(granted, [true, true, true, false, false, true]);
+}
+
+#[tokio::test]
+async fn one_that_says_more_than_is_handled_is_told_so_and_the_others_are_heard() {
+    let mut running = running().await;
+    let mut raw = Raw::connect(&running, HALL).await;
+    raw.login(&running, "M1").await;
+    raw.login(&running, "M2").await;
+    let post = |name: &str, id: usize| {
+        let text = json!({"id": id.to_string(), "params": {"BatteryLevel": 7}, "method": "thing.event.property.post"});
+        (format!("/sys/a1Meter/{name}/thing/event/property/post"), text.to_string())
+    };
+    // In one write, so that nothing is handled in between.
+    const COUNT: usize = 300;
+    for id in 0..COUNT {
+        let (topic, text) = post("M1", id);
+        raw.publish(&topic, &text);
+    }
+    let (mut taken, mut refused) = (0, 0);
+    for _ in 0..COUNT {
+        match raw.message("/sys/a1Meter/M1/thing/event/property/post_reply").await["code"].as_i64() {
+            Some(200) => taken += 1,
+            Some(429) => refused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(taken >= 32, "{taken} of {COUNT}");
+    assert_eq!(taken + refused, COUNT);
+    for _ in 0..taken {
+        assert_eq!(in_time(running.posted.recv()).await.unwrap().0, "M1&a1Meter");
+    }
+    let (topic, text) = post("M2", 1);
+    raw.publish(&topic, &text);
+    assert_eq!(raw.message(&format!("{topic}_reply")).await["code"], 200);
+    assert_eq!(in_time(running.posted.recv()).await.unwrap().0, "M2&a1Meter");
 }

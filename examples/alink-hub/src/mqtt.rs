@@ -123,7 +123,10 @@ impl Platform for Hub {
 
     async fn stray(&self, sender: &Peer, _: DeviceRef<'_>, message: &Message) {
         let (device_name, product_key) = names(sender.identity());
-        let content = format!("a message for a device that is not online through it: {}", message.topic);
+        let content = format!(
+            "a message on a topic that is not this device's, nor that of a sub-device that is online through it: {}",
+            message.topic
+        );
         self.app.note("warn", product_key, device_name, content).await;
     }
 

@@ -172,7 +172,7 @@ async fn one_moves_to_another_gateway_and_the_first_one_lets_it_go() {
     let topic = "/sys/socket/S1/thing/event/property/post";
     let post = json!({"id": "1", "params": {"Power": 99}, "method": "thing.event.property.post"});
     there.messages.publish(topic, post.to_string(), QoS::AtLeastOnce).await.unwrap();
-    hub.logged(&format!("a message for a device that is not online through it: {topic}")).await;
+    hub.logged(&format!("nor that of a sub-device that is online through it: {topic}")).await;
     assert_eq!(hub.get("/devices/socket/S1/properties").await.get("Power"), None);
 
     // With the gateway they are gone, and come back with it.

@@ -160,7 +160,7 @@ fn hand_on(lanes: &Lanes, message: Message) -> Option<Message> {
     let Some(device) = topic.device() else { return Some(message) };
     let identity = identity(device.product_key, device.device_name);
     match lanes.bring(&identity, message.topic, message.payload) {
-        Brought::Taken => None,
+        Brought::Taken | Brought::Full(..) => None,
         Brought::NoLane(topic, payload) => Some(Message::new(topic, payload)),
     }
 }

@@ -187,11 +187,16 @@ impl Gateway {
     /// Has something done for a sub-device, together with others.
     pub(super) async fn order(&self, what: What, peer: &Peer) -> Result<(), CallFailure> {
         let (answer, answered) = oneshot::channel();
-        let undo = matches!(what, What::Login(_)).then(|| (what.identity(), peer.clone()));
+        let undo = matches!(what, What::Login(_)).then(|| Undo::new(self, what.identity(), peer));
         let order = Order { what, peer: peer.clone(), answer };
         self.0.orders.send(order).await.map_err(|_| CallFailure::ShuttingDown)?;
-        let mut answer = Answer { answered, undo, orders: &self.0.orders };
+        let mut answer = Answer { answered, undo };
         (&mut answer.answered).await.unwrap_or(Err(CallFailure::ShuttingDown))
+    }
+
+    /// What is to be done if a login turns out to be for nothing.
+    pub(super) fn undo(&self, identity: Identity, peer: &Peer) -> Undo {
+        Undo::new(self, identity, peer)
     }
 
     /// Waits until it will not connect any more.
@@ -201,21 +206,45 @@ impl Gateway {
     }
 }
 
-/// What comes of an order. Whoever drops it in between does not want to be online any more.
-struct Answer<'a> {
-    answered: oneshot::Receiver<Result<(), CallFailure>>,
-    undo: Option<(Identity, Peer)>,
-    orders: &'a mpsc::Sender<Order>,
+/// Logs a sub-device out, unless it is forgotten.
+pub(super) struct Undo {
+    gateway: Gateway,
+    login: Option<(Identity, Peer)>,
 }
 
-impl Drop for Answer<'_> {
+impl Undo {
+    fn new(gateway: &Gateway, identity: Identity, peer: &Peer) -> Self {
+        Self { gateway: gateway.clone(), login: Some((identity, peer.clone())) }
+    }
+
+    /// There is somebody who will do so.
+    pub(super) fn forget(&mut self) {
+        self.login = None;
+    }
+}
+
+impl Drop for Undo {
     fn drop(&mut self) {
-        // An answer that was given and not heard; one that is not given yet, the desk undoes.
-        if let (Ok(Ok(())), Some((identity, peer))) = (self.answered.try_recv(), self.undo.take()) {
-            let order = Order { what: What::Logout(identity), peer, answer: oneshot::channel().0 };
-            if self.orders.try_send(order).is_err() {
-                tracing::warn!("a sub-device was not logged out: too much else is to be done");
-            }
+        let Some((identity, peer)) = self.login.take() else { return };
+        let order = Order { what: What::Logout(identity), peer, answer: oneshot::channel().0 };
+        if self.gateway.0.orders.try_send(order).is_err() {
+            tracing::warn!("a sub-device was not logged out: too much else is to be done");
+        }
+    }
+}
+
+/// What comes of an order.
+struct Answer {
+    answered: oneshot::Receiver<Result<(), CallFailure>>,
+    undo: Option<Undo>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // Whoever drops it in between does not want to be online any more. What is not answered yet, the desk undoes.
+        let is_unheard = matches!(self.answered.try_recv(), Ok(Ok(())));
+        if let Some(undo) = self.undo.as_mut().filter(|_| !is_unheard) {
+            undo.forget();
         }
     }
 }

@@ -44,8 +44,10 @@ pub(super) struct Inbox {
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Brought {
-    /// It waits for its device, or was dropped because too many do.
+    /// It waits for its device.
     Taken,
+    /// It does not, because too many do.
+    Full(String, Vec<u8>),
     /// The device has no lane.
     NoLane(String, Vec<u8>),
 }
@@ -71,9 +73,9 @@ impl Lanes {
         };
         match lane.messages.try_send((topic, payload)) {
             Ok(()) => Brought::Taken,
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                tracing::warn!(identity, "dropped a message: they come faster than they are handled");
-                Brought::Taken
+            Err(mpsc::error::TrySendError::Full((topic, payload))) => {
+                tracing::warn!(identity, topic, "dropped a message: they come faster than they are handled");
+                Brought::Full(topic, payload)
             }
             Err(mpsc::error::TrySendError::Closed((topic, payload))) => Brought::NoLane(topic, payload),
         }
@@ -146,7 +148,7 @@ mod tests {
     use crate::alink::SubDeviceFault;
 
     fn bring(lanes: &Lanes, identity: &str, number: u8) -> bool {
-        lanes.bring(identity, "topic".to_owned(), vec![number]) == Brought::Taken
+        !matches!(lanes.bring(identity, "topic".to_owned(), vec![number]), Brought::NoLane(..))
     }
 
     #[test]

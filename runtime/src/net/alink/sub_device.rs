@@ -179,11 +179,14 @@ impl Open for SubOpener {
         let Session { publisher, .. } = self.gateway.session().ok_or_else(gone)?;
         // Before the login: what follows it may come at once.
         let inbox = self.gateway.lanes().open(Arc::clone(&self.identity), Some(peer.clone()));
+        self.login(&peer).await?;
+        inbox.is_ready();
+        let mut undo = self.gateway.undo(self.names(), &peer);
+        // The cloud grants topics of those that are online only.
         if !self.topics.is_empty() {
             publisher.subscribe(self.topics.clone()).await.map_err(|_| gone())?;
         }
-        self.login(&peer).await?;
-        inbox.is_ready();
+        undo.forget();
         self.was_online.store(true, Ordering::Relaxed);
         let session = Session { publisher: publisher.clone(), waiting: Arc::default() };
         self.sessions.send_replace(Some(session.clone()));

@@ -12,9 +12,10 @@ use super::served::Served;
 use super::{Platform, identity};
 use crate::Peer;
 use crate::alink::{
-    DeviceRef, SessionCall, SessionRequest, SubDeviceError, SubDeviceFault, SubDeviceLogin, SubDeviceRefused,
+    DeviceRef, FRAMING, SessionCall, SessionRequest, SubDeviceError, SubDeviceFault, SubDeviceLogin, SubDeviceRefused,
     SyncServices, Topic,
 };
+use crate::core::frame::{Frame, error_frame};
 use crate::mqtt::QoS;
 use crate::net::Disconnected;
 use crate::net::peers::Info;
@@ -64,15 +65,33 @@ impl<P: Platform> SubSessions<P> {
             return self.served.platform.message(&self.gateway, &self.publisher, message).await;
         };
         let identity = identity(device.product_key, device.device_name);
-        let Message { topic, payload } = message.clone();
-        if let Brought::NoLane(..) = self.lanes.bring(&identity, topic, payload) {
-            tracing::info!(
-                gateway = self.gateway.identity(),
-                topic = message.topic,
-                "refused: the sub-device is not online"
-            );
-            self.tell(device, SubDeviceFault::NoSession).await;
-            self.served.platform.stray(&self.gateway, device, &message).await;
+        let Message { topic, payload } = message;
+        match self.lanes.bring(&identity, topic, payload) {
+            Brought::Taken => {}
+            Brought::Full(topic, payload) => self.throttle(&topic, &payload).await,
+            Brought::NoLane(topic, payload) => self.refuse(Message::new(topic, payload)).await,
+        }
+    }
+
+    /// A sub-device has no session here.
+    async fn refuse(&self, message: Message) {
+        let Some(device) = message.topic().and_then(|topic| topic.device()) else { return };
+        let gateway = self.gateway.identity();
+        tracing::info!(gateway, topic = message.topic, "refused: the sub-device is not online");
+        self.tell(device, SubDeviceFault::NoSession).await;
+        self.served.platform.stray(&self.gateway, device, &message).await;
+    }
+
+    /// A call of a sub-device that has too many waiting is answered, so that it comes again.
+    async fn throttle(&self, topic: &str, payload: &[u8]) {
+        let reply = Topic::parse(topic).filter(|topic| matches!(topic, Topic::Thing { .. }));
+        let Some(reply) = reply.and_then(|topic| topic.answer()) else { return };
+        if let Ok(Frame::Call { id, .. }) =
+            std::str::from_utf8(payload).map_or(Err(()), |text| (FRAMING.split)(text).map_err(drop))
+        {
+            let id = payload.get(id).map_or("\"\"".into(), String::from_utf8_lossy);
+            let error = error_frame(self.gateway.dialect(), &id, &SubDeviceFault::Throttled.into());
+            let _ = self.publisher.publish(reply, error, QoS::AtMostOnce).await;
         }
     }
 
