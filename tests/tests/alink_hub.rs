@@ -8,11 +8,11 @@ use std::time::Duration;
 use onwire::alink::{DeviceRef, Secret};
 use onwire::mqtt::Connect;
 use onwire::net::BackOff;
-use onwire::net::alink::Device;
+use onwire::net::alink::{Device, Message};
 use onwire::types::DateTime;
 use onwire_tests::broker::Broker;
 use onwire_tests::program::Program;
-use onwire_tests::socket::{Properties, ToggleResponse};
+use onwire_tests::{socket, tracker::*};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -187,11 +187,11 @@ async fn a_gateway_behind_a_broker_has_its_sub_devices_served() {
     tokio::spawn(device.run());
     // What is said before the hub has subscribed is lost.
     while tokio::time::timeout(Duration::from_secs(1), gateway.topology()).await.is_err() {}
-    let socket = DeviceRef { product_key: "socket", device_name: "S1" };
-    let socket = gateway.sub_device(socket, &Secret::from(secret.as_str())).back_off(back_off).build(Switch);
-    let of_socket = socket.link();
-    tokio::spawn(socket.run());
-    let properties = Properties { power: Some("12.5".parse().unwrap()), ..Properties::default() };
+    let of = DeviceRef { product_key: "socket", device_name: "S1" };
+    let behind = gateway.sub_device(of, &Secret::from(secret.as_str())).back_off(back_off).build(Switch);
+    let of_socket = behind.link();
+    tokio::spawn(behind.run());
+    let properties = socket::Properties { power: Some("12.5".parse().unwrap()), ..socket::Properties::default() };
     of_socket.call(properties.at(DateTime::from_unix_millis(1_700_000_000_000))).await.unwrap();
     assert_eq!(hub.get("/devices/socket/S1/properties").await["Power"]["value"], 12.5);
     let called = hub.post("/devices/socket/S1/services/Toggle", json!({})).await;
@@ -207,12 +207,12 @@ struct Switch;
 #[onwire::handlers(onwire_tests::socket, role = Device)]
 impl Switch {
     #[on(Toggle)]
-    fn toggle(&self) -> ToggleResponse {
-        ToggleResponse::new(true)
+    fn toggle(&self) -> socket::ToggleResponse {
+        socket::ToggleResponse::new(true)
     }
 
     #[on(PropertySet)]
-    fn set(&self, wanted: Properties) {
+    fn set(&self, wanted: socket::Properties) {
         assert_eq!(wanted.countdown, Some(120));
     }
 }
@@ -251,4 +251,41 @@ async fn behind_a_broker_it_does_the_same() {
     client.succeeds().await;
     let properties = hub.get("/devices/socket/SN1/properties").await;
     assert_eq!(properties["Power"]["value"], 1.5);
+}
+
+struct Socket;
+
+#[onwire::handlers(onwire_tests::tracker, role = Device)]
+impl Socket {
+    #[on(PropertySet)]
+    fn set(&self, _: Properties) {}
+}
+
+#[tokio::test]
+async fn behind_a_broker_a_device_is_asked_in_ones_own_words() {
+    let broker = Broker::start().await;
+    let hub = Hub::start_with(&["--broker", &broker.url()]).await;
+    hub.add("SN1").await;
+    let of = DeviceRef { product_key: "socket", device_name: "SN1" };
+    let device = Device::builder(&broker.url(), of, || Connect::new("device"))
+        .subscribing()
+        .on_rrpc("/socket/SN1/user/door", |request: Message| async move { [b"door ", &*request.payload].concat() })
+        .on_system_rrpc(|_: Message| async move { "system" })
+        .build(Socket)
+        .unwrap();
+    let messages = device.messages();
+    tokio::spawn(device.run());
+    // What is said before the hub has subscribed is lost: the device speaks until it is known.
+    while hub.get("/devices/socket/SN1").await["online"] != true {
+        let _ = messages.publish("/socket/SN1/user/hello", "{}", onwire::mqtt::QoS::AtMostOnce).await;
+        tokio::task::yield_now().await;
+    }
+    let ask = async |query: &str| {
+        let url = format!("{}/devices/socket/SN1/rrpc?timeoutMs=30000{query}", hub.api);
+        let answer = reqwest::Client::new().post(url).body("open").send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(ask("&topic=/socket/SN1/user/door").await, (200, "door open".to_owned()));
+    assert_eq!(ask("").await, (200, "system".to_owned()));
+    assert_eq!(ask("&topic=/any/topic").await.0, 400, "it would never come back");
 }

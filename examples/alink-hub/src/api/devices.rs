@@ -10,11 +10,11 @@ use super::device as find_device;
 use super::extract::{Json, Path, Query};
 use super::problem::Problem;
 use crate::app::SharedApp;
-use crate::platform::topology;
+use crate::platform::{topology, upload};
 use crate::security::access::{Operator, Role, Viewer};
 use crate::security::new_secret;
 use crate::store::devices::{self, Device, Shown};
-use crate::store::updates;
+use crate::store::{updates, uploads};
 use crate::time;
 
 /// How many devices one answer has at most.
@@ -150,8 +150,12 @@ async fn change(
 async fn remove(_: Operator, State(app): State<SharedApp>, Path(key): Path<(String, String)>) -> Result<(), Problem> {
     let device = find_device(&app, &key).await?;
     topology::changed(&app, &device, topology::REMOVED).await?;
+    let uploaded = uploads::ids(&app.store, device.id).await?;
     devices::remove(&app.store, device.id).await?;
     app.entered.set(&device.product_key, &device.device_name, false);
     app.link.kick(&device);
+    for id in uploaded {
+        upload::delete_bytes(&app, &id).await;
+    }
     Ok(())
 }

@@ -6,15 +6,19 @@ mod events;
 mod extract;
 mod files;
 mod firmware;
+mod messages;
+mod observe;
 pub(crate) mod problem;
 mod products;
 mod thing;
 mod topology;
+mod uploads;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 use serde::Serializer;
 
+pub(crate) use self::firmware::path as firmware_path;
 use self::problem::Problem;
 use crate::app::SharedApp;
 use crate::security::guard::guard;
@@ -23,7 +27,7 @@ use crate::store::devices::Device;
 /// The largest JSON body, in bytes.
 const BODY: usize = 1024 * 1024;
 
-/// `/api/v1`, `/files`, `/auth/register/device` and `/healthz`.
+/// `/api/v1`, `/files`, `/auth/register/device`, `/metrics`, `/healthz` and `/readyz`.
 pub(crate) fn router(app: &SharedApp) -> Router<SharedApp> {
     let api = Router::new()
         .merge(devices::router())
@@ -32,11 +36,13 @@ pub(crate) fn router(app: &SharedApp) -> Router<SharedApp> {
         .merge(products::router())
         .merge(thing::router())
         .merge(topology::router())
+        .merge(uploads::router())
         .layer(DefaultBodyLimit::max(BODY))
         .merge(firmware::router())
+        .merge(messages::router())
         .fallback(|| async { Problem::not_found("there is no such path") })
         .layer(middleware::from_fn_with_state(app.clone(), guard));
-    Router::new().nest("/api/v1", api).merge(files::router())
+    Router::new().nest("/api/v1", api).merge(files::router()).merge(observe::router())
 }
 
 /// A time, as the interface writes it.

@@ -4,8 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::claim::is_name;
-use super::framing::FRAMING;
-use super::routes::with_method;
+use super::framing::{FRAMING, with_method};
 use super::{DeviceRef, Secret, SignMethod, SubDevice, SubDeviceFault, SubDeviceRefused, WrongSignature};
 use crate::alink::system::{
     CombineBatchLoginRequest, CombineBatchLogoutRequest, CombineLoginRequest, CombineLogoutRequest, Identity,

@@ -1,4 +1,4 @@
-//! Gateways: what becomes of their sub-devices, by code, and what a device that is one listens to besides.
+//! Gateways: what becomes of their sub-devices, by code.
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
@@ -220,28 +220,6 @@ impl SubDeviceError {
         out
     }
 }
-
-/// What a gateway listens to besides what every device does, with `{pk}` and `{dn}` for its names. No wildcards for what it says
-/// itself: a broker would bring that back.
-pub const GATEWAY_FILTERS: [&str; 17] = [
-    "/sys/{pk}/{dn}/thing/topo/add_reply",
-    "/sys/{pk}/{dn}/thing/topo/delete_reply",
-    "/sys/{pk}/{dn}/thing/topo/get_reply",
-    "/sys/{pk}/{dn}/thing/topo/add/notify",
-    "/sys/{pk}/{dn}/thing/topo/change",
-    "/sys/{pk}/{dn}/thing/sub/register_reply",
-    "/sys/{pk}/{dn}/thing/sub/unregister_reply",
-    "/sys/{pk}/{dn}/thing/list/found_reply",
-    "/sys/{pk}/{dn}/thing/gateway/permit",
-    "/sys/{pk}/{dn}/thing/disable",
-    "/sys/{pk}/{dn}/thing/enable",
-    "/sys/{pk}/{dn}/thing/delete",
-    "/ext/session/{pk}/{dn}/combine/login_reply",
-    "/ext/session/{pk}/{dn}/combine/logout_reply",
-    "/ext/session/{pk}/{dn}/combine/batch_login_reply",
-    "/ext/session/{pk}/{dn}/combine/batch_logout_reply",
-    "/ext/error/{pk}/{dn}",
-];
 
 #[cfg(test)]
 mod tests {

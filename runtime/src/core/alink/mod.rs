@@ -35,12 +35,16 @@ mod sign;
 mod sub_device;
 #[cfg(feature = "alink")]
 mod topic;
+#[cfg(feature = "alink")]
+mod upgrade;
+#[cfg(feature = "alink")]
+mod upload_block;
 
 pub use self::framing::{FRAMING, spell};
 
 #[cfg(feature = "alink")]
 pub use self::{
-    channel::{Channel, system_filters},
+    channel::Channel,
     claim::{Claim, ClaimKind, NoClaim},
     clock::{NtpResponse, ntp_request, ntp_response},
     combine::{SessionCall, SessionRequest, SubDeviceLogin},
@@ -48,7 +52,7 @@ pub use self::{
     endpoint::{instance_host, regional_host, register_host},
     file_block::{FileBlockFrame, NoFileBlock},
     filter::matches,
-    gateway::{GATEWAY_FILTERS, SubDeviceError, SubDeviceFault, SubDeviceRefused},
+    gateway::{SubDeviceError, SubDeviceFault, SubDeviceRefused},
     login::{Login, LoginError, LoginOptions, RegisterOptions, SecureMode},
     register::{
         NoForm, NotRegistered, REGISTER_PATH, RegisterForm, Registered, RegisteredUnlisted, parse_register_answer,
@@ -62,4 +66,7 @@ pub use self::{
     sign::{SignMethod, WrongSignature, sign, verify},
     sub_device::SubDevice,
     topic::{DeviceRef, Ota, RawDirection, Topic},
+    upload_block::UploadBlockFrame,
 };
+#[cfg(feature = "alink")]
+pub use crate::core::topic::Direction;

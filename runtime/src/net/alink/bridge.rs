@@ -8,8 +8,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::lanes::Lanes;
+use super::fault::{ClientFault, Faulty};
+use super::lanes::{Brought, Lanes};
 use super::messages::{Message, Outgoing, Publisher};
+use super::rrpc::Asked;
 use super::served::Served;
 use super::socket::{Taker, next_packet, write_all};
 use super::sub_sessions::judge;
@@ -21,22 +23,6 @@ use crate::net::client::{Address, BackOff, ConnectError, Stream, Tls, stream};
 use crate::net::clock::Clock;
 use crate::net::peers::Info;
 use crate::net::{Disconnected, Peers, random_first_id};
-
-/// What devices say, by product; the cloud's own topics.
-const FILTERS: [&str; 12] = [
-    "/sys/{pk}/+/thing/#",
-    "/sys/{pk}/+/rrpc/response/+",
-    "/sys/{pk}/+/_thing/#",
-    "/ota/device/inform/{pk}/+",
-    "/ota/device/progress/{pk}/+",
-    "/ota/device/request/{pk}/+",
-    "/shadow/update/{pk}/+",
-    "/ext/ntp/{pk}/+/request",
-    "/ext/session/{pk}/+/#",
-    "/{pk}/+/user/#",
-    "/ext/rrpc/+/sys/{pk}/+/#",
-    "/ext/rrpc/+/{pk}/+/user/#",
-];
 
 /// How many messages wait for the broker.
 const OUTBOX: usize = 1024;
@@ -188,7 +174,7 @@ impl Bridge {
             }
             let filters = self.filters();
             let filters: Vec<_> = filters.iter().map(|filter| (filter.as_str(), QoS::AtLeastOnce)).collect();
-            for filters in filters.chunks(FILTERS.len()) {
+            for filters in filters.chunks(Topic::PLATFORM_FILTERS.len()) {
                 link.subscribe(filters, clock.now()).map_err(|_| ConnectError::LoginTooLong)?;
             }
             write_all(&mut stream, &mut link).await.map_err(unreachable)?;
@@ -202,7 +188,10 @@ impl Bridge {
             [] => vec!["+"],
             products => products.iter().map(String::as_str).collect(),
         };
-        let of = |product: &str| FILTERS.map(|filter| filter.replace("{pk}", product));
+        let of = |product_key| {
+            let any = DeviceRef { product_key, device_name: "+" };
+            Topic::PLATFORM_FILTERS.iter().map(move |filter| any.filter(filter))
+        };
         products.into_iter().flat_map(of).collect()
     }
 
@@ -278,22 +267,33 @@ impl<P: Platform> Devices<P> {
     fn bring(&mut self, topic: String, payload: Vec<u8>) {
         let Some(device) = Topic::parse(&topic).and_then(|topic| topic.device()) else { return };
         let identity = identity(device.product_key, device.device_name);
-        if self.lanes.has(&identity) || self.begin(device, &identity) {
-            self.lanes.bring(&identity, topic, payload);
+        if !self.lanes.has(&identity) && !self.begin(device, &identity) {
+            return;
         }
+        if let Brought::Full(topic, _) = self.lanes.bring(&identity, topic, payload)
+            && let Some(device) = Topic::parse(&topic).and_then(|topic| topic.device())
+        {
+            self.fault(device, &ClientFault::TooFast);
+        }
+    }
+
+    fn fault(&self, device: DeviceRef<'_>, fault: &ClientFault) {
+        self.served.platform.fault(Faulty { device: Some(device), remote: None }, fault);
     }
 
     /// Begins a device's task; whether it may.
     fn begin(&mut self, device: DeviceRef<'_>, identity: &str) -> bool {
         if self.lanes.len() >= self.max {
             tracing::warn!(identity, "ignored: there are too many devices");
+            self.fault(device, &ClientFault::TooManyDevices);
             return false;
         }
         let Some(sync) = self.served.platform.known(device) else {
             tracing::debug!(identity, "ignored: nobody knows it");
             return false;
         };
-        let (served, publisher) = (Arc::clone(&self.served), Publisher::of(self.out.clone()));
+        let served = Arc::clone(&self.served);
+        let publisher = Publisher::of(self.out.clone(), Arc::new(Asked::new(device, true)));
         let info = Info::new(None, None, served.clock);
         let mut on_lane = served.enter(identity, device, sync, publisher.clone(), info);
         on_lane.idle = Some(self.idle);
@@ -319,6 +319,7 @@ async fn bridged_message<P: Platform>(
     publisher: &Publisher,
     message: Message,
 ) {
+    let Some(message) = publisher.answered(message) else { return };
     let Some(Topic::Session { action, .. }) = message.topic() else {
         return served.platform.message(gateway, publisher, message).await;
     };

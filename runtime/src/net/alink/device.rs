@@ -15,7 +15,7 @@ use super::messages::{Message, Publisher, Session};
 use super::request::Messages;
 use super::socket::{AlinkSocket, Taker, write_all};
 use crate::alink::{
-    Channel, DeviceRef, GATEWAY_FILTERS, Login, LoginError, LoginOptions, RegisteredUnlisted, Secret, SecureMode,
+    Channel, DeviceRef, Login, LoginError, LoginOptions, Ota, RegisteredUnlisted, Secret, SecureMode, Topic,
 };
 use crate::mqtt::{Client, Connect, Limits, QoS};
 use crate::net::client::{Address, ConnectError, Link, Open, Runner, Stream, Tls};
@@ -92,7 +92,8 @@ impl DeviceBuilder {
         }
         let routes = self.routes.into_iter().chain(self.rest).collect();
         let lanes = Arc::<Lanes>::default();
-        let (dispatch, workers) = Dispatch::new(routes, self.rrpc_timeout, Some(Arc::clone(&lanes)));
+        let messages = self.messages.clone();
+        let (dispatch, workers) = Dispatch::new(routes, self.rrpc_timeout, messages, Some(Arc::clone(&lanes)));
         // A broker may bring a message once for each subscription that it matches.
         let rrpc_topics = if subscribes { Vec::new() } else { self.rrpc_topics };
         let (server, sessions) = (address.host_and_port().to_owned(), self.sessions.subscribe());
@@ -281,12 +282,15 @@ impl Opener {
         let device = DeviceRef { product_key: &self.product_key, device_name: &self.device_name };
         let mut channel = Channel::device(device, self.limits);
         channel.set_qos(self.qos);
+        if !self.dispatch.takes(&Topic::Ota { device, what: Ota::Upgrade }.to_string()) {
+            channel.frame_updates();
+        }
         let connect = (self.connect)();
         let mut stream = login(&self.address, self.tls.as_ref(), channel.link_mut(), &connect, clock).await?;
         self.subscribe(&mut channel, clock)?;
         let sent = write_all(&mut stream, channel.link_mut()).await;
         sent.map_err(|source| unreachable(&self.address, source))?;
-        let (publisher, outgoing) = Publisher::new();
+        let (publisher, outgoing) = Publisher::device();
         let session = Session { publisher, waiting: Arc::default() };
         self.sessions.send_replace(Some(session.clone()));
         let dispatch = Arc::clone(&self.dispatch);
@@ -294,15 +298,14 @@ impl Opener {
             let (dispatch, session) = (Arc::clone(&dispatch), session.clone());
             Box::pin(async move { dispatch.take(&session, message).await })
         });
-        Ok(AlinkSocket::new(stream, channel, clock, outgoing, taker))
+        let unread = Box::new(|topic: &str| tracing::warn!(topic, "ignored a message that is no text"));
+        Ok(AlinkSocket::new(stream, channel, clock, outgoing, taker, unread))
     }
 
     fn subscribe(&self, channel: &mut Channel<Client>, clock: Clock) -> Result<(), ConnectError> {
-        let of_gateway = if self.subscribes { &GATEWAY_FILTERS[..] } else { &[] };
-        let of_gateway: Vec<_> = of_gateway
-            .iter()
-            .map(|filter| filter.replace("{pk}", &self.product_key).replace("{dn}", &self.device_name))
-            .collect();
+        let device = DeviceRef { product_key: &self.product_key, device_name: &self.device_name };
+        let of_gateway = if self.subscribes { Topic::GATEWAY_FILTERS } else { &[] };
+        let of_gateway: Vec<_> = of_gateway.iter().map(|filter| device.filter(filter)).collect();
         let of_gateway = of_gateway.iter().map(|filter| (filter.as_str(), QoS::AtLeastOnce));
         let topics: Vec<_> =
             self.topics.iter().map(|(filter, qos)| (filter.as_str(), *qos)).chain(of_gateway).collect();

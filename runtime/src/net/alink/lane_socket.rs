@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::lanes::Inbox;
 use super::messages::{Message, Outgoing};
-use super::socket::Taker;
+use super::socket::{Taker, Unread};
 use crate::alink::{Incoming, Routes};
 use crate::mqtt::QoS;
 use crate::net::Disconnected;
@@ -27,6 +27,7 @@ pub(super) struct LaneSocket<'a> {
     out: mpsc::Sender<Box<Outgoing>>,
     qos: QoS,
     taker: Taker<'a>,
+    unread: Unread<'a>,
     taking: Option<Work<'a>>,
     /// A frame for which there was no room.
     sending: Option<Work<'static>>,
@@ -44,8 +45,21 @@ impl<'a> LaneSocket<'a> {
         out: mpsc::Sender<Box<Outgoing>>,
         qos: QoS,
         taker: Taker<'a>,
+        unread: Unread<'a>,
     ) -> Self {
-        Self { routes, inbox, out, qos, taker, taking: None, sending: None, idle: None, goodbye: None, has_left: false }
+        Self {
+            routes,
+            inbox,
+            out,
+            qos,
+            taker,
+            unread,
+            taking: None,
+            sending: None,
+            idle: None,
+            goodbye: None,
+            has_left: false,
+        }
     }
 
     /// Counts as gone when it was silent for that long.
@@ -97,7 +111,7 @@ impl Socket for LaneSocket<'_> {
                 take(Heard::Control)
             }
             Some(Incoming::Unreadable { topic }) => {
-                tracing::warn!(topic, "ignored a message that is no text");
+                (self.unread)(&topic);
                 take(Heard::Control)
             }
             Some(Incoming::Packet(_)) | None => take(Heard::Control),
@@ -114,14 +128,14 @@ impl Socket for LaneSocket<'_> {
     }
 
     fn queue_text(&mut self, frame: String) -> Result<(), Disconnected> {
-        let topic = match self.routes.topic(&frame) {
-            Ok(topic) => topic,
+        let (topic, payload) = match self.routes.leaving(&frame) {
+            Ok((topic, message)) => (topic, message.into_owned().into_bytes()),
             Err(error) => {
                 tracing::warn!(%error, "a frame was not sent");
                 return Ok(());
             }
         };
-        let message = Box::new(Outgoing::Message { topic, payload: frame.into_bytes(), qos: self.qos });
+        let message = Box::new(Outgoing::Message { topic, payload, qos: self.qos });
         match self.out.try_send(message) {
             Ok(()) => Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Disconnected::Closed(1006)),

@@ -13,18 +13,20 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::identity;
+use super::fault::{ClientFault, Faulty};
 use super::messages::{Message, Publisher};
+use super::rrpc::{Asked, Ending};
 use super::served::Served;
-use super::socket::{AlinkSocket, Taker, next_packet, write_all};
+use super::socket::{AlinkSocket, Taker, Unread, next_packet, write_all};
 use super::sub_sessions::SubSessions;
+use super::{PROTOCOL, identity};
 use crate::alink::{Channel, DeviceRef, SubDeviceFault, SubDeviceLogin, SubDeviceRefused, SyncServices};
 use crate::mqtt::{Connect, Limits, Link, Packet, QoS, Refused};
 use crate::net::clock::Clock;
 use crate::net::observe::Watch;
 use crate::net::peers::{Info, Presence};
 use crate::net::pump::Witness;
-use crate::net::{Disconnected, KeepAlive, Observe, Origin, Peers, Plain, Transport, pump};
+use crate::net::{Disconnected, KeepAlive, LoginLimits, Observe, Origin, Peers, Plain, Transport, pump};
 use crate::session::Config;
 use crate::{Peer, SendRouter};
 
@@ -120,6 +122,10 @@ pub trait Platform: Send + Sync + 'static {
     fn stray(&self, _sender: &Peer, _device: DeviceRef<'_>, _message: &Message) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
+    /// Something went wrong with a client that none of the others tells of: MQTT that is broken, packets that are too large,
+    /// silence, logins that never end. It stands in the program's log already. Called where connections are served, so that it
+    /// is to be quick: count it, or put it in a queue that has an end. Default: nothing.
+    fn fault(&self, _of: Faulty<'_>, _fault: &ClientFault) {}
 }
 
 /// How a listener serves.
@@ -141,6 +147,10 @@ pub struct ListenerConfig {
     pub observe: Option<Arc<dyn Observe>>,
     /// How many sub-devices may be online at one gateway; further logins are refused (428). Default 2,000, as in the cloud.
     pub max_sub_devices: usize,
+    /// How many logins may fail before more are refused without a look, dynamic registrations included: with
+    /// [`Refused::ServerUnavailable`], so that a device which is mended comes back. A [`Bridge`](super::Bridge) has no logins.
+    /// Default: any number.
+    pub login_limits: Option<LoginLimits>,
 }
 
 impl Default for ListenerConfig {
@@ -154,6 +164,7 @@ impl Default for ListenerConfig {
             patience: Duration::from_secs(30),
             observe: None,
             max_sub_devices: 2000,
+            login_limits: None,
         }
     }
 }
@@ -288,13 +299,22 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             Ok(Ok(admitted)) => admitted,
             Ok(Err(error)) => {
                 tracing::info!(%remote, %error, "not let in");
+                if let Some(fault) = ClientFault::of(&error) {
+                    self.fault(remote, &fault);
+                }
                 None
             }
             Err(_) => {
                 tracing::info!(%remote, "took too long to say who it is");
+                self.fault(remote, &ClientFault::LoginTimeout);
                 None
             }
         }
+    }
+
+    /// Tells of a client that was not let in.
+    fn fault(&self, remote: SocketAddr, fault: &ClientFault) {
+        self.served.platform.fault(Faulty { device: None, remote: Some(remote) }, fault);
     }
 
     async fn shake_hands(
@@ -304,7 +324,11 @@ impl<P: Platform, T: Transport> Shared<P, T> {
     ) -> Result<Option<Admitted<T::Stream>>, Disconnected> {
         let io = |error| Disconnected::from(async_tungstenite::tungstenite::Error::Io(error));
         stream.set_nodelay(true).map_err(io)?;
-        let mut stream = self.transport.accept(stream).await.map_err(io)?;
+        let accepted = self.transport.accept(stream).await;
+        let mut stream = accepted.map_err(|error| {
+            self.fault(remote, &ClientFault::Handshake(error.to_string()));
+            io(error)
+        })?;
         let Served { platform, peers, config, clock } = &*self.served;
         let clock = *clock;
         let mut link = Link::server(config.limits, clock.now());
@@ -313,20 +337,39 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         if packet.is_err() {
             write_all(&mut stream, &mut link).await.map_err(io)?;
         }
-        let Packet::Connect(connect) = packet? else { return Ok(None) };
+        let Packet::Connect(connect) = packet? else { return Err(crate::mqtt::Fault::Protocol.into()) };
         let certificate = T::client_certificate(&stream);
         let origin = Origin { remote: Some(remote), certificate, is_encrypted: T::IS_ENCRYPTED };
         let (client_id, username) = (connect.client_id.clone(), connect.username.clone());
+        let (address, name) = (Some(remote.ip()), username.as_deref().unwrap_or_default());
+        let limits = config.login_limits.as_ref();
+        if let Some(Err(held)) = limits.map(|limits| limits.check(address, name)) {
+            tracing::debug!(%remote, client_id, username, "refused a login without a look");
+            let (wait, is_first) = (held.wait, held.is_first);
+            self.fault(remote, &ClientFault::LoginsFailed { wait, is_first });
+            link.refuse(Refused::ServerUnavailable);
+            write_all(&mut stream, &mut link).await.map_err(io)?;
+            return Ok(None);
+        }
         let admission = platform.login(LoginRequest { connect: *connect, origin }).await;
         let (product_key, device_name, sync) = match admission {
             Err(refused) => {
                 tracing::info!(%remote, client_id, username, why = %refused, "refused a login");
+                // That a platform fails is no guess.
+                if refused != Refused::ServerUnavailable
+                    && let Some(limits) = limits
+                {
+                    tokio::time::sleep(limits.failed(address, name)).await;
+                }
                 link.refuse(refused);
                 write_all(&mut stream, &mut link).await.map_err(io)?;
                 let _ = stream.shutdown().await;
                 return Ok(None);
             }
             Ok(Admission::Registration { topic, payload }) => {
+                if let Some(limits) = limits {
+                    limits.succeeded(name);
+                }
                 link.accept(clock.now());
                 if let Err(error) = link.publish(&topic, &payload, QoS::AtMostOnce, clock.now()) {
                     tracing::error!(%error, "cannot tell a registration's result");
@@ -344,6 +387,9 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             write_all(&mut stream, &mut link).await.map_err(io)?;
             return Ok(None);
         }
+        if let Some(limits) = limits {
+            limits.succeeded(name);
+        }
         link.accept(clock.now());
         write_all(&mut stream, &mut link).await.map_err(io)?;
         Ok(Some(Admitted { stream, link, product_key, device_name, sync, remote }))
@@ -356,15 +402,22 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         let device = DeviceRef { product_key: &product_key, device_name: &device_name };
         let mut channel = Channel::platform(link, device, sync);
         channel.set_qos(served.config.qos);
-        let (publisher, outgoing) = Publisher::new();
+        let asked = Arc::new(Asked::new(device, false));
+        let _ending = Ending(Arc::clone(&asked));
+        let (publisher, outgoing) = Publisher::platform(asked);
         let (platform, peer) = (&served.platform, connection.peer().clone());
         let subs = SubSessions::new(Arc::clone(served), peer.clone(), device, publisher.clone(), Some(remote));
         let subs = &subs;
         let taker: Taker<'_> = Box::new(move |message| Box::pin(subs.message(message)));
-        let socket = AlinkSocket::new(stream, channel, served.clock, outgoing, taker);
+        let of = Faulty { device: Some(device), remote: Some(remote) };
+        let unread: Unread<'_> = Box::new(move |topic| {
+            tracing::warn!(topic, "ignored a message that is no text");
+            platform.fault(of, &ClientFault::NotText { topic: topic.to_owned() });
+        });
+        let socket = AlinkSocket::new(stream, channel, served.clock, outgoing, taker, unread);
         let mut socket = socket.may_also(|filter| subs.may_listen(filter));
         let presence = served.peers.enter(&peer, Arc::new(Info::new(Some(remote), None, served.clock)));
-        let span = tracing::info_span!("connection", identity = peer.identity(), protocol = peer.dialect().name);
+        let span = tracing::info_span!("connection", identity = peer.identity(), protocol = PROTOCOL);
         let handlers = pin!(connection.serve_send(platform.router()));
         // Whoever is silent is found by MQTT's own keep-alive.
         let keep_alive = KeepAlive { ping_after: None, patience: served.config.patience };
@@ -375,6 +428,9 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             let presence = Going { presence, subs };
             let ended = pump::run(&mut socket, &connection, served.clock, keep_alive, handlers, presence, watch).await;
             tracing::info!(%ended, "disconnected");
+            if let Some(fault) = ClientFault::of(&ended) {
+                platform.fault(of, &fault);
+            }
             subs.end().await;
         };
         run.instrument(span).await;

@@ -9,8 +9,6 @@
 //! | `server` | [`Listener`], and [`Platform`], which says who may connect |
 //! | both | [`Bridge`]: a platform behind a broker that somebody else runs |
 
-#[cfg(feature = "server")]
-mod allowed;
 #[cfg(all(feature = "client", feature = "server"))]
 mod bridge;
 #[cfg(feature = "client")]
@@ -21,6 +19,8 @@ mod clock;
 mod device;
 #[cfg(feature = "client")]
 mod dispatch;
+#[cfg(feature = "server")]
+mod fault;
 #[cfg(feature = "client")]
 mod gateway;
 #[cfg(feature = "client")]
@@ -38,6 +38,8 @@ mod messages;
 mod register;
 #[cfg(feature = "client")]
 mod request;
+#[cfg(feature = "server")]
+mod rrpc;
 #[cfg(feature = "server")]
 mod served;
 #[cfg(feature = "client")]
@@ -58,6 +60,8 @@ pub use builder::DeviceBuilder;
 pub use clock::PlatformClock;
 #[cfg(feature = "client")]
 pub use device::{Device, OwnConnection};
+#[cfg(feature = "server")]
+pub use fault::{ClientFault, Faulty};
 #[cfg(feature = "client")]
 pub use gateway::Gateway;
 #[cfg(feature = "server")]
@@ -67,10 +71,16 @@ pub use messages::{Message, Publisher, QueueEnded};
 pub use register::{RegisterFailure, Registration};
 #[cfg(feature = "client")]
 pub use request::{Messages, RequestFailure};
+#[cfg(feature = "server")]
+pub use rrpc::RrpcFailure;
 #[cfg(feature = "client")]
 pub use shadow::Shadow;
 #[cfg(feature = "client")]
 pub use sub_device::{SubDevice, ThroughGateway};
+
+/// What connections are named by in the program's log. A router's dialect is that of one thing model; a platform has devices of many.
+#[cfg(feature = "server")]
+const PROTOCOL: &str = "Alink";
 
 /// How the directory knows a device: by its user name.
 fn identity(product_key: &str, device_name: &str) -> String {

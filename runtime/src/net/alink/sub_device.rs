@@ -15,12 +15,19 @@ use super::socket::Taker;
 use super::waiting::Waiting;
 use super::{DeviceBuilder, identity};
 use crate::alink::system::Identity;
-use crate::alink::{DeviceRef, Routes, Secret, SignMethod, SubDeviceFault, SubDeviceRefused, system_filters};
+use crate::alink::{DeviceRef, Ota, Routes, Secret, SignMethod, SubDeviceFault, SubDeviceRefused, Topic};
 use crate::mqtt::QoS;
 use crate::net::client::{ConnectError, Link, Open, Runner};
 use crate::net::{KeepAlive, Observe};
 use crate::session::Config;
 use crate::{CallFailure, Dialect, Peer, Router};
+
+/// What a sub-device is told of its own life.
+const LIFE: [&str; 3] = [
+    "/sys/{productKey}/{deviceName}/thing/disable",
+    "/sys/{productKey}/{deviceName}/thing/enable",
+    "/sys/{productKey}/{deviceName}/thing/delete",
+];
 
 /// That a device reaches the platform over its gateway's connection.
 pub struct ThroughGateway {
@@ -63,13 +70,14 @@ impl DeviceBuilder<ThroughGateway> {
     /// The sub-device.
     pub fn build<R: Router>(self, router: R) -> SubDevice<R> {
         let routes = self.routes.into_iter().chain(self.rest).collect();
-        let (dispatch, workers) = Dispatch::new(routes, self.rrpc_timeout, None);
+        let (dispatch, workers) = Dispatch::new(routes, self.rrpc_timeout, self.messages.clone(), None);
         let ThroughGateway { gateway, secret, sign_method, adds_topology } = self.connection;
         let device = DeviceRef { product_key: &self.product_key, device_name: &self.device_name };
-        let of_system = if gateway.subscribes() { system_filters(device) } else { Vec::new() };
-        let of_system = of_system.into_iter().map(|filter| (filter, QoS::AtLeastOnce));
+        let of_system = if gateway.subscribes() { Topic::DEVICE_FILTERS } else { &[] };
+        let of_life = if gateway.subscribes() { &LIFE[..] } else { &[] };
+        let of_system = of_system.iter().chain(of_life).map(|filter| (device.filter(filter), QoS::AtLeastOnce));
         let rrpc_topics = if gateway.subscribes() { Vec::new() } else { self.rrpc_topics };
-        let topics = of_system.chain(self.topics).chain(rrpc_topics).collect();
+        let topics: Vec<_> = of_system.chain(self.topics).chain(rrpc_topics).collect();
         let identity = identity(&self.product_key, &self.device_name);
         let opener = SubOpener {
             server: format!("{} ({identity})", gateway.server()),
@@ -200,7 +208,13 @@ impl Open for SubOpener {
         });
         let (gateway, what) = (self.gateway.clone(), What::Logout(self.names()));
         let goodbye = async move { drop(gateway.order(what, &peer).await) };
-        Ok(LaneSocket::new(Routes::device(self.device()), inbox, publisher.queue(), self.qos, taker).goodbye(goodbye))
+        let mut routes = Routes::device(self.device());
+        if !self.dispatch.takes(&Topic::Ota { device: self.device(), what: Ota::Upgrade }.to_string()) {
+            routes.frame_updates();
+        }
+        let unread = Box::new(|topic: &str| tracing::warn!(topic, "ignored a message that is no text"));
+        let socket = LaneSocket::new(routes, inbox, publisher.queue(), self.qos, taker, unread);
+        Ok(socket.goodbye(goodbye))
     }
 
     fn server(&self) -> &str {

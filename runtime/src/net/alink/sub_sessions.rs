@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 
-use super::allowed::Allowed;
 use super::lanes::{Brought, Lanes};
 use super::messages::{Message, Publisher};
+use super::rrpc::Asked;
 use super::served::Served;
 use super::{Platform, identity};
 use crate::Peer;
@@ -62,6 +62,7 @@ impl<P: Platform> SubSessions<P> {
             None => None,
         };
         let Some(device) = other else {
+            let Some(message) = self.publisher.answered(message) else { return };
             return self.served.platform.message(&self.gateway, &self.publisher, message).await;
         };
         let identity = identity(device.product_key, device.device_name);
@@ -151,7 +152,9 @@ impl<P: Platform> SubSessions<P> {
     fn begin(&self, identity: &str, device: DeviceRef<'_>, sync: SyncServices) {
         let served = Arc::clone(&self.served);
         let info = Info::new(self.remote, None, served.clock).through(self.gateway.identity().into());
-        let on_lane = served.enter(identity, device, sync, self.publisher.clone(), info);
+        let publisher = Publisher::of(self.publisher.queue(), Arc::new(Asked::behind_gateway(device)));
+        let mut on_lane = served.enter(identity, device, sync, publisher, info);
+        on_lane.remote = self.remote;
         let inbox = self.lanes.open(identity.into(), Some(on_lane.connection.peer().clone()));
         let (product_key, device_name) = (device.product_key.to_owned(), device.device_name.to_owned());
         let (publisher, topic) = (self.publisher.clone(), Topic::Error { device: self.own() }.to_string());
@@ -180,7 +183,7 @@ impl<P: Platform> SubSessions<P> {
     pub(super) fn may_listen(&self, filter: &str) -> bool {
         let device = Topic::parse(filter).and_then(|topic| topic.device());
         device.is_some_and(|device| {
-            self.lanes.has(&identity(device.product_key, device.device_name)) && Allowed::of(device).has(filter)
+            self.lanes.has(&identity(device.product_key, device.device_name)) && device.may_subscribe(filter)
         })
     }
 
