@@ -5,8 +5,8 @@
 use onwire::alink::system::ACTIONS;
 use onwire::alink::{
     Claim, ClaimKind, DeviceRef, FileBlockFrame, Login, LoginOptions, NtpResponse, RegisterForm, RegisterOptions,
-    Registered, RegisteredUnlisted, Secret, ShadowMessage, SignMethod, SubDevice, matches, ntp_response,
-    parse_register_answer, register_form, sign, verify,
+    Registered, RegisteredUnlisted, Secret, SessionCall, SessionRequest, ShadowMessage, SignMethod, SubDevice,
+    SubDeviceError, SubDeviceFault, matches, ntp_response, parse_register_answer, register_form, sign, verify,
 };
 use onwire::codec::Quirks;
 use onwire::types::DateTime;
@@ -63,6 +63,48 @@ proptest! {
                 }
             }
         }
+    }
+
+    #[test]
+    fn nothing_that_a_gateway_asks_for_its_sub_devices_makes_a_platform_panic_and_each_answer_is_json(
+        action in prop_oneof!["combine/(batch_)?(login|logout)", any::<String>()],
+        params in broken(),
+        id in prop_oneof!["[0-9]{1,9}", "\"[a-z|/]{0,9}\"", any::<String>()],
+    ) {
+        let text = format!(r#"{{"id":{id},"version":"1.0","params":{params}}}"#);
+        if let Some(call) = SessionCall::parse(&action, &text) {
+            match &call.request {
+                Ok(SessionRequest::Login(logins)) => {
+                    prop_assert!((1..=50).contains(&logins.len()));
+                    for login in logins {
+                        prop_assert!(login.verify(&Secret::from("secret")).is_err());
+                        prop_assert!(!login.device_name.contains(['/', '+', '#', '&']));
+                    }
+                }
+                Ok(SessionRequest::Logout(names)) => prop_assert!((1..=50).contains(&names.len())),
+                Ok(other) => panic!("{other:?}"),
+                Err(refused) => {
+                    prop_assert!(matches!(refused.fault, SubDeviceFault::Parameter | SubDeviceFault::Name));
+                }
+            }
+            for done in [Ok(()), Err(&SubDeviceFault::NoTopology.into())] {
+                let answer: serde_json::Value = serde_json::from_str(&call.answer(done)).expect("JSON");
+                prop_assert_eq!(&answer["code"], if done.is_ok() { 200 } else { 6401 });
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_sub_device_is_read_as_it_was_written_and_anything_else_is_no_panic(
+        product_key in any::<String>(),
+        device_name in any::<String>(),
+        code in any::<u32>(),
+        text in prop_oneof![any::<String>(), broken()],
+    ) {
+        let _ = SubDeviceError::parse(&text);
+        let (product_key, device_name) = (&*product_key, &*device_name);
+        let error = SubDeviceError::new(DeviceRef { product_key, device_name }, SubDeviceFault::from_code(code));
+        prop_assert_eq!(SubDeviceError::parse(&error.to_json()), Ok(error));
     }
 
     #[test]

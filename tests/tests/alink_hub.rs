@@ -3,13 +3,16 @@
 //! `cargo xtask test` installs the peers, builds the programs of `examples/` and runs this.
 
 use std::path::Path;
+use std::time::Duration;
 
-use onwire::alink::DeviceRef;
+use onwire::alink::{DeviceRef, Secret};
 use onwire::mqtt::Connect;
+use onwire::net::BackOff;
 use onwire::net::alink::{Device, Message};
+use onwire::types::DateTime;
 use onwire_tests::broker::Broker;
 use onwire_tests::program::Program;
-use onwire_tests::tracker::*;
+use onwire_tests::{socket, tracker::*};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -129,6 +132,89 @@ async fn aliyuns_python_sdk_registers_itself_in_both_ways() {
     unknown.succeeds().await;
     assert_ne!(hub.get("/devices/socket/SN2").await["activatedAt"], Value::Null);
     drop(hub.program);
+}
+
+#[tokio::test]
+async fn aliyuns_python_sdk_is_the_gateway_of_a_socket() {
+    let hub = Hub::start().await;
+    let (secret, of_socket, _) = (hub.add("H1").await, hub.add("S1").await, hub.add("S2").await);
+    let arguments = [&*hub.port, "socket", "H1", &secret, "socket", "S1", &of_socket];
+    let mut gateway = Program::python("alink_gateway.py", &arguments);
+    let named = json!([{"productKey": "socket", "deviceName": "S1"}]);
+    gateway.expect("connected").await;
+    assert_eq!(gateway.expect("refused").await["code"], 6401);
+    let added = gateway.expect("added").await;
+    assert_eq!((&added["code"], &added["data"]), (&json!(200), &named));
+    let online = gateway.expect("online").await;
+    assert_eq!((&online["code"], &online["data"]), (&json!(200), &named));
+    let posted = gateway.expect("posted").await;
+    assert_eq!(
+        (&posted["topic"], &posted["code"]),
+        (&json!("/sys/socket/S1/thing/event/property/post_reply"), &json!(200))
+    );
+    gateway.expect("ready").await;
+    assert_eq!(hub.get("/devices/socket/S1/properties").await["Power"]["value"], 12.5);
+    assert_eq!(hub.get("/devices/socket/S1").await["online"], true);
+    assert_eq!(hub.get("/devices/socket/H1/sub-devices").await[0]["deviceName"], "S1");
+    let called = hub.post("/devices/socket/S1/services/Toggle", json!({})).await;
+    assert_eq!(called["data"], json!({"PowerSwitch": 1}));
+    let topic = gateway.expect("called").await["topic"].as_str().unwrap().to_owned();
+    assert!(topic.starts_with("/sys/socket/S1/rrpc/request/"), "{topic}");
+
+    hub.post("/devices/socket/H1/sub-devices", json!({"productKey": "socket", "deviceName": "S2"})).await;
+    assert_eq!(gateway.expect("change").await["params"]["subList"][0]["deviceName"], "S2");
+    let offline = gateway.expect("offline").await;
+    assert_eq!((&offline["code"], &offline["data"]), (&json!(200), &named));
+    let stray = gateway.expect("stray").await;
+    assert_eq!((&stray["code"], &stray["data"]), (&json!(520), &named[0]));
+    assert_eq!(gateway.expect("deleted").await["code"], 200);
+    gateway.succeeds().await;
+    assert_eq!(hub.get("/devices/socket/H1/sub-devices").await[0]["deviceName"], "S2");
+}
+
+#[tokio::test]
+async fn a_gateway_behind_a_broker_has_its_sub_devices_served() {
+    let broker = Broker::start().await;
+    let hub = Hub::start_with(&["--broker", &broker.url()]).await;
+    let secret = hub.add("S1").await;
+    hub.add("H1").await;
+    let gateway = DeviceRef { product_key: "socket", device_name: "H1" };
+    let back_off = BackOff::new(Duration::from_millis(10), Duration::from_millis(100));
+    let connect = || Connect::new("H1");
+    let device =
+        Device::builder(&broker.url(), gateway, connect).subscribing().back_off(back_off).build(Switch).unwrap();
+    let (link, gateway) = (device.link(), device.gateway());
+    tokio::spawn(device.run());
+    // What is said before the hub has subscribed is lost.
+    while tokio::time::timeout(Duration::from_secs(1), gateway.topology()).await.is_err() {}
+    let of = DeviceRef { product_key: "socket", device_name: "S1" };
+    let behind = gateway.sub_device(of, &Secret::from(secret.as_str())).back_off(back_off).build(Switch);
+    let of_socket = behind.link();
+    tokio::spawn(behind.run());
+    let properties = socket::Properties { power: Some("12.5".parse().unwrap()), ..socket::Properties::default() };
+    of_socket.call(properties.at(DateTime::from_unix_millis(1_700_000_000_000))).await.unwrap();
+    assert_eq!(hub.get("/devices/socket/S1/properties").await["Power"]["value"], 12.5);
+    let called = hub.post("/devices/socket/S1/services/Toggle", json!({})).await;
+    assert_eq!(called["data"], json!({"PowerSwitch": 1}));
+    let called = hub.patch("/devices/socket/S1/properties", json!({"Countdown": 120})).await;
+    assert_eq!(called["code"], 200);
+    assert_eq!(hub.get("/devices/socket/S1/gateway").await["deviceName"], "H1");
+    link.stop();
+}
+
+struct Switch;
+
+#[onwire::handlers(onwire_tests::socket, role = Device)]
+impl Switch {
+    #[on(Toggle)]
+    fn toggle(&self) -> socket::ToggleResponse {
+        socket::ToggleResponse::new(true)
+    }
+
+    #[on(PropertySet)]
+    fn set(&self, wanted: socket::Properties) {
+        assert_eq!(wanted.countdown, Some(120));
+    }
 }
 
 #[tokio::test]

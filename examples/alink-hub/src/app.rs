@@ -109,6 +109,11 @@ impl App {
         self.live.tell("log", product_key, device_name, || data);
     }
 
+    /// The identity of the gateway that a device is online through.
+    pub(crate) fn via(&self, device: &Device) -> Option<Arc<str>> {
+        self.peers.find(&crate::link::identity(device))?.gateway
+    }
+
     /// [`App::note`] of a known device.
     pub(crate) async fn note_of(&self, level: &'static str, device: &Device, content: String) {
         self.note(level, &device.product_key, &device.device_name, content).await;

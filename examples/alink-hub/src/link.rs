@@ -23,7 +23,8 @@ pub(crate) struct Session {
 #[derive(Debug, Default)]
 pub(crate) struct Link(Mutex<HashMap<String, Session>>);
 
-fn identity(device: &Device) -> String {
+/// As the runtime names it.
+pub(crate) fn identity(device: &Device) -> String {
     format!("{}&{}", device.device_name, device.product_key)
 }
 

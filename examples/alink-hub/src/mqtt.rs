@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onwire::alink::{DeviceRef, FRAMING, SyncServices, spell};
+use onwire::alink::{DeviceRef, FRAMING, SubDeviceFault, SubDeviceLogin, SubDeviceRefused, SyncServices, spell};
 use onwire::frame::Reply;
 use onwire::mqtt::Refused;
 use onwire::net::alink::{Admission, ClientFault, Faulty, ListenerConfig, LoginRequest, Message, Platform, Publisher};
@@ -116,6 +116,21 @@ impl Platform for Hub {
             tracing::error!(%error, "the database failed");
         }
         self.app.live.tell("online", product_key, device_name, || json!({}));
+    }
+
+    async fn sub_device(&self, gateway: &Peer, login: &SubDeviceLogin) -> Result<SyncServices, SubDeviceRefused> {
+        let gateway = self.app.link.device(gateway).ok_or(SubDeviceFault::NoSession)?;
+        let device = platform::topology::admit(&self.app, &gateway, login).await?;
+        Ok(self.sync_services(&device.product_key, login.takes_ext_rrpc()))
+    }
+
+    async fn stray(&self, sender: &Peer, _: DeviceRef<'_>, message: &Message) {
+        let (device_name, product_key) = names(sender.identity());
+        let content = format!(
+            "a message on a topic that is not this device's, nor that of a sub-device that is online through it: {}",
+            message.topic
+        );
+        self.app.note("warn", product_key, device_name, content).await;
     }
 
     async fn message(&self, peer: &Peer, _: &Publisher, message: Message) {

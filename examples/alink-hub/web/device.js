@@ -17,7 +17,7 @@ const guarded = work => async (...values) => {
 export async function device(product, name) {
   const base = `/devices/${encodeURIComponent(product)}/${encodeURIComponent(name)}`;
   const { tsl } = await request('GET', `/products/${encodeURIComponent(product)}`);
-  const parts = { head: h('section'), properties: h('section'), services: h('section'), history: h('section'), updates: h('section'), wanted: h('section') };
+  const parts = { head: h('section'), properties: h('section'), services: h('section'), history: h('section'), updates: h('section'), wanted: h('section'), behind: h('section') };
 
   async function head() {
     const it = await request('GET', base);
@@ -36,6 +36,27 @@ export async function device(product, name) {
           await request('DELETE', base);
           location.hash = '#/';
         }) }, t('remove'))));
+  }
+
+  async function behind() {
+    const [subDevices, gateway] = await Promise.all([request('GET', `${base}/sub-devices`), request('GET', `${base}/gateway`).catch(() => null)]);
+    const link = it => h('a', { href: `#/device/${encodeURIComponent(it.productKey)}/${encodeURIComponent(it.deviceName)}` }, `${it.deviceName} · ${it.productKey}`);
+    const takeAway = it => guarded(async () => {
+      await request('DELETE', `${base}/sub-devices/${encodeURIComponent(it.productKey)}/${encodeURIComponent(it.deviceName)}`);
+      await behind();
+    });
+    const deviceName = h('input', { required: true, size: 12 });
+    const productKey = h('input', { required: true, size: 12, value: product });
+    const add = guarded(async () => {
+      await request('POST', `${base}/sub-devices`, { productKey: productKey.value, deviceName: deviceName.value });
+      await behind();
+    });
+    parts.behind.replaceChildren(h('h2', {}, t('subDevices')),
+      gateway ? h('p', {}, `${t('gateway')}: `, link(gateway)) : '',
+      subDevices.length ? table([t('device'), t('state'), t('since'), ''], subDevices.map(it => row(link(it),
+        h('b', { class: it.online ? 'on' : 'off' }, t(it.online ? 'online' : 'offline')), when(it.since), h('button', { onclick: takeAway(it) }, t('takeAway'))))) : '',
+      h('form', { class: 'row', onsubmit: event => { event.preventDefault(); add(); } },
+        h('label', {}, t('product'), productKey), h('label', {}, t('name'), deviceName), h('button', {}, t('add'))));
   }
 
   const listed = features(tsl, 'properties');
@@ -110,14 +131,15 @@ export async function device(product, name) {
       h('h2', {}, t('shadow')), h('pre', {}, shadow ? JSON.stringify(shadow, null, 1) : t('empty')));
   }
 
-  await Promise.all([head(), properties(), history(), updates(), wanted()]);
+  await Promise.all([head(), properties(), history(), updates(), wanted(), behind()]);
   services();
   const view = h('div', { class: 'columns' }, h('div', { class: 'stack' }, parts.properties, parts.updates),
-    h('div', { class: 'stack' }, parts.services, parts.history, parts.wanted));
+    h('div', { class: 'stack' }, parts.services, parts.history, parts.wanted, parts.behind));
   const told = (kind, { productKey, deviceName, data, at }) => {
     if (productKey !== product || deviceName !== name) return;
     if (kind === 'properties') for (const [identifier, { value, time }] of Object.entries(data)) property(identifier, value, time ?? at, true);
     if (kind === 'online' || kind === 'offline') head();
+    if (kind === 'topology') behind();
     if (kind === 'event' || kind === 'service' || kind === 'message') history();
     if (kind === 'update') { updates(); head(); }
   };

@@ -15,6 +15,7 @@ const texts = {
     token: 'API token', enter: 'Enter', needsToken: 'This hub wants an API token: alink-hub token add NAME makes one.',
     done: 'Done', answer: 'Answer', history: 'History', kind: 'Kind', more: 'More', live: 'live', broken: 'not live',
     empty: 'nothing yet', runs: 'runs', unset: '(not set)',
+    gateway: 'Gateway', subDevices: 'Sub-devices', takeAway: 'Take away',
   },
   zh: {
     language: 'English', devices: '设备', products: '产品', log: '日志', product: '产品', device: '设备', state: '状态',
@@ -30,6 +31,7 @@ const texts = {
     token: 'API 令牌', enter: '进入', needsToken: '此平台需要 API 令牌：alink-hub token add 名称',
     done: '完成', answer: '应答', history: '历史', kind: '类型', more: '更多', live: '实时', broken: '未连接',
     empty: '暂无', runs: '运行', unset: '（不设置）',
+    gateway: '网关', subDevices: '子设备', takeAway: '移除',
   },
 };
 

@@ -69,7 +69,7 @@ enum Answer {
 impl Driver {
     /// A driver for the device that is being described; `http` fetches what has a URL.
     #[must_use]
-    pub fn new(builder: DeviceBuilder, http: Client) -> (DeviceBuilder, Self) {
+    pub fn new<C>(builder: DeviceBuilder<C>, http: Client) -> (DeviceBuilder<C>, Self) {
         let (sender, offers) = mpsc::channel(OFFERS);
         let messages = builder.messages();
         let builder = builder.on_upgrade(move |message| {

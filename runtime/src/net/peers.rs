@@ -49,13 +49,21 @@ pub(super) struct Info {
     last_message: AtomicU64,
     /// Which of its dialect's subprotocols was agreed on, if it is one of them.
     spelling: Option<u8>,
+    /// Over whose connection it is reached.
+    gateway: Option<Arc<str>>,
 }
 
 impl Info {
     /// Of a connection that begins now.
     pub(super) fn new(remote: Option<SocketAddr>, spelling: Option<u8>, clock: Clock) -> Self {
         let last_message = AtomicU64::new(clock.now().as_millis());
-        Self { since: DateTime::now(), remote, clock, last_message, spelling }
+        Self { since: DateTime::now(), remote, clock, last_message, spelling, gateway: None }
+    }
+
+    /// One that is reached over another's connection.
+    #[cfg(feature = "alink")]
+    pub(super) fn through(self, gateway: Arc<str>) -> Self {
+        Self { gateway: Some(gateway), ..self }
     }
 
     fn last_message(&self) -> DateTime {
@@ -81,6 +89,8 @@ pub struct ConnectedPeer {
     /// [`subprotocols`](crate::Dialect::subprotocols). `None` if it offered none, or one that only the server's own
     /// [`Versions`](super::Versions) know, and of peers that speak without WebSocket.
     pub subprotocol: Option<&'static str>,
+    /// The identity of the gateway over whose connection it is reached, if it is a sub-device.
+    pub gateway: Option<Arc<str>>,
 }
 
 /// Something that happened to a peer.
@@ -213,6 +223,7 @@ impl Entry {
                 .info
                 .spelling
                 .and_then(|spelling| self.peer.dialect().subprotocols.get(usize::from(spelling)).copied()),
+            gateway: self.info.gateway.clone(),
         }
     }
 }

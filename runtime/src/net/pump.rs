@@ -61,6 +61,10 @@ pub enum Disconnected {
     #[cfg(feature = "mqtt")]
     #[error(transparent)]
     Mqtt(#[from] crate::mqtt::Fault),
+    /// The sub-device's session on its gateway's connection ended.
+    #[cfg(feature = "alink")]
+    #[error(transparent)]
+    SubDevice(crate::alink::SubDeviceRefused),
     /// The peer took too long to accept a message.
     #[error("the peer does not read")]
     Stalled,
@@ -294,6 +298,8 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
             Disconnected::Closed(_) | Disconnected::Stalled | Disconnected::Silent => None,
             #[cfg(feature = "mqtt")]
             Disconnected::Mqtt(_) => None,
+            #[cfg(feature = "alink")]
+            Disconnected::SubDevice(_) => None,
         };
         if matches!(ended, Disconnected::Stalled) {
             return;

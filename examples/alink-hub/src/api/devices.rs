@@ -10,7 +10,7 @@ use super::device as find_device;
 use super::extract::{Json, Path, Query};
 use super::problem::Problem;
 use crate::app::SharedApp;
-use crate::platform::upload;
+use crate::platform::{topology, upload};
 use crate::security::access::{Operator, Role, Viewer};
 use crate::security::new_secret;
 use crate::store::devices::{self, Device, Shown};
@@ -140,6 +140,7 @@ async fn change(
     let device = find_device(&app, &key).await?;
     devices::set_disabled(&app.store, device.id, change.disabled).await?;
     app.entered.set(&device.product_key, &device.device_name, !change.disabled);
+    topology::changed(&app, &device, if change.disabled { topology::DISABLED } else { topology::ENABLED }).await?;
     if change.disabled {
         app.link.kick(&device);
     }
@@ -148,6 +149,7 @@ async fn change(
 
 async fn remove(_: Operator, State(app): State<SharedApp>, Path(key): Path<(String, String)>) -> Result<(), Problem> {
     let device = find_device(&app, &key).await?;
+    topology::changed(&app, &device, topology::REMOVED).await?;
     let uploaded = uploads::ids(&app.store, device.id).await?;
     devices::remove(&app.store, device.id).await?;
     app.entered.set(&device.product_key, &device.device_name, false);

@@ -11,6 +11,7 @@ mod observe;
 pub(crate) mod problem;
 mod products;
 mod thing;
+mod topology;
 mod uploads;
 
 use axum::extract::DefaultBodyLimit;
@@ -34,6 +35,7 @@ pub(crate) fn router(app: &SharedApp) -> Router<SharedApp> {
         .merge(events::router())
         .merge(products::router())
         .merge(thing::router())
+        .merge(topology::router())
         .merge(uploads::router())
         .layer(DefaultBodyLimit::max(BODY))
         .merge(firmware::router())

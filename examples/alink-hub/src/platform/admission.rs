@@ -140,7 +140,7 @@ fn registered(known: &Credentials) -> Registered {
 }
 
 /// The device that is to be registered, which is entered if the product takes any; or the vendor's code of why not.
-async fn registrable(
+pub(super) async fn registrable(
     app: &SharedApp,
     product: &Product,
     of: DeviceRef<'_>,

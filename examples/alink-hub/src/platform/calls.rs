@@ -38,6 +38,7 @@ pub(crate) struct Calls {
 /// Names of those that every model has.
 pub(crate) const SET: &str = "thing.service.property.set";
 const CONFIG_PUSH: &str = "thing.config.push";
+const TOPOLOGY_CHANGE: &str = "thing.topo.change";
 const LOG_PUSH: &str = "thing.config.log.push";
 
 impl Calls {
@@ -45,7 +46,8 @@ impl Calls {
     pub(crate) fn new(models: &BTreeMap<String, Model>) -> Self {
         let services = models.values().flat_map(|model| model.services.keys());
         let names = services.map(|identifier| format!("thing.service.{identifier}"));
-        let names = names.chain([SET, "thing.service.property.get", CONFIG_PUSH, LOG_PUSH].map(str::to_owned));
+        let own = [SET, "thing.service.property.get", CONFIG_PUSH, TOPOLOGY_CHANGE, LOG_PUSH];
+        let names = names.chain(own.map(str::to_owned));
         // Models are read once, so that their names last as long as the program.
         let entry = |name: String| {
             let action = ActionEntry::untyped(Box::leak(name.clone().into_boxed_str()), &["Platform"]);
@@ -112,6 +114,11 @@ pub(crate) fn set_soon(app: &SharedApp, device: &Device, values: Value) -> bool 
 /// Tells a device of a configuration.
 pub(crate) fn push_config(app: &SharedApp, device: &Device, config: Value) -> bool {
     tell_soon(app, device, CONFIG_PUSH, config)
+}
+
+/// Tells a gateway what became of its sub-devices.
+pub(crate) fn tell_topology(app: &SharedApp, gateway: &Device, change: Value) -> bool {
+    tell_soon(app, gateway, TOPOLOGY_CHANGE, change)
 }
 
 /// Tells a device whether to upload its log.

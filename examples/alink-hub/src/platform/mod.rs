@@ -5,9 +5,11 @@ mod block;
 pub(crate) mod calls;
 pub(crate) mod envelope;
 pub(crate) mod management;
+pub(crate) mod pack;
 pub(crate) mod repeated;
 pub(crate) mod shadow;
 pub(crate) mod thing;
+pub(crate) mod topology;
 pub(crate) mod update;
 pub(crate) mod upload;
 
@@ -79,7 +81,8 @@ async fn answer(app: &SharedApp, device: &Device, path: &str, params: &Value) ->
     let answered = match path {
         "event/property/post" => thing::post(app, device, params).await,
         "event/property/batch/post" => thing::batch(app, device, params).await,
-        "event/property/history/post" => thing::history(app, device, params).await,
+        "event/property/history/post" => pack::history(app, device, params).await,
+        "event/property/pack/post" => pack::pack(app, device, params).await,
         "property/desired/get" => management::desired_get(app, device, params).await,
         "property/desired/delete" => management::desired_delete(app, device, params).await,
         "deviceinfo/update" => management::tags_update(app, device, params).await,
@@ -94,10 +97,13 @@ async fn answer(app: &SharedApp, device: &Device, path: &str, params: &Value) ->
         "ota/firmware/get" => update::asked(app, device, params).await,
         _ => match path.strip_prefix("event/").and_then(|rest| rest.strip_suffix("/post")) {
             Some(identifier) if !identifier.contains('/') => thing::event(app, device, identifier, params).await,
-            _ => {
-                app.note_of("warn", device, format!("a call that this hub does not serve: thing/{path}")).await;
-                Ok(Reply::error(404, format!("this hub does not serve thing/{path}")))
-            }
+            _ => match topology::called(app, device, path, params).await {
+                Some(reply) => Ok(reply),
+                None => {
+                    app.note_of("warn", device, format!("a call that this hub does not serve: thing/{path}")).await;
+                    Ok(Reply::error(404, format!("this hub does not serve thing/{path}")))
+                }
+            },
         },
     };
     answered.unwrap_or_else(|error| {

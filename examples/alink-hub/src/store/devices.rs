@@ -126,6 +126,18 @@ pub(crate) async fn activate(store: &Store, id: i64) -> Result<(), StoreError> {
     set_time(store, id, "UPDATE devices SET activated_at = COALESCE(activated_at, $1) WHERE id = $2").await
 }
 
+/// Forgets that a device has ever logged in, so that it may be registered anew.
+pub(crate) async fn deactivate(store: &Store, id: i64) -> Result<(), StoreError> {
+    store
+        .write(move |db| {
+            Box::pin(async move {
+                sqlx::query("UPDATE devices SET activated_at = NULL WHERE id = $1").bind(id).execute(&mut *db).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
 /// Notes that a device came or went.
 pub(crate) async fn seen(store: &Store, id: i64, online: bool) -> Result<(), StoreError> {
     let sql = match online {
@@ -206,6 +218,7 @@ async fn remove_all(db: &mut AnyConnection, id: i64) -> Result<(), StoreError> {
         let sql = format!("DELETE FROM {table} WHERE device_id = $1");
         sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).execute(&mut *db).await?;
     }
+    super::topology::forget(db, id).await?;
     sqlx::query("DELETE FROM devices WHERE id = $1").bind(id).execute(&mut *db).await?;
     Ok(())
 }

@@ -14,6 +14,7 @@ pub(crate) mod retention;
 pub(crate) mod shadows;
 pub(crate) mod tags;
 pub(crate) mod tokens;
+pub(crate) mod topology;
 pub(crate) mod updates;
 pub(crate) mod uploads;
 mod writer;

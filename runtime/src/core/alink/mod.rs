@@ -7,6 +7,8 @@ mod claim;
 #[cfg(feature = "alink")]
 mod clock;
 #[cfg(feature = "alink")]
+mod combine;
+#[cfg(feature = "alink")]
 mod digest;
 #[cfg(feature = "alink")]
 mod endpoint;
@@ -15,6 +17,8 @@ mod file_block;
 #[cfg(feature = "alink")]
 mod filter;
 mod framing;
+#[cfg(feature = "alink")]
+mod gateway;
 #[cfg(feature = "alink")]
 mod login;
 #[cfg(feature = "alink")]
@@ -43,10 +47,12 @@ pub use self::{
     channel::Channel,
     claim::{Claim, ClaimKind, NoClaim},
     clock::{NtpResponse, ntp_request, ntp_response},
+    combine::{SessionCall, SessionRequest, SubDeviceLogin},
     digest::FileDigest,
     endpoint::{instance_host, regional_host, register_host},
     file_block::{FileBlockFrame, NoFileBlock},
     filter::matches,
+    gateway::{SubDeviceError, SubDeviceFault, SubDeviceRefused},
     login::{Login, LoginError, LoginOptions, RegisterOptions, SecureMode},
     register::{
         NoForm, NotRegistered, REGISTER_PATH, RegisterForm, Registered, RegisteredUnlisted, parse_register_answer,

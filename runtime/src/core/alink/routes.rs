@@ -139,7 +139,10 @@ impl Routes {
             _ if !parsed.is_framed() => return Some(Incoming::Message { topic, payload }),
             Topic::Thing { device, path } => (parsed.method(), Some(Topic::ThingReply { device, path }.to_string())),
             Topic::ThingReply { .. } => (None, None),
-            Topic::Session { action, .. } if !self.is_platform && action.ends_with("_reply") => (None, None),
+            Topic::Session { action, .. } if !self.is_platform => match action.ends_with("_reply") {
+                true => (None, None),
+                false => return None,
+            },
             Topic::RrpcRequest { device, id } if !self.is_platform && is_framed(true) => {
                 (None, Some(Topic::RrpcResponse { device, id }.to_string()))
             }

@@ -1,7 +1,5 @@
 //! A platform behind somebody's broker.
 
-use std::collections::HashMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,27 +7,22 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tracing::Instrument;
 
-use super::bridge_socket::BridgeSocket;
 use super::fault::{ClientFault, Faulty};
-use super::messages::{Outgoing, Publisher};
-use super::rrpc::{Asked, Ending};
-use super::socket::{Taker, Unread, next_packet, write_all};
-use super::{ListenerConfig, PROTOCOL, Platform, identity};
-use crate::alink::{DeviceRef, Routes, Topic};
+use super::lanes::{Brought, Lanes};
+use super::messages::{Message, Outgoing, Publisher};
+use super::rrpc::Asked;
+use super::served::Served;
+use super::socket::{Taker, next_packet, write_all};
+use super::sub_sessions::judge;
+use super::{ListenerConfig, Platform, identity};
+use crate::Peer;
+use crate::alink::{DeviceRef, SessionCall, SessionRequest, Topic};
 use crate::mqtt::{Client, Connect, Link, Packet, QoS};
 use crate::net::client::{Address, BackOff, ConnectError, Stream, Tls, stream};
 use crate::net::clock::Clock;
-use crate::net::observe::Watch;
 use crate::net::peers::Info;
-use crate::net::{Disconnected, KeepAlive, Peers, pump, random_first_id};
-use crate::session::Config;
-use crate::{Connection, Router};
-
-/// How many messages of a device wait for its handlers; the next ones are dropped with a warning, so that one device does not
-/// hold up the others.
-const INBOX: usize = 32;
+use crate::net::{Disconnected, Peers, random_first_id};
 
 /// How many messages wait for the broker.
 const OUTBOX: usize = 1024;
@@ -43,7 +36,9 @@ const OUTBOX: usize = 1024;
 /// What it has not: logins and dynamic registration are the broker's, so that [`Platform::login`] is never asked, and a message
 /// is believed to be of the device whose topic it is on — let each device publish on its own topics only. A device has to
 /// subscribe, as `_ss=1` means nothing to a broker. It is "connected" from its first message until it was silent for
-/// [`Bridge::idle`]. Messages while the platform is away are lost unless the broker keeps them. One platform for one product:
+/// [`Bridge::idle`]. Sub-devices are devices like any other there: a gateway's login for them is judged
+/// ([`Platform::sub_device`]) and answered, a logout ends their being connected, and nothing is refused for want of a login; nor is a
+/// gateway told of a second one. Messages while the platform is away are lost unless the broker keeps them. One platform for one product:
 /// answers to calls must come to who called.
 #[derive(Debug)]
 pub struct Bridge {
@@ -129,22 +124,22 @@ impl Bridge {
         }
         let (out, mut outgoing) = mpsc::channel(OUTBOX);
         let mut devices = Devices {
-            shared: Arc::new(Shared {
+            served: Arc::new(Served {
                 platform,
                 config: self.config.clone(),
                 peers: self.peers.clone(),
                 clock: Clock::start(),
-                idle: self.idle,
             }),
+            idle: self.idle,
             out,
-            inboxes: HashMap::new(),
+            lanes: Arc::default(),
             tasks: JoinSet::new(),
             max: self.max_devices,
         };
         let mut failures: u32 = 0;
         loop {
             let since = Instant::now();
-            let ended = match self.open(devices.shared.clock).await {
+            let ended = match self.open(devices.served.clock).await {
                 Ok((stream, link)) => {
                     tracing::info!(broker = self.address.host_and_port(), "connected");
                     let ended = self.run(stream, link, &mut devices, &mut outgoing).await;
@@ -208,7 +203,7 @@ impl Bridge {
         devices: &mut Devices<P>,
         outgoing: &mut mpsc::Receiver<Box<Outgoing>>,
     ) -> Disconnected {
-        let clock = devices.shared.clock;
+        let clock = devices.served.clock;
         let io = |error| Disconnected::from(async_tungstenite::tungstenite::Error::Io(error));
         let mut buffer = vec![0; 16 * 1024];
         loop {
@@ -236,7 +231,8 @@ impl Bridge {
                     Err(error) => return io(error),
                 },
                 Some(message) = outgoing.recv(), if link.has_room() => {
-                    let Outgoing { topic, payload, qos } = *message;
+                    // Nobody subscribes by way of the queue here.
+                    let Outgoing::Message { topic, payload, qos } = *message else { continue };
                     if let Err(error) = link.publish(&topic, &payload, qos, clock.now()) {
                         tracing::warn!(topic, %error, "a message was not sent");
                     }
@@ -246,27 +242,23 @@ impl Bridge {
                         return fault.into();
                     }
                 }
-                Some(gone) = devices.tasks.join_next() => devices.forget(gone),
+                Some(gone) = devices.tasks.join_next() => {
+                    if let Err(error) = gone {
+                        tracing::error!(%error, "a device's task failed");
+                    }
+                }
             }
         }
     }
 }
 
-struct Shared<P> {
-    platform: P,
-    config: ListenerConfig,
-    peers: Peers,
-    clock: Clock,
-    idle: Duration,
-}
-
 /// Devices that have spoken lately.
 struct Devices<P> {
-    shared: Arc<Shared<P>>,
+    served: Arc<Served<P>>,
+    idle: Duration,
     out: mpsc::Sender<Box<Outgoing>>,
-    inboxes: HashMap<Arc<str>, mpsc::Sender<(String, Vec<u8>)>>,
-    /// Each ends with the device's name.
-    tasks: JoinSet<Arc<str>>,
+    lanes: Arc<Lanes>,
+    tasks: JoinSet<()>,
     max: usize,
 }
 
@@ -274,102 +266,88 @@ impl<P: Platform> Devices<P> {
     /// Hands a message to its device's task, which begins with its first message.
     fn bring(&mut self, topic: String, payload: Vec<u8>) {
         let Some(device) = Topic::parse(&topic).and_then(|topic| topic.device()) else { return };
-        let identity: Arc<str> = identity(device.product_key, device.device_name).into();
-        if self.inboxes.get(&identity).is_none_or(mpsc::Sender::is_closed) && !self.begin(device, &identity) {
+        let identity = identity(device.product_key, device.device_name);
+        if !self.lanes.has(&identity) && !self.begin(device, &identity) {
             return;
         }
-        let Some(inbox) = self.inboxes.get(&identity) else { return };
-        if let Err(error) = inbox.try_send((topic, payload)) {
-            tracing::warn!(identity = &*identity, "dropped a message: the device sends faster than it is handled");
-            let (topic, _) = error.into_inner();
-            if let Some(device) = Topic::parse(&topic).and_then(|topic| topic.device()) {
-                self.shared.fault(device, &ClientFault::TooFast);
-            }
+        if let Brought::Full(topic, _) = self.lanes.bring(&identity, topic, payload)
+            && let Some(device) = Topic::parse(&topic).and_then(|topic| topic.device())
+        {
+            self.fault(device, &ClientFault::TooFast);
         }
+    }
+
+    fn fault(&self, device: DeviceRef<'_>, fault: &ClientFault) {
+        self.served.platform.fault(Faulty { device: Some(device), remote: None }, fault);
     }
 
     /// Begins a device's task; whether it may.
-    fn begin(&mut self, device: DeviceRef<'_>, identity: &Arc<str>) -> bool {
-        if self.inboxes.len() >= self.max {
-            tracing::warn!(%identity, "ignored: there are too many devices");
-            self.shared.fault(device, &ClientFault::TooManyDevices);
+    fn begin(&mut self, device: DeviceRef<'_>, identity: &str) -> bool {
+        if self.lanes.len() >= self.max {
+            tracing::warn!(identity, "ignored: there are too many devices");
+            self.fault(device, &ClientFault::TooManyDevices);
             return false;
         }
-        let Some(sync) = self.shared.platform.known(device) else {
-            tracing::debug!(%identity, "ignored: nobody knows it");
+        let Some(sync) = self.served.platform.known(device) else {
+            tracing::debug!(identity, "ignored: nobody knows it");
             return false;
         };
-        let (inbox, messages) = mpsc::channel(INBOX);
-        self.inboxes.insert(Arc::clone(identity), inbox);
-        let (routes, out) = (Routes::platform(device, sync), self.out.clone());
-        self.tasks.spawn(Arc::clone(&self.shared).serve(Arc::clone(identity), routes, messages, out));
+        let served = Arc::clone(&self.served);
+        let publisher = Publisher::of(self.out.clone(), Arc::new(Asked::new(device, true)));
+        let info = Info::new(None, None, served.clock);
+        let mut on_lane = served.enter(identity, device, sync, publisher.clone(), info);
+        on_lane.idle = Some(self.idle);
+        let gateway = on_lane.connection.peer().clone();
+        let inbox = self.lanes.open(identity.into(), Some(gateway.clone()));
+        let (product_key, device_name) = (device.product_key.to_owned(), device.device_name.to_owned());
+        self.tasks.spawn(async move {
+            let own = DeviceRef { product_key: &product_key, device_name: &device_name };
+            let (served, publisher, gateway) = (&*served, &publisher, &gateway);
+            let taker: Taker<'_> =
+                Box::new(move |message| Box::pin(bridged_message(served, gateway, own, publisher, message)));
+            served.serve(on_lane, inbox, Some(taker)).await;
+        });
         true
-    }
-
-    /// A device's task has ended.
-    fn forget(&mut self, gone: Result<Arc<str>, tokio::task::JoinError>) {
-        match gone {
-            // It may have begun anew meanwhile.
-            Ok(identity) if self.inboxes.get(&identity).is_some_and(mpsc::Sender::is_closed) => {
-                self.inboxes.remove(&identity);
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(%error, "a device's task failed");
-                self.inboxes.retain(|_, inbox| !inbox.is_closed());
-            }
-        }
     }
 }
 
-impl<P: Platform> Shared<P> {
-    fn fault(&self, device: DeviceRef<'_>, fault: &ClientFault) {
-        self.platform.fault(Faulty { device: Some(device), remote: None }, fault);
+/// A message that is no call: also what a gateway asks for sub-devices, which the broker carries as any device.
+async fn bridged_message<P: Platform>(
+    served: &Served<P>,
+    gateway: &Peer,
+    own: DeviceRef<'_>,
+    publisher: &Publisher,
+    message: Message,
+) {
+    let Some(message) = publisher.answered(message) else { return };
+    let Some(Topic::Session { action, .. }) = message.topic() else {
+        return served.platform.message(gateway, publisher, message).await;
+    };
+    // Our own answers come back.
+    if action.ends_with("_reply") {
+        return;
     }
-
-    async fn serve(
-        self: Arc<Self>,
-        identity: Arc<str>,
-        routes: Routes,
-        messages: mpsc::Receiver<(String, Vec<u8>)>,
-        out: mpsc::Sender<Box<Outgoing>>,
-    ) -> Arc<str> {
-        let session = Config { first_id: random_first_id(), ..self.config.session.clone() };
-        let dialect = <P::Router as Router>::DIALECT;
-        let connection = Connection::new(&identity, dialect, session);
-        // As the identity is made of them; the routes, which know them too, are the socket's.
-        let (product_key, device_name) = (routes.own().product_key.to_owned(), routes.own().device_name.to_owned());
-        let device = DeviceRef { product_key: &product_key, device_name: &device_name };
-        let asked = Arc::new(Asked::new(device, true));
-        let _ending = Ending(Arc::clone(&asked));
-        let publisher = Publisher::of(out.clone(), asked);
-        let (platform, peer) = (&self.platform, connection.peer().clone());
-        let taker: Taker<'_> = {
-            let (peer, publisher) = (peer.clone(), publisher.clone());
-            Box::new(move |message| {
-                let Some(message) = publisher.answered(message) else { return Box::pin(std::future::ready(())) };
-                let (peer, publisher) = (peer.clone(), publisher.clone());
-                Box::pin(async move { platform.message(&peer, &publisher, message).await })
-            })
-        };
-        let shared = &*self;
-        let unread: Unread<'_> = Box::new(move |topic| {
-            tracing::warn!(topic, "ignored a message that is no text");
-            shared.fault(device, &ClientFault::NotText { topic: topic.to_owned() });
-        });
-        let mut socket = BridgeSocket::new(routes, messages, out, self.config.qos, self.idle, taker, unread);
-        let presence = self.peers.enter(&peer, Arc::new(Info::new(None, None, self.clock)));
-        let span = tracing::info_span!("connection", identity = &*identity, protocol = PROTOCOL);
-        let handlers = pin!(connection.serve_send(platform.router()));
-        let keep_alive = KeepAlive { ping_after: None, patience: self.config.patience };
-        let watch = self.config.observe.clone().map(Watch::new);
-        let run = async {
-            tracing::info!("connected");
-            platform.connected(&peer, &publisher).await;
-            let ended = pump::run(&mut socket, &connection, self.clock, keep_alive, handlers, presence, watch).await;
-            tracing::info!(%ended, "disconnected");
-        };
-        run.instrument(span).await;
-        identity
+    let text = std::str::from_utf8(&message.payload).unwrap_or_default();
+    let Some(call) = SessionCall::parse(action, text) else { return };
+    let mut done = Ok(());
+    match &call.request {
+        Ok(SessionRequest::Login(logins)) => {
+            for login in logins {
+                if let Err(refused) = judge(&served.platform, &served.peers, gateway, own, login, true).await {
+                    done = Err(refused);
+                    break;
+                }
+            }
+        }
+        Ok(SessionRequest::Logout(names)) => {
+            for (product_key, device_name) in names {
+                if let Some(peer) = served.peers.get(&identity(product_key, device_name)) {
+                    peer.close();
+                }
+            }
+        }
+        Err(refused) => done = Err(refused.clone()),
     }
+    let reply = Topic::Session { device: own, action: &format!("{action}_reply") };
+    let _ = publisher.publish(reply, call.answer(done.as_ref().copied()), QoS::AtMostOnce).await;
 }

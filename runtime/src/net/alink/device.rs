@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::dispatch::{Dispatch, Route, Workers};
+use super::DeviceBuilder;
+use super::dispatch::{Dispatch, Workers};
+use super::gateway::{Desk, Gateway};
+use super::lanes::Lanes;
 use super::login::{login, unreachable};
 use super::messages::{Message, Publisher, Session};
 use super::request::Messages;
@@ -15,7 +18,7 @@ use crate::alink::{
     Channel, DeviceRef, Login, LoginError, LoginOptions, Ota, RegisteredUnlisted, Secret, SecureMode, Topic,
 };
 use crate::mqtt::{Client, Connect, Limits, QoS};
-use crate::net::client::{Address, BackOff, ConnectError, Link, Open, Runner, Stream, Tls, WhileOffline};
+use crate::net::client::{Address, ConnectError, Link, Open, Runner, Stream, Tls};
 use crate::net::clock::Clock;
 use crate::net::{KeepAlive, Observe};
 use crate::session::Config;
@@ -24,61 +27,32 @@ use crate::{Dialect, Router};
 /// How long TCP, TLS and the login may take together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How many calls a [`Link`] holds.
-const WAITING_CALLS: usize = 32;
-
-/// How long the platform waits for an answer at the most.
-const RRPC_TIMEOUT: Duration = Duration::from_secs(8);
-
 /// Who a device is, and how it says so: anew for each connection, since signatures may name the time.
 type MakeConnect = Arc<dyn Fn() -> Connect + Send + Sync>;
 
-/// A device that is being described; [`Device::builder`] begins one.
-pub struct DeviceBuilder {
+/// That a device reaches the platform over a connection of its own.
+pub struct OwnConnection {
     url: String,
-    pub(super) product_key: String,
-    pub(super) device_name: String,
     connect: MakeConnect,
-    config: Config,
     limits: Limits,
-    qos: QoS,
     tls: Option<Tls>,
     connect_timeout: Duration,
-    patience: Duration,
-    observe: Option<Arc<dyn Observe>>,
-    back_off: BackOff,
-    while_offline: WhileOffline,
-    waiting_calls: usize,
     subscribes: bool,
-    topics: Vec<(String, QoS)>,
-    /// Those that the system's include.
-    pub(super) rrpc_topics: Vec<(String, QoS)>,
-    pub(super) routes: Vec<Route>,
-    /// Comes last.
-    pub(super) rest: Option<Route>,
-    sessions: watch::Sender<Option<Session>>,
-    pub(super) messages: Messages,
-    pub(super) rrpc_timeout: Duration,
 }
 
-impl DeviceBuilder {
-    /// What sessions tolerate and hold. Four calls of ours may be unanswered at once unless this says otherwise.
-    #[must_use]
-    pub fn config(self, config: Config) -> Self {
-        Self { config, ..self }
+impl fmt::Debug for OwnConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnConnection").field("url", &self.url).finish_non_exhaustive()
     }
+}
 
+/// # A connection of its own
+impl DeviceBuilder {
     /// How much MQTT takes and holds.
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
-    }
-
-    /// With which quality calls and answers are sent. Default [`QoS::AtMostOnce`]: whoever calls waits for the answer in any
-    /// case.
-    #[must_use]
-    pub fn qos(self, qos: QoS) -> Self {
-        Self { qos, ..self }
+        let connection = OwnConnection { limits, ..self.connection };
+        Self { connection, ..self }
     }
 
     /// Whom to trust, for `mqtts://`. For the cloud, its own roots, which are not those of browsers: GlobalSign Root R1, which
@@ -87,58 +61,23 @@ impl DeviceBuilder {
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn tls(self, tls: crate::net::ClientTls) -> Self {
-        Self { tls: Some(tls), ..self }
+        let connection = OwnConnection { tls: Some(tls), ..self.connection };
+        Self { connection, ..self }
     }
 
     /// How long TCP, TLS and the login may take together. Default 30 s.
     #[must_use]
     pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
-        Self { connect_timeout, ..self }
-    }
-
-    /// How long the platform may take to accept a message before the connection is dropped. Default 30 s.
-    #[must_use]
-    pub fn patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
-    }
-
-    /// Who is shown every call and answer.
-    #[must_use]
-    pub fn observe(self, observe: Arc<dyn Observe>) -> Self {
-        Self { observe: Some(observe), ..self }
-    }
-
-    /// How long to wait between attempts to connect.
-    #[must_use]
-    pub fn back_off(self, back_off: BackOff) -> Self {
-        Self { back_off, ..self }
-    }
-
-    /// What becomes of a [`Link::call`] without a connection. Default [`WhileOffline::Wait`].
-    #[must_use]
-    pub fn while_offline(self, while_offline: WhileOffline) -> Self {
-        Self { while_offline, ..self }
-    }
-
-    /// How many calls of a [`Link`] may wait or be under way; one more fails with
-    /// [`CallFailure::QueueFull`](crate::CallFailure::QueueFull). Default 32.
-    #[must_use]
-    pub fn waiting_calls(self, waiting_calls: usize) -> Self {
-        Self { waiting_calls, ..self }
+        let connection = OwnConnection { connect_timeout, ..self.connection };
+        Self { connection, ..self }
     }
 
     /// Subscribes to the system's topics after each login: for a broker that is no Alink platform, and for a login without
-    /// `_ss=1`.
+    /// `_ss=1`. Holds for the sub-devices of a gateway, too.
     #[must_use]
     pub fn subscribing(self) -> Self {
-        Self { subscribes: true, ..self }
-    }
-
-    /// Subscribes to another topic after each login.
-    #[must_use]
-    pub fn topic(mut self, filter: impl Into<String>, qos: QoS) -> Self {
-        self.topics.push((filter.into(), qos));
-        self
+        let connection = OwnConnection { subscribes: true, ..self.connection };
+        Self { connection, ..self }
     }
 
     /// The device.
@@ -146,43 +85,38 @@ impl DeviceBuilder {
     /// # Errors
     /// [`ConnectError::BadUrl`] and [`ConnectError::NoTls`]: what no attempt can mend.
     pub fn build<R: Router>(self, router: R) -> Result<Device<R>, ConnectError> {
-        let address = Address::of(&self.url, ("mqtt", 1883), ("mqtts", 8883))?;
-        if address.is_tls() && self.tls.is_none() {
+        let OwnConnection { url, connect, limits, tls, connect_timeout, subscribes } = self.connection;
+        let address = Address::of(&url, ("mqtt", 1883), ("mqtts", 8883))?;
+        if address.is_tls() && tls.is_none() {
             return Err(ConnectError::NoTls);
         }
         let routes = self.routes.into_iter().chain(self.rest).collect();
-        let (dispatch, workers) = Dispatch::new(routes, self.rrpc_timeout, self.messages.clone());
+        let lanes = Arc::<Lanes>::default();
+        let messages = self.messages.clone();
+        let (dispatch, workers) = Dispatch::new(routes, self.rrpc_timeout, messages, Some(Arc::clone(&lanes)));
         // A broker may bring a message once for each subscription that it matches.
-        let rrpc_topics = if self.subscribes { Vec::new() } else { self.rrpc_topics };
+        let rrpc_topics = if subscribes { Vec::new() } else { self.rrpc_topics };
+        let (server, sessions) = (address.host_and_port().to_owned(), self.sessions.subscribe());
         let opener = Opener {
             address,
             product_key: self.product_key,
             device_name: self.device_name,
-            connect: self.connect,
+            connect,
             config: self.config,
-            limits: self.limits,
+            limits,
             qos: self.qos,
-            tls: self.tls,
-            connect_timeout: self.connect_timeout,
+            tls,
+            connect_timeout,
             patience: self.patience,
             observe: self.observe,
-            subscribes: self.subscribes,
+            subscribes,
             topics: self.topics.into_iter().chain(rrpc_topics).collect(),
             dispatch: Arc::new(dispatch),
             sessions: self.sessions,
         };
         let runner = Runner::new(opener, self.back_off, self.while_offline, self.waiting_calls, router);
-        Ok(Device { runner, messages: self.messages, workers })
-    }
-}
-
-impl fmt::Debug for DeviceBuilder {
-    /// Without what it connects with, which is a secret in part.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeviceBuilder")
-            .field("product_key", &self.product_key)
-            .field("device_name", &self.device_name)
-            .finish_non_exhaustive()
+        let (gateway, desk) = Gateway::new(runner.link(), sessions, lanes, subscribes, server);
+        Ok(Device { runner, messages: self.messages, workers, gateway, desk })
     }
 }
 
@@ -194,6 +128,8 @@ pub struct Device<R> {
     runner: Runner<R, Opener>,
     messages: Messages,
     workers: Workers,
+    gateway: Gateway,
+    desk: Desk,
 }
 
 impl Device<()> {
@@ -248,31 +184,15 @@ impl Device<()> {
         device: DeviceRef<'_>,
         connect: impl Fn() -> Connect + Send + Sync + 'static,
     ) -> DeviceBuilder {
-        let sessions = watch::Sender::new(None);
-        DeviceBuilder {
+        let connection = OwnConnection {
             url: url.to_owned(),
-            product_key: device.product_key.to_owned(),
-            device_name: device.device_name.to_owned(),
             connect: Arc::new(connect),
-            config: Config { outstanding: 4, ..Config::default() },
             limits: Limits::default(),
-            qos: QoS::AtMostOnce,
             tls: None,
             connect_timeout: CONNECT_TIMEOUT,
-            patience: KeepAlive::default().patience,
-            observe: None,
-            back_off: BackOff::default(),
-            while_offline: WhileOffline::default(),
-            waiting_calls: WAITING_CALLS,
             subscribes: false,
-            topics: Vec::new(),
-            rrpc_topics: Vec::new(),
-            routes: Vec::new(),
-            rest: None,
-            messages: Messages::new(sessions.subscribe(), device),
-            sessions,
-            rrpc_timeout: RRPC_TIMEOUT,
-        }
+        };
+        DeviceBuilder::new(device, connection)
     }
 }
 
@@ -287,11 +207,16 @@ impl<R: Router> Device<R> {
         self.messages.clone()
     }
 
+    /// The handle to bring sub-devices online through this device, which is their gateway then.
+    pub fn gateway(&self) -> Gateway {
+        self.gateway.clone()
+    }
+
     /// Connects, again and again, until [`Link::stop`]; then until the last connection and its handlers have ended.
     pub async fn run(self) {
-        let Self { runner, workers, messages: _ } = self;
+        let Self { runner, workers, desk, messages: _, gateway: _ } = self;
         // Handlers of messages come to their end once no message can come.
-        tokio::join!(runner.run(), workers.run());
+        tokio::join!(runner.run(), workers.run(), desk.run());
     }
 }
 
@@ -378,7 +303,12 @@ impl Opener {
     }
 
     fn subscribe(&self, channel: &mut Channel<Client>, clock: Clock) -> Result<(), ConnectError> {
-        let topics: Vec<_> = self.topics.iter().map(|(filter, qos)| (filter.as_str(), *qos)).collect();
+        let device = DeviceRef { product_key: &self.product_key, device_name: &self.device_name };
+        let of_gateway = if self.subscribes { Topic::GATEWAY_FILTERS } else { &[] };
+        let of_gateway: Vec<_> = of_gateway.iter().map(|filter| device.filter(filter)).collect();
+        let of_gateway = of_gateway.iter().map(|filter| (filter.as_str(), QoS::AtLeastOnce));
+        let topics: Vec<_> =
+            self.topics.iter().map(|(filter, qos)| (filter.as_str(), *qos)).chain(of_gateway).collect();
         let asked = match (self.subscribes, topics.is_empty()) {
             (true, _) => channel.subscribe(&topics, clock.now()),
             (false, false) => channel.link_mut().subscribe(&topics, clock.now()),

@@ -14,9 +14,11 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc;
 
+use super::identity;
+use super::lanes::{Brought, Lanes};
 use super::messages::{Message, Publisher, Session};
 use super::request::Messages;
-use crate::alink::{Topic, matches};
+use crate::alink::{SubDeviceError, Topic, matches};
 use crate::mqtt::QoS;
 
 /// How many messages wait for a handler: then nothing is read any more, or, if an answer is wanted, none is given.
@@ -98,6 +100,8 @@ pub(super) struct Dispatch {
     taking: mpsc::Sender<Work>,
     answering: mpsc::Sender<Work>,
     echoes: Echoes,
+    /// Those of sub-devices.
+    lanes: Option<Arc<Lanes>>,
 }
 
 /// Runs handlers.
@@ -109,11 +113,16 @@ pub(super) struct Workers {
 
 impl Dispatch {
     /// The first route that matches has the message.
-    pub(super) fn new(routes: Vec<Route>, answer_within: Duration, messages: Messages) -> (Self, Workers) {
+    pub(super) fn new(
+        routes: Vec<Route>,
+        answer_within: Duration,
+        messages: Messages,
+        lanes: Option<Arc<Lanes>>,
+    ) -> (Self, Workers) {
         let (taking, to_take) = mpsc::channel(QUEUE);
         let (answering, to_answer) = mpsc::channel(QUEUE);
         let workers = Workers { taking: to_take, answering: to_answer, answer_within };
-        (Self { messages, routes, taking, answering, echoes: Echoes::default() }, workers)
+        (Self { messages, routes, taking, answering, echoes: Echoes::default(), lanes }, workers)
     }
 
     /// Whether there is a handler for messages on that topic.
@@ -123,6 +132,13 @@ impl Dispatch {
 
     /// Hands a message on.
     pub(super) async fn take(&self, session: &Session, message: Message) {
+        let message = match &self.lanes {
+            Some(lanes) if lanes.len() > 0 => match hand_on(lanes, message) {
+                Some(message) => message,
+                None => return,
+            },
+            _ => message,
+        };
         let Some(message) = session.waiting.answer(message) else { return };
         self.messages.heard(&message);
         let Some(route) = self.routes.iter().find(|route| matches(&route.filter, &message.topic)) else {
@@ -141,6 +157,24 @@ impl Dispatch {
         } else if let Err(mpsc::error::TrySendError::Full(work)) = self.answering.try_send(work) {
             tracing::warn!(topic = work.message.topic, "too many requests at once; one is not answered");
         }
+    }
+}
+
+/// Hands a message on to the sub-device that it is for; gives it back if there is none.
+fn hand_on(lanes: &Lanes, message: Message) -> Option<Message> {
+    let Some(topic) = message.topic() else { return Some(message) };
+    if let Topic::Error { .. } = topic
+        && let Ok(error) = SubDeviceError::parse(&String::from_utf8_lossy(&message.payload))
+    {
+        let identity = identity(&error.product_key, &error.device_name);
+        let is_known = lanes.refuse(&identity, error.refused);
+        return (!is_known).then_some(message);
+    }
+    let Some(device) = topic.device() else { return Some(message) };
+    let identity = identity(device.product_key, device.device_name);
+    match lanes.bring(&identity, message.topic, message.payload) {
+        Brought::Taken | Brought::Full(..) => None,
+        Brought::NoLane(topic, payload) => Some(Message::new(topic, payload)),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::mqtt::QoS;
 /// each for [`rrpc_timeout`](DeviceBuilder::rrpc_timeout) at the most; 32 more wait, and what comes then is not answered. All
 /// others run one after the other, in the order of their messages; if 32 wait, nothing more is read. Any handler may call the
 /// platform and wait for what it says. One that panics loses its own message only.
-impl DeviceBuilder {
+impl<C> DeviceBuilder<C> {
     /// Takes messages on topics of the user's own, and subscribes to them after each login. The filter may have `+` and `#`.
     ///
     /// ```no_run

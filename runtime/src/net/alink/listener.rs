@@ -16,18 +16,19 @@ use tracing::Instrument;
 use super::fault::{ClientFault, Faulty};
 use super::messages::{Message, Publisher};
 use super::rrpc::{Asked, Ending};
+use super::served::Served;
 use super::socket::{AlinkSocket, Taker, Unread, next_packet, write_all};
+use super::sub_sessions::SubSessions;
 use super::{PROTOCOL, identity};
-use crate::alink::{Channel, DeviceRef, SyncServices};
+use crate::alink::{Channel, DeviceRef, SubDeviceFault, SubDeviceLogin, SubDeviceRefused, SyncServices};
 use crate::mqtt::{Connect, Limits, Link, Packet, QoS, Refused};
 use crate::net::clock::Clock;
 use crate::net::observe::Watch;
-use crate::net::peers::Info;
-use crate::net::{
-    Disconnected, KeepAlive, LoginLimits, Observe, Origin, Peers, Plain, Transport, pump, random_first_id,
-};
+use crate::net::peers::{Info, Presence};
+use crate::net::pump::Witness;
+use crate::net::{Disconnected, KeepAlive, LoginLimits, Observe, Origin, Peers, Plain, Transport, pump};
 use crate::session::Config;
-use crate::{Connection, Peer, SendRouter};
+use crate::{Peer, SendRouter};
 
 /// Who connects.
 #[derive(Debug)]
@@ -90,6 +91,37 @@ pub trait Platform: Send + Sync + 'static {
     /// A message that is no call. Nothing else is read of this device meanwhile, so that it must not wait for an answer of it.
     fn message(&self, device: &Peer, publisher: &Publisher, message: Message) -> impl Future<Output = ()> + Send;
 
+    /// Whether a gateway may bring a sub-device online over its own connection, and which of the sub-device's services wait for the
+    /// answer: whether the two belong together (`thing.topo.add` is a call of the gateway's, for the router), and whether the
+    /// signature is right ([`SubDeviceLogin::verify`]). From then on the sub-device is a peer of its own in the directory, and comes
+    /// to [`Platform::connected`], to the handlers and to [`Platform::message`] as any device does. Nothing else is read of the
+    /// gateway meanwhile. Default: no device has sub-devices.
+    ///
+    /// ```
+    /// # use onwire::alink::{Secret, SubDeviceFault, SubDeviceLogin, SubDeviceRefused, SyncServices};
+    /// # fn secret_of(_: onwire::alink::DeviceRef<'_>) -> Option<Secret> { None }
+    /// fn judge(login: &SubDeviceLogin) -> Result<SyncServices, SubDeviceRefused> {
+    ///     let secret = secret_of(login.device()).ok_or(SubDeviceFault::Unknown)?;
+    ///     login.verify(&secret).map_err(|_| SubDeviceFault::Signature)?;
+    ///     Ok(SyncServices::default())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// What the gateway is told.
+    fn sub_device(
+        &self,
+        _gateway: &Peer,
+        _login: &SubDeviceLogin,
+    ) -> impl Future<Output = Result<SyncServices, SubDeviceRefused>> + Send {
+        std::future::ready(Err(SubDeviceFault::NoTopology.into()))
+    }
+
+    /// A message on a topic of a device that is not online over this connection. It was refused, and its sender was told so (520 on
+    /// `/ext/error/..`). Default: nothing.
+    fn stray(&self, _sender: &Peer, _device: DeviceRef<'_>, _message: &Message) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
     /// Something went wrong with a client that none of the others tells of: MQTT that is broken, packets that are too large,
     /// silence, logins that never end. It stands in the program's log already. Called where connections are served, so that it
     /// is to be quick: count it, or put it in a queue that has an end. Default: nothing.
@@ -113,6 +145,8 @@ pub struct ListenerConfig {
     pub patience: Duration,
     /// Who is shown every call and answer. Default nobody.
     pub observe: Option<Arc<dyn Observe>>,
+    /// How many sub-devices may be online at one gateway; further logins are refused (428). Default 2,000, as in the cloud.
+    pub max_sub_devices: usize,
     /// How many logins may fail before more are refused without a look, dynamic registrations included: with
     /// [`Refused::ServerUnavailable`], so that a device which is mended comes back. A [`Bridge`](super::Bridge) has no logins.
     /// Default: any number.
@@ -129,6 +163,7 @@ impl Default for ListenerConfig {
             max_handshakes: 1024,
             patience: Duration::from_secs(30),
             observe: None,
+            max_sub_devices: 2000,
             login_limits: None,
         }
     }
@@ -139,6 +174,11 @@ impl Default for ListenerConfig {
 ///
 /// A device is entered in the directory as `{DeviceName}&{ProductKey}`, its user name; a second connection of it takes the
 /// first one's place.
+///
+/// A sub-device of a gateway is entered in the same way, once its gateway has logged it in and
+/// [`Platform::sub_device`] has said yes; calls to it go over the gateway's connection, with which it ends. When it logs in through
+/// another gateway, or by itself, the older session ends and its gateway is told (427 on `/ext/error/..`). What a gateway says on a
+/// topic of a device that is not online through it is refused (520).
 #[derive(Debug)]
 pub struct Listener<T = Plain> {
     listener: TcpListener,
@@ -194,7 +234,8 @@ impl<T: Transport> Listener<T> {
     pub async fn serve<P: Platform>(self, platform: P) {
         let Self { listener, peers, config, transport } = self;
         let places = Arc::new(Semaphore::new(config.max_handshakes.min(Semaphore::MAX_PERMITS)));
-        let shared = Arc::new(Shared { platform, peers, config, transport, clock: Clock::start() });
+        let served = Arc::new(Served { platform, peers, config, clock: Clock::start() });
+        let shared = Arc::new(Shared { served, transport });
         let mut handshakes = JoinSet::new();
         let mut connections = JoinSet::new();
         loop {
@@ -237,11 +278,8 @@ impl<T: Transport> Listener<T> {
 }
 
 struct Shared<P, T> {
-    platform: P,
-    peers: Peers,
-    config: ListenerConfig,
+    served: Arc<Served<P>>,
     transport: T,
-    clock: Clock,
 }
 
 /// A device that was let in.
@@ -256,7 +294,7 @@ struct Admitted<S> {
 
 impl<P: Platform, T: Transport> Shared<P, T> {
     async fn admit(&self, stream: TcpStream, remote: SocketAddr) -> Option<Admitted<T::Stream>> {
-        let timeout = self.config.limits.login_timeout;
+        let timeout = self.served.config.limits.login_timeout;
         match tokio::time::timeout(timeout, self.shake_hands(stream, remote)).await {
             Ok(Ok(admitted)) => admitted,
             Ok(Err(error)) => {
@@ -276,7 +314,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
 
     /// Tells of a client that was not let in.
     fn fault(&self, remote: SocketAddr, fault: &ClientFault) {
-        self.platform.fault(Faulty { device: None, remote: Some(remote) }, fault);
+        self.served.platform.fault(Faulty { device: None, remote: Some(remote) }, fault);
     }
 
     async fn shake_hands(
@@ -291,8 +329,9 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             self.fault(remote, &ClientFault::Handshake(error.to_string()));
             io(error)
         })?;
-        let clock = self.clock;
-        let mut link = Link::server(self.config.limits, clock.now());
+        let Served { platform, peers, config, clock } = &*self.served;
+        let clock = *clock;
+        let mut link = Link::server(config.limits, clock.now());
         let packet = next_packet(&mut stream, &mut link, clock).await;
         // A client of another version of MQTT is told so.
         if packet.is_err() {
@@ -303,7 +342,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         let origin = Origin { remote: Some(remote), certificate, is_encrypted: T::IS_ENCRYPTED };
         let (client_id, username) = (connect.client_id.clone(), connect.username.clone());
         let (address, name) = (Some(remote.ip()), username.as_deref().unwrap_or_default());
-        let limits = self.config.login_limits.as_ref();
+        let limits = config.login_limits.as_ref();
         if let Some(Err(held)) = limits.map(|limits| limits.check(address, name)) {
             tracing::debug!(%remote, client_id, username, "refused a login without a look");
             let (wait, is_first) = (held.wait, held.is_first);
@@ -312,7 +351,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             write_all(&mut stream, &mut link).await.map_err(io)?;
             return Ok(None);
         }
-        let admission = self.platform.login(LoginRequest { connect: *connect, origin }).await;
+        let admission = platform.login(LoginRequest { connect: *connect, origin }).await;
         let (product_key, device_name, sync) = match admission {
             Err(refused) => {
                 tracing::info!(%remote, client_id, username, why = %refused, "refused a login");
@@ -342,7 +381,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             }
             Ok(Admission::Device { product_key, device_name, sync }) => (product_key, device_name, sync),
         };
-        if let Err(wait) = self.peers.admit(&identity(&product_key, &device_name)) {
+        if let Err(wait) = peers.admit(&identity(&product_key, &device_name)) {
             tracing::warn!(%remote, ?wait, "refused a login: its connections replace each other");
             link.refuse(Refused::ServerUnavailable);
             write_all(&mut stream, &mut link).await.map_err(io)?;
@@ -358,46 +397,60 @@ impl<P: Platform, T: Transport> Shared<P, T> {
 
     async fn serve(self: Arc<Self>, admitted: Admitted<T::Stream>) {
         let Admitted { stream, link, product_key, device_name, sync, remote } = admitted;
-        let identity = identity(&product_key, &device_name);
-        let session = Config { first_id: random_first_id(), ..self.config.session.clone() };
-        let dialect = <P::Router as crate::Router>::DIALECT;
-        let connection = Connection::new(&identity, dialect, session);
+        let served = &self.served;
+        let connection = served.connection(&identity(&product_key, &device_name));
         let device = DeviceRef { product_key: &product_key, device_name: &device_name };
         let mut channel = Channel::platform(link, device, sync);
-        channel.set_qos(self.config.qos);
+        channel.set_qos(served.config.qos);
         let asked = Arc::new(Asked::new(device, false));
         let _ending = Ending(Arc::clone(&asked));
         let (publisher, outgoing) = Publisher::platform(asked);
-        let (platform, peer) = (&self.platform, connection.peer().clone());
-        let taker: Taker<'_> = {
-            let (peer, publisher) = (peer.clone(), publisher.clone());
-            Box::new(move |message| {
-                let Some(message) = publisher.answered(message) else { return Box::pin(std::future::ready(())) };
-                let (peer, publisher) = (peer.clone(), publisher.clone());
-                Box::pin(async move { platform.message(&peer, &publisher, message).await })
-            })
-        };
+        let (platform, peer) = (&served.platform, connection.peer().clone());
+        let subs = SubSessions::new(Arc::clone(served), peer.clone(), device, publisher.clone(), Some(remote));
+        let subs = &subs;
+        let taker: Taker<'_> = Box::new(move |message| Box::pin(subs.message(message)));
         let of = Faulty { device: Some(device), remote: Some(remote) };
         let unread: Unread<'_> = Box::new(move |topic| {
             tracing::warn!(topic, "ignored a message that is no text");
             platform.fault(of, &ClientFault::NotText { topic: topic.to_owned() });
         });
-        let mut socket = AlinkSocket::new(stream, channel, self.clock, outgoing, taker, unread);
-        let presence = self.peers.enter(&peer, Arc::new(Info::new(Some(remote), None, self.clock)));
-        let span = tracing::info_span!("connection", identity, protocol = PROTOCOL);
+        let socket = AlinkSocket::new(stream, channel, served.clock, outgoing, taker, unread);
+        let mut socket = socket.may_also(|filter| subs.may_listen(filter));
+        let presence = served.peers.enter(&peer, Arc::new(Info::new(Some(remote), None, served.clock)));
+        let span = tracing::info_span!("connection", identity = peer.identity(), protocol = PROTOCOL);
         let handlers = pin!(connection.serve_send(platform.router()));
         // Whoever is silent is found by MQTT's own keep-alive.
-        let keep_alive = KeepAlive { ping_after: None, patience: self.config.patience };
-        let watch = self.config.observe.clone().map(Watch::new);
+        let keep_alive = KeepAlive { ping_after: None, patience: served.config.patience };
+        let watch = served.config.observe.clone().map(Watch::new);
         let run = async {
             tracing::info!("connected");
             platform.connected(&peer, &publisher).await;
-            let ended = pump::run(&mut socket, &connection, self.clock, keep_alive, handlers, presence, watch).await;
+            let presence = Going { presence, subs };
+            let ended = pump::run(&mut socket, &connection, served.clock, keep_alive, handlers, presence, watch).await;
             tracing::info!(%ended, "disconnected");
             if let Some(fault) = ClientFault::of(&ended) {
                 platform.fault(of, &fault);
             }
+            subs.end().await;
         };
         run.instrument(span).await;
+    }
+}
+
+/// A gateway's entry in the directory: with its end, its sub-devices go as well, before its last handler has ended.
+struct Going<'a, P: Platform> {
+    presence: Presence,
+    subs: &'a SubSessions<P>,
+}
+
+impl<P: Platform> Witness for Going<'_, P> {
+    fn heard(&self, now: crate::Instant) {
+        self.presence.heard(now);
+    }
+}
+
+impl<P: Platform> Drop for Going<'_, P> {
+    fn drop(&mut self) {
+        self.subs.close();
     }
 }

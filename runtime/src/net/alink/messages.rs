@@ -51,10 +51,15 @@ pub struct Publisher {
 }
 
 #[derive(Debug)]
-pub(super) struct Outgoing {
-    pub(super) topic: String,
-    pub(super) payload: Vec<u8>,
-    pub(super) qos: QoS,
+pub(super) enum Outgoing {
+    Message {
+        topic: String,
+        payload: Vec<u8>,
+        qos: QoS,
+    },
+    /// What only a client may ask for.
+    #[cfg(feature = "client")]
+    Subscribe(Vec<(String, QoS)>),
 }
 
 impl Publisher {
@@ -78,7 +83,7 @@ impl Publisher {
     }
 
     /// The same on a queue that somebody else empties.
-    #[cfg(all(feature = "client", feature = "server"))]
+    #[cfg(feature = "server")]
     pub(super) fn of(queue: mpsc::Sender<Box<Outgoing>>, asked: Arc<Asked>) -> Self {
         Self { queue, asked: Some(asked) }
     }
@@ -89,8 +94,19 @@ impl Publisher {
     /// # Errors
     /// [`QueueEnded`].
     pub async fn publish(&self, topic: impl ToString, payload: impl Into<Vec<u8>>, qos: QoS) -> Result<(), QueueEnded> {
-        let message = Box::new(Outgoing { topic: topic.to_string(), payload: payload.into(), qos });
+        let message = Box::new(Outgoing::Message { topic: topic.to_string(), payload: payload.into(), qos });
         self.queue.send(message).await.map_err(|_| QueueEnded)
+    }
+
+    /// Asks for messages on these topics, for a device that shares the connection.
+    #[cfg(feature = "client")]
+    pub(super) async fn subscribe(&self, filters: Vec<(String, QoS)>) -> Result<(), QueueEnded> {
+        self.queue.send(Box::new(Outgoing::Subscribe(filters))).await.map_err(|_| QueueEnded)
+    }
+
+    /// The queue, for a device that shares the connection.
+    pub(super) fn queue(&self) -> mpsc::Sender<Box<Outgoing>> {
+        self.queue.clone()
     }
 
     /// Whether the connection has ended.

@@ -5,14 +5,14 @@
 //!
 //! | feature | gives |
 //! |---|---|
-//! | `client` | [`Device`], and [`Registration`] of one that has its product's secret only |
+//! | `client` | [`Device`], [`Gateway`] and [`SubDevice`], and [`Registration`] of one that has its product's secret only |
 //! | `server` | [`Listener`], and [`Platform`], which says who may connect |
 //! | both | [`Bridge`]: a platform behind a broker that somebody else runs |
 
 #[cfg(all(feature = "client", feature = "server"))]
 mod bridge;
-#[cfg(all(feature = "client", feature = "server"))]
-mod bridge_socket;
+#[cfg(feature = "client")]
+mod builder;
 #[cfg(feature = "client")]
 mod clock;
 #[cfg(feature = "client")]
@@ -22,9 +22,13 @@ mod dispatch;
 #[cfg(feature = "server")]
 mod fault;
 #[cfg(feature = "client")]
+mod gateway;
+#[cfg(feature = "client")]
 mod handlers;
 #[cfg(feature = "alink-https")]
 mod https;
+mod lane_socket;
+mod lanes;
 #[cfg(feature = "server")]
 mod listener;
 #[cfg(feature = "client")]
@@ -36,20 +40,30 @@ mod register;
 mod request;
 #[cfg(feature = "server")]
 mod rrpc;
+#[cfg(feature = "server")]
+mod served;
 #[cfg(feature = "client")]
 mod shadow;
 mod socket;
+#[cfg(feature = "client")]
+mod sub_device;
+#[cfg(feature = "server")]
+mod sub_sessions;
 #[cfg(feature = "client")]
 mod waiting;
 
 #[cfg(all(feature = "client", feature = "server"))]
 pub use bridge::Bridge;
 #[cfg(feature = "client")]
+pub use builder::DeviceBuilder;
+#[cfg(feature = "client")]
 pub use clock::PlatformClock;
 #[cfg(feature = "client")]
-pub use device::{Device, DeviceBuilder};
+pub use device::{Device, OwnConnection};
 #[cfg(feature = "server")]
 pub use fault::{ClientFault, Faulty};
+#[cfg(feature = "client")]
+pub use gateway::Gateway;
 #[cfg(feature = "server")]
 pub use listener::{Admission, Listener, ListenerConfig, LoginRequest, Platform};
 pub use messages::{Message, Publisher, QueueEnded};
@@ -61,13 +75,14 @@ pub use request::{Messages, RequestFailure};
 pub use rrpc::RrpcFailure;
 #[cfg(feature = "client")]
 pub use shadow::Shadow;
+#[cfg(feature = "client")]
+pub use sub_device::{SubDevice, ThroughGateway};
 
 /// What connections are named by in the program's log. A router's dialect is that of one thing model; a platform has devices of many.
 #[cfg(feature = "server")]
 const PROTOCOL: &str = "Alink";
 
 /// How the directory knows a device: by its user name.
-#[cfg(feature = "server")]
 fn identity(product_key: &str, device_name: &str) -> String {
     format!("{device_name}&{product_key}")
 }

@@ -22,7 +22,7 @@ const FIRST_ID: u64 = 1 << 62;
 #[non_exhaustive]
 pub enum RrpcFailure {
     /// No topic that can be asked on; nothing was sent. It begins with a slash, has no wildcard, and is none of the model's, whose
-    /// services are calls. Behind a broker it is below `/{pk}/{dn}/user/`: nothing else comes back from there.
+    /// services are calls. Behind a broker, and for a sub-device, it is below `/{pk}/{dn}/user/`: nothing else comes back from there.
     #[error("no topic for a request")]
     Topic,
     /// 32 requests wait for this device already; nothing was sent.
@@ -43,6 +43,8 @@ pub(super) struct Asked {
     device_name: Box<str>,
     /// A broker that is asked for the answers on the topic of the question brings the question back, too.
     is_echoed: bool,
+    /// What is answered on a topic of nobody's does not come back to who asked.
+    is_own_only: bool,
     state: Mutex<State>,
 }
 
@@ -65,7 +67,12 @@ struct Place {
 impl Asked {
     pub(super) fn new(device: DeviceRef<'_>, is_echoed: bool) -> Self {
         let (product_key, device_name) = (device.product_key.into(), device.device_name.into());
-        Self { product_key, device_name, is_echoed, state: Mutex::default() }
+        Self { product_key, device_name, is_echoed, is_own_only: is_echoed, state: Mutex::default() }
+    }
+
+    /// Of a device that shares its gateway's connection.
+    pub(super) fn behind_gateway(device: DeviceRef<'_>) -> Self {
+        Self { is_own_only: true, ..Self::new(device, false) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -139,8 +146,8 @@ impl Asked {
         is_name
             && match Topic::parse(topic) {
                 Some(Topic::Thing { .. } | Topic::ThingReply { .. }) => false,
-                Some(Topic::User { device: of, .. }) if self.is_echoed => of == device,
-                _ => !self.is_echoed,
+                Some(Topic::User { device: of, .. }) if self.is_own_only => of == device,
+                _ => !self.is_own_only,
             }
     }
 }

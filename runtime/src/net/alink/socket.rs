@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 use super::messages::{Message, Outgoing};
 use crate::Instant;
 use crate::alink::{Channel, Incoming, NotSent};
-use crate::mqtt::{Link, NotPublished, Packet, Role};
+use crate::mqtt::{Link, NotPublished, Packet, QoS, Role};
 use crate::net::Disconnected;
 use crate::net::clock::Clock;
 use crate::net::socket::{Incoming as Heard, Socket, Take};
@@ -27,21 +27,26 @@ const BACKLOG: usize = 64 * 1024;
 /// Somebody who takes messages that are no frames, one after the other.
 pub(super) type Taker<'a> = Box<dyn Fn(Message) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send + Sync + 'a>;
 
+/// Whether somebody may listen to topics beside its own: those of its sub-devices.
+pub(super) type MayAlso<'a> = dyn Fn(&str) -> bool + Send + Sync + 'a;
 /// Somebody who is told on which topic a message is not text where text was due.
 pub(super) type Unread<'a> = Box<dyn Fn(&str) + Send + Sync + 'a>;
 
 /// What the two sides do differently.
 pub(super) trait Sided: Role + Sized {
     /// Answers what only this side is asked.
-    fn packet(channel: &mut Channel<Self>, packet: &Packet);
+    fn packet(channel: &mut Channel<Self>, packet: &Packet, may_also: &MayAlso<'_>);
 
     /// Says goodbye, as far as MQTT lets this side.
     fn leave(link: &mut Link<Self>);
+
+    /// Asks for messages, if that is for this side to do.
+    fn subscribe(link: &mut Link<Self>, filters: &[(&str, QoS)], now: Instant) -> Result<(), NotPublished>;
 }
 
 #[cfg(feature = "client")]
 impl Sided for crate::mqtt::Client {
-    fn packet(_: &mut Channel<Self>, packet: &Packet) {
+    fn packet(_: &mut Channel<Self>, packet: &Packet, _: &MayAlso<'_>) {
         if let Packet::Subscribed { granted, .. } = packet
             && granted.contains(&None)
         {
@@ -52,20 +57,28 @@ impl Sided for crate::mqtt::Client {
     fn leave(link: &mut Link<Self>) {
         link.disconnect();
     }
+
+    fn subscribe(link: &mut Link<Self>, filters: &[(&str, QoS)], now: Instant) -> Result<(), NotPublished> {
+        link.subscribe(filters, now).map(|_| ())
+    }
 }
 
 #[cfg(feature = "server")]
 impl Sided for crate::mqtt::Server {
-    fn packet(channel: &mut Channel<Self>, packet: &Packet) {
+    fn packet(channel: &mut Channel<Self>, packet: &Packet, may_also: &MayAlso<'_>) {
         if let Packet::Subscribe { id, filters } = packet {
             let own = channel.own();
-            let granted: Vec<_> =
-                filters.iter().map(|(filter, qos)| own.may_subscribe(filter).then_some(*qos)).collect();
+            let may = |filter: &str| own.may_subscribe(filter) || may_also(filter);
+            let granted: Vec<_> = filters.iter().map(|(filter, qos)| may(filter).then_some(*qos)).collect();
             channel.link_mut().subscribed(*id, &granted);
         }
     }
 
     fn leave(_: &mut Link<Self>) {}
+
+    fn subscribe(_: &mut Link<Self>, _: &[(&str, QoS)], _: Instant) -> Result<(), NotPublished> {
+        Ok(())
+    }
 }
 
 /// One device's connection.
@@ -78,6 +91,7 @@ pub(super) struct AlinkSocket<'a, S, R: Role> {
     unflushed: bool,
     outgoing: mpsc::Receiver<Box<Outgoing>>,
     taker: Taker<'a>,
+    may_also: Box<MayAlso<'a>>,
     unread: Unread<'a>,
     /// A message that is being taken; nothing is read meanwhile.
     taking: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
@@ -109,6 +123,7 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
             unflushed: false,
             outgoing,
             taker,
+            may_also: Box::new(|_| false),
             unread,
             taking: None,
             is_held: false,
@@ -116,6 +131,12 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
             has_left: false,
             timer: None,
         }
+    }
+
+    /// With more topics than its own.
+    #[cfg(feature = "server")]
+    pub(super) fn may_also(self, may_also: impl Fn(&str) -> bool + Send + Sync + 'a) -> Self {
+        Self { may_also: Box::new(may_also), ..self }
     }
 
     /// Hands over what has come, until there is no more or nobody wants it.
@@ -139,7 +160,7 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
                 }
                 Incoming::Packet(Packet::Disconnect) => return Poll::Ready(Err(Disconnected::Closed(1000))),
                 Incoming::Packet(packet) => {
-                    R::packet(&mut self.channel, &packet);
+                    R::packet(&mut self.channel, &packet, &*self.may_also);
                     take(Heard::Control)
                 }
             };
@@ -176,9 +197,20 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
         let Poll::Ready(Some(message)) = self.outgoing.poll_recv(context) else {
             return false;
         };
-        let Outgoing { topic, payload, qos } = *message;
-        if let Err(error) = self.channel.link_mut().publish(&topic, &payload, qos, self.clock.now()) {
-            tracing::warn!(topic, %error, "a message was not sent");
+        let now = self.clock.now();
+        match *message {
+            Outgoing::Message { topic, payload, qos } => {
+                if let Err(error) = self.channel.link_mut().publish(&topic, &payload, qos, now) {
+                    tracing::warn!(topic, %error, "a message was not sent");
+                }
+            }
+            #[cfg(feature = "client")]
+            Outgoing::Subscribe(filters) => {
+                let filters: Vec<_> = filters.iter().map(|(filter, qos)| (filter.as_str(), *qos)).collect();
+                if let Err(error) = R::subscribe(self.channel.link_mut(), &filters, now) {
+                    tracing::warn!(%error, "topics of a sub-device were not asked for");
+                }
+            }
         }
         true
     }

@@ -82,6 +82,11 @@ impl Waiting {
         Some(receiver)
     }
 
+    /// Lets all know that nothing will come.
+    pub(super) fn end(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Gives a message to who has waited longest for one like it; gives it back if nobody does.
     pub(super) fn answer(&self, message: Message) -> Option<Message> {
         let Some(topic) = message.topic() else { return Some(message) };

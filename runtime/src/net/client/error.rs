@@ -60,6 +60,14 @@ pub enum ConnectError {
     #[cfg(feature = "alink")]
     #[error("the login is too long")]
     LoginTooLong,
+    /// The platform did not let the sub-device in.
+    #[cfg(feature = "alink")]
+    #[error(transparent)]
+    SubDevice(crate::alink::SubDeviceRefused),
+    /// The gateway's login for its sub-device came to nothing.
+    #[cfg(feature = "alink")]
+    #[error("the gateway could not log its sub-device in: {0}")]
+    Gateway(#[source] crate::CallFailure),
     /// No answer in time.
     #[error("the server did not answer in time")]
     Timeout,
