@@ -77,6 +77,11 @@ impl Link {
         self.sessions().get(&identity(device)).cloned()
     }
 
+    /// The connections of a product's devices.
+    pub(crate) fn of_product(&self, product_key: &str) -> Vec<Session> {
+        self.sessions().values().filter(|session| session.device.product_key == product_key).cloned().collect()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.sessions().len()
     }

@@ -101,6 +101,12 @@ async fn messages_go_to_a_device_on_its_own_topics() {
     peer.publish_bytes("/sys/socket/SN1/thing/model/down_raw_reply", &[255]).await;
     assert_eq!(live.wait("message").await["data"], json!({"topic": "down_raw_reply", "data": {"base64": "/w=="}}));
 
+    let (status, told) = hub.bytes("POST", "/products/socket/broadcast?topic=tariff", b"{}".to_vec()).await;
+    assert_eq!((status, &*told), (200, br#"{"told":1}"#.as_slice()));
+    assert_eq!(peer.message("/broadcast/socket/tariff").await, json!({}));
+    assert_eq!(hub.bytes("POST", "/products/lamp/broadcast?topic=tariff", Vec::new()).await.0, 404);
+    assert_eq!(hub.bytes("POST", "/products/socket/broadcast?topic=a/%2B", Vec::new()).await.0, 400);
+
     let topic = "/sys/socket/SN1/_thing/diag/post";
     peer.publish(topic, r#"{"id":"9","params":{"wifi":{"rssi":-60}}}"#).await;
     assert_eq!(peer.message(&format!("{topic}_reply")).await["id"], "9");
@@ -144,6 +150,9 @@ async fn a_device_uploads_files_goes_on_where_it_was_cut_and_may_not_fill_the_di
     }
     let (id, offset) = begin("a.log", 10_000, None).await.unwrap();
     assert_eq!(offset, Some(0));
+    for strategy in [None, Some("reject")] {
+        assert_eq!(begin("a.log", 10_000, strategy).await.unwrap().0, id, "its answer was lost");
+    }
     let stored = messages.upload_block(&id, 0, &file[..4096], false).await.unwrap();
     assert_eq!((stored.offset, stored.b_size, stored.complete), (Some(0), Some(4096), Some(false)));
     // Its answer may have been lost; a gap is none that can be filled later.

@@ -7,9 +7,11 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use onwire::alink::{DeviceRef, RawDirection, Topic};
+use onwire::mqtt::QoS;
 use onwire::net::alink::RrpcFailure;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -38,6 +40,7 @@ pub(super) fn router() -> Router<SharedApp> {
         .route("/devices/{product_key}/{device_name}/rrpc", post(rrpc))
         .route("/devices/{product_key}/{device_name}/messages", post(publish))
         .route("/devices/{product_key}/{device_name}/raw", post(raw))
+        .route("/products/{product_key}/broadcast", post(broadcast))
         .layer(DefaultBodyLimit::max(LARGEST))
         .route("/devices/{product_key}/{device_name}/log-settings", get(log_settings).put(set_log_settings))
 }
@@ -84,7 +87,7 @@ async fn rrpc(
 
 #[derive(Debug, Deserialize)]
 struct To {
-    /// What follows `/{productKey}/{deviceName}/user/`.
+    /// What follows `/{productKey}/{deviceName}/user/`, or `/broadcast/{productKey}/`.
     topic: String,
 }
 
@@ -93,16 +96,56 @@ async fn publish(
     _: Operator,
     State(app): State<SharedApp>,
     Path(key): Path<Key>,
-    Query(To { topic }): Query<To>,
+    Query(To { topic: rest }): Query<To>,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
     let device = super::device(&app, &key).await?;
-    let topic = Topic::User { device: of(&device), rest: &topic }.to_string();
-    if topic.ends_with("/user/") || topic.contains(['+', '#', '\0']) || topic.len() > LONGEST_TOPIC {
+    let topic = Topic::User { device: of(&device), rest: &rest }.to_string();
+    judge_topic(&topic, &rest)?;
+    send(&app, &device, topic, body).await
+}
+
+/// How many devices are told at once.
+const AT_ONCE: usize = 256;
+
+/// How long one of them may take to make room for a message.
+const ROOM: Duration = Duration::from_secs(1);
+
+/// Sends a message to all devices of a product that are connected, on `/broadcast/{productKey}/{topic}`; to how many. Whether it
+/// arrives stays unknown. Behind a broker it is sent once, and the broker's matter.
+async fn broadcast(
+    _: Operator,
+    State(app): State<SharedApp>,
+    Path(product_key): Path<String>,
+    Query(To { topic }): Query<To>,
+    body: Bytes,
+) -> Result<axum::Json<serde_json::Value>, Problem> {
+    if !app.models.contains_key(&product_key) {
+        return Err(Problem::not_found("there is no such product"));
+    }
+    let rest = judge_topic(&topic, &topic)?;
+    let topic = Topic::Broadcast { product_key: &product_key, rest }.to_string();
+    let sessions = app.link.of_product(&product_key);
+    let publishers = sessions.into_iter().map(|session| session.publisher);
+    let most = if app.config.broker.is_some() { 1 } else { usize::MAX };
+    let told = stream::iter(publishers.take(most)).map(|publisher| {
+        let (topic, body) = (topic.clone(), body.clone());
+        async move {
+            let sent = publisher.publish(topic, Vec::from(body), QoS::AtMostOnce);
+            tokio::time::timeout(ROOM, sent).await.is_ok_and(|sent| sent.is_ok())
+        }
+    });
+    let told = told.buffer_unordered(AT_ONCE).filter(|told| std::future::ready(*told)).count().await;
+    Ok(axum::Json(json!({"told": told})))
+}
+
+/// A name that can be published on; `of` is what of it a user chose.
+fn judge_topic<'t>(topic: &'t str, of: &str) -> Result<&'t str, Problem> {
+    if of.is_empty() || topic.contains(['+', '#', '\0']) || topic.len() > LONGEST_TOPIC {
         let detail = format!("topic: a name without wildcards is needed, {LONGEST_TOPIC} bytes at the most");
         return Err(Problem::bad_request(detail));
     }
-    send(&app, &device, topic, body).await
+    Ok(topic)
 }
 
 /// Sends raw bytes (`thing/model/down_raw`); what the device answers is in its history, as a message on `down_raw_reply`.

@@ -52,6 +52,10 @@ pub(super) async fn init(app: &SharedApp, device: &Device, params: &Value) -> Re
     };
     let known = uploads::find(&app.store, device.id, name).await?;
     match (params.get("conflictStrategy").and_then(Value::as_str).unwrap_or("overwrite"), known) {
+        // Its answer was lost, so that it came again.
+        (_, Some(known)) if known.is_complete == 0 && known.received == 0 && known.size == size => {
+            return Ok(Reply::ok(json!({"fileName": name, "uploadId": known.id, "offset": 0})));
+        }
         ("reject", Some(_)) => return Ok(Reply::error(409, format!("there is a file {name}"))),
         ("append", Some(known)) if known.is_complete != 0 => {
             return Ok(Reply::error(409, format!("{name} is complete")));
