@@ -12,7 +12,7 @@ use onwire::alink::{
 use onwire::mqtt::{self, Connect, Packet, QoS, Refused};
 use onwire::net::alink::{
     Admission, Device, DeviceBuilder, Gateway, Listener, ListenerConfig, LoginRequest, Message, Messages, Platform,
-    Publisher, SubDevice, ThroughGateway,
+    Publisher, RrpcFailure, SubDevice, ThroughGateway,
 };
 use onwire::net::{BackOff, ConnectError, Disconnected, Link, LinkState, Peers, Setback, WhileOffline};
 use onwire::types::{DateTime, RawJson};
@@ -54,6 +54,8 @@ struct Shared {
     stray: mpsc::UnboundedSender<(String, String)>,
     /// Logins that were judged.
     judged: mpsc::UnboundedSender<String>,
+    /// Who has come, and how to reach them.
+    publishers: Mutex<HashMap<String, Publisher>>,
 }
 
 struct System(Arc<Shared>);
@@ -149,6 +151,10 @@ impl Platform for Hub {
         &self.router
     }
 
+    async fn connected(&self, peer: &Peer, publisher: &Publisher) {
+        self.shared.publishers.lock().unwrap().insert(peer.identity().to_owned(), publisher.clone());
+    }
+
     async fn message(&self, peer: &Peer, publisher: &Publisher, message: Message) {
         self.shared.seen.send((peer.identity().to_owned(), message.clone())).unwrap();
         let topic = message.topic().unwrap();
@@ -199,8 +205,9 @@ async fn running_with(change: impl FnOnce(&mut ListenerConfig)) -> Running {
     let (url, peers) = (format!("mqtt://{}", listener.local_addr().unwrap()), listener.peers());
     let ((posts, posted), (messages, seen)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
     let ((strays, stray), (judgements, judged)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
-    let topology = Mutex::default();
-    let shared = Arc::new(Shared { topology, posted: posts, seen: messages, stray: strays, judged: judgements });
+    let (topology, publishers) = (Mutex::default(), Mutex::default());
+    let shared =
+        Arc::new(Shared { topology, posted: posts, seen: messages, stray: strays, judged: judgements, publishers });
     tokio::spawn(listener.serve(Hub { shared: Arc::clone(&shared), router: Model(System(Arc::clone(&shared))) }));
     Running { url, peers, shared, posted, seen, stray, judged }
 }
@@ -364,6 +371,12 @@ async fn sub_devices_have_handlers_calls_and_messages_of_their_own() {
         let found = running.peers.find(&identity(meter(name))).unwrap();
         assert_eq!(found.gateway.as_deref(), Some("H1&a1Hall"));
         assert_eq!(found.peer.call(LocateRequest::new()).await, Ok(LocateResponse::new(true, number, 0)));
+        // In words of one's own: asked, and answered, over the gateway's connection.
+        let publisher = running.shared.publishers.lock().unwrap()[&identity(meter(name))].clone();
+        let asked = publisher.rrpc(Some(&format!("/a1Meter/{name}/user/door")), "?", Duration::from_secs(30)).await;
+        assert_eq!(asked, Ok(format!("door {number}").into_bytes()));
+        let nobodys = publisher.rrpc(Some("/door"), "?", Duration::from_secs(30)).await;
+        assert_eq!(nobodys, Err(RrpcFailure::Topic), "whose answer that is, nobody could say");
         found.peer.call(DisableRequest::new()).await.unwrap();
         assert_eq!(in_time(meters[number as usize - 1].told.recv()).await, Some((number, "disabled")));
     }

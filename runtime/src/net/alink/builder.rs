@@ -102,13 +102,13 @@ impl<C> DeviceBuilder<C> {
         Self { back_off, ..self }
     }
 
-    /// What becomes of a [`Link::call`] without a connection. Default [`WhileOffline::Wait`].
+    /// What becomes of a [`Link::call`](crate::net::Link::call) without a connection. Default [`WhileOffline::Wait`].
     #[must_use]
     pub fn while_offline(self, while_offline: WhileOffline) -> Self {
         Self { while_offline, ..self }
     }
 
-    /// How many calls of a [`Link`] may wait or be under way; one more fails with
+    /// How many calls of a [`Link`](crate::net::Link) may wait or be under way; one more fails with
     /// [`CallFailure::QueueFull`](crate::CallFailure::QueueFull). Default 32.
     #[must_use]
     pub fn waiting_calls(self, waiting_calls: usize) -> Self {

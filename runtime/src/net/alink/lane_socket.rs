@@ -63,6 +63,7 @@ impl<'a> LaneSocket<'a> {
     }
 
     /// Counts as gone when it was silent for that long.
+    #[cfg(feature = "server")]
     pub(super) fn idle(self, idle: Duration) -> Self {
         Self { idle: Some((idle, Box::pin(tokio::time::sleep(idle)))), ..self }
     }

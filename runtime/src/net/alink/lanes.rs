@@ -1,6 +1,7 @@
 //! Devices that share one MQTT connection: each has a lane, on which its messages come to it.
 
 use std::collections::HashMap;
+#[cfg(any(feature = "client", test))]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -28,6 +29,7 @@ struct Lane {
 #[derive(Debug, Default)]
 struct Shared {
     /// Its device is online; before, what is wrong with it is that of an earlier time.
+    #[cfg(any(feature = "client", test))]
     is_ready: AtomicBool,
     why: OnceLock<SubDeviceRefused>,
 }
@@ -82,11 +84,13 @@ impl Lanes {
     }
 
     /// Closes a lane after what has come already; whether there was one.
+    #[cfg(feature = "server")]
     pub(super) fn close(&self, identity: &str) -> bool {
         self.all().remove(identity).is_some()
     }
 
     /// Closes the lane of a device that something is wrong with; whether there is one.
+    #[cfg(any(feature = "client", test))]
     pub(super) fn refuse(&self, identity: &str, why: SubDeviceRefused) -> bool {
         let mut lanes = self.all();
         let Some(lane) = lanes.get(identity) else { return false };
@@ -104,6 +108,7 @@ impl Lanes {
     }
 
     /// Whether the device has one.
+    #[cfg(any(feature = "server", test))]
     pub(super) fn has(&self, identity: &str) -> bool {
         self.all().get(identity).is_some_and(Lane::is_open)
     }
@@ -122,6 +127,7 @@ impl Lane {
 
 impl Inbox {
     /// Its device is online.
+    #[cfg(any(feature = "client", test))]
     pub(super) fn is_ready(&self) {
         self.shared.is_ready.store(true, Ordering::Relaxed);
     }

@@ -13,7 +13,9 @@ use tokio::time::Sleep;
 use super::messages::{Message, Outgoing};
 use crate::Instant;
 use crate::alink::{Channel, Incoming, NotSent};
-use crate::mqtt::{Link, NotPublished, Packet, QoS, Role};
+#[cfg(feature = "client")]
+use crate::mqtt::QoS;
+use crate::mqtt::{Link, NotPublished, Packet, Role};
 use crate::net::Disconnected;
 use crate::net::clock::Clock;
 use crate::net::socket::{Incoming as Heard, Socket, Take};
@@ -41,6 +43,7 @@ pub(super) trait Sided: Role + Sized {
     fn leave(link: &mut Link<Self>);
 
     /// Asks for messages, if that is for this side to do.
+    #[cfg(feature = "client")]
     fn subscribe(link: &mut Link<Self>, filters: &[(&str, QoS)], now: Instant) -> Result<(), NotPublished>;
 }
 
@@ -76,6 +79,7 @@ impl Sided for crate::mqtt::Server {
 
     fn leave(_: &mut Link<Self>) {}
 
+    #[cfg(feature = "client")]
     fn subscribe(_: &mut Link<Self>, _: &[(&str, QoS)], _: Instant) -> Result<(), NotPublished> {
         Ok(())
     }
