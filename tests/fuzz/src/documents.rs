@@ -37,7 +37,8 @@ pub fn alink_documents(data: &[u8]) {
     let _ = shadow_delete(&[text], 1);
 }
 
-/// A block of a file that comes or goes, or the answer that refuses one; and a block with that for its head's id, which has the right checksum.
+/// A block of a file that comes or goes, or the answer that refuses one; and a block with that for its head's id, whose checksum is
+/// right.
 pub fn file_blocks(data: &[u8]) {
     let (id, block) = data.split_at(data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len()));
     if let Some(id) = crate::text(id) {
