@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::system::{output, probe, run as run_command};
+use crate::system::{ensure_system, output, probe, run as run_command};
 use crate::workspace::Workspace;
 
 const VERSION: &str = "0.13.2";
@@ -67,7 +67,7 @@ pub(crate) fn run(workspace: &Workspace, names: &[String], seconds: u64) -> Resu
 fn build(workspace: &Workspace, dir: &Path) -> Result<PathBuf> {
     let tools = install(workspace)?;
     if probe(workspace.command("c++").arg("--version")).is_none() {
-        bail!("libFuzzer is built by a C++ compiler, and there is no `c++` here; on Debian: sudo apt-get install g++");
+        ensure_system(&["g++"], "building libFuzzer")?;
     }
     let mut command = workspace.cargo(["fuzz", "build", "--sanitizer", "none", "--features", "libfuzzer"]);
     command.args(["--fuzz-dir", "tests/fuzz", "--target-dir"]).arg(dir);

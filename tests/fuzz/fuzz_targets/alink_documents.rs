@@ -1,3 +1,5 @@
+//! What Alink has beside calls, under libFuzzer.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| onwire_fuzz::alink_documents(data));

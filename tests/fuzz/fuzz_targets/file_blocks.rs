@@ -1,3 +1,5 @@
+//! Parts of files, under libFuzzer.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| onwire_fuzz::file_blocks(data));

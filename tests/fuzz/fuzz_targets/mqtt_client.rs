@@ -1,3 +1,5 @@
+//! What a broker says, under libFuzzer.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| onwire_fuzz::mqtt_client(data));

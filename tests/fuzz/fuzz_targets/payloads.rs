@@ -1,3 +1,5 @@
+//! Payloads by generated types, under libFuzzer.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| onwire_fuzz::payloads(data));

@@ -1,3 +1,5 @@
+//! Thing models as the generator reads them, under libFuzzer.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| onwire_fuzz::thing_model(data));

@@ -1,3 +1,5 @@
+//! Tables of topics as the generator reads them, under libFuzzer.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| onwire_fuzz::topic_table(data));

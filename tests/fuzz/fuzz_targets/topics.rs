@@ -1,3 +1,5 @@
+//! Topics and filters, under libFuzzer.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| onwire_fuzz::topics(data));

@@ -6,6 +6,7 @@ use onwire::alink::{
     UploadBlockFrame, ntp_response, parse_register_answer, shadow_delete,
 };
 use onwire::types::DateTime;
+use onwire_firmware::ota::Offer;
 
 /// Lines, each for another reader.
 pub fn alink_documents(data: &[u8]) {
@@ -36,7 +37,8 @@ pub fn alink_documents(data: &[u8]) {
     let _ = shadow_delete(&[text], 1);
 }
 
-/// A block of a file that comes or goes, or the answer that refuses one; and a block with that for its head's id, which has the right checksum.
+/// A block of a file that comes or goes, or the answer that refuses one; and a block with that for its head's id, whose checksum is
+/// right.
 pub fn file_blocks(data: &[u8]) {
     let (id, block) = data.split_at(data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len()));
     if let Some(id) = crate::text(id) {
@@ -63,6 +65,38 @@ pub fn file_blocks(data: &[u8]) {
     {
         assert_eq!(UploadBlockFrame::parse(&written).as_ref(), Ok(&frame));
     }
+}
+
+/// A message that offers an update, and the same bytes as what a device has kept of one.
+pub fn updates(data: &[u8]) {
+    if let Some(offer) = crate::text(data).and_then(|text| Offer::from_message(text).ok()) {
+        assert_eq!(Offer::from_bytes(&offer.to_bytes()).as_ref(), Some(&offer));
+    }
+    if let Some(offer) = Offer::from_bytes(data) {
+        assert_eq!(Offer::from_bytes(&offer.to_bytes()).as_ref(), Some(&offer));
+    }
+}
+
+pub(crate) fn update_seeds() -> Vec<Vec<u8>> {
+    const SHA256: &str = "d7a8fbb307d7809469ca9abcb0082e4f8d5651e46d3cdb762d02d0bf37c9e592";
+    const MD5: &str = "9e107d9d372bb6826bd81d3542a419d6";
+    let messages = [
+        format!(
+            r#"{{"code":"1000","data":{{"size":7,"version":"2","isDiff":0,"url":"https://x","md5":"{MD5}"}},"id":1}}"#
+        ),
+        format!(
+            r#"{{"code":200,"data":{{"size":"7","version":"2","url":"u","sign":"{SHA256}","signMethod":"SHA256","module":"m"}},"id":"1"}}"#
+        ),
+        format!(
+            r#"{{"id":"1","params":{{"version":"2","files":[{{"fileSize":7,"fileName":"n","fileUrl":"u","fileMd5":"{MD5}"}}]}}}}"#
+        ),
+        format!(
+            r#"{{"code":1000,"data":{{"size":7,"version":"2","dProtocol":"mqtt","streamId":3,"streamFileId":4,"md5":"{MD5}"}}}}"#
+        ),
+        r#"{"code":200,"data":{},"id":"1"}"#.to_owned(),
+    ];
+    let kept = messages.iter().filter_map(|message| Offer::from_message(message).ok()).map(|offer| offer.to_bytes());
+    messages.iter().map(|message| message.clone().into_bytes()).chain(kept).collect()
 }
 
 pub(crate) fn document_seeds() -> Vec<Vec<u8>> {

@@ -14,7 +14,7 @@ mod payloads;
 mod topics;
 
 pub use self::alink::alink_messages;
-pub use self::documents::{alink_documents, file_blocks};
+pub use self::documents::{alink_documents, file_blocks, updates};
 pub use self::generator::{thing_model, topic_table};
 pub use self::mqtt::{mqtt_client, mqtt_server};
 pub use self::ocpp::ocpp_frames;
@@ -41,7 +41,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "thing_model", run: thing_model, seeds: generator::thing_model_seeds, is_slow: true },
     Target { name: "topic_table", run: topic_table, seeds: generator::topic_table_seeds, is_slow: true },
     Target { name: "mqtt_client", run: mqtt_client, seeds: mqtt::client_seeds, is_slow: false },
@@ -50,6 +50,7 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "alink_messages", run: alink_messages, seeds: alink::seeds, is_slow: false },
     Target { name: "alink_documents", run: alink_documents, seeds: documents::document_seeds, is_slow: false },
     Target { name: "file_blocks", run: file_blocks, seeds: documents::file_block_seeds, is_slow: false },
+    Target { name: "updates", run: updates, seeds: documents::update_seeds, is_slow: false },
     Target { name: "ocpp_frames", run: ocpp_frames, seeds: ocpp::seeds, is_slow: false },
     Target { name: "payloads", run: payloads, seeds: payloads::seeds, is_slow: false },
 ];

@@ -102,8 +102,8 @@ impl Payload {
                 1 => {
                     let mut object = decoder.begin_object(&STATE)?;
                     while let Some(index) = decoder.next_field(&mut object)? {
-                        // `"null"` is how a section is emptied.
-                        let section = Some(decoder.any()?).filter(|json| !matches!(json.as_str(), "null" | "\"null\""));
+                        // `"null"` is how a section is emptied, and nothing else that is no object says anything.
+                        let section = Some(decoder.any()?).filter(|json| json.as_str().starts_with('{'));
                         match index {
                             0 => self.state.reported = section,
                             _ => self.state.desired = section,
@@ -203,6 +203,11 @@ mod tests {
             "version":3,"timestamp":1}"#;
         let state = ShadowState { desired: Some(json(r#"{"Power":2}"#)), version: Some(3), ..ShadowState::default() };
         assert_eq!(ShadowMessage::parse(control), Ok(ShadowMessage::Control(state)));
+        for nothing in ["null", "2", "[{}]", "\"\"", " \"null\""] {
+            let odd = control.replace(r#"{"Power":2}"#, nothing);
+            let state = ShadowState { version: Some(3), ..ShadowState::default() };
+            assert_eq!(ShadowMessage::parse(&odd), Ok(ShadowMessage::Control(state)), "{odd}");
+        }
         for text in ["", "[]", "{}", r#"{"method":{}}"#, r#"{"method":"reply","payload":7}"#] {
             assert!(ShadowMessage::parse(text).is_err(), "{text}");
         }
