@@ -1,4 +1,4 @@
-//! Generates `onwire::ocpp::v16` and `onwire::alink::system`.
+//! Generates `onwire::ocpp::v16`, `onwire::alink::system` and the topics of Alink.
 
 fn main() -> Result<(), onwire_codegen::Error> {
     println!("cargo::rerun-if-changed=build.rs");
@@ -9,6 +9,7 @@ fn main() -> Result<(), onwire_codegen::Error> {
     if std::env::var_os("CARGO_FEATURE_ALINK").is_some() {
         let serde = std::env::var_os("CARGO_FEATURE_SERDE").is_some();
         onwire_codegen::alink_system().serde(serde).to_out_dir("alink_system")?;
+        onwire_codegen::alink_topics().to_out_dir("alink_topics")?;
     }
     Ok(())
 }

@@ -16,6 +16,7 @@
 //!   schemas with our index.
 //! - [`alink`]: a thing model (TSL) of Aliyun IoT: its properties, events and services. [`alink_system`]: the messages that
 //!   every device has beside it.
+//! - [`topics`]: a table of a broker's topics, of which the router is made that tells them apart; [`alink_topics`]: Alink's.
 //!
 //! The same input gives the same bytes.
 
@@ -29,6 +30,7 @@ mod ocpp;
 mod overlay;
 #[cfg(feature = "typify")]
 mod plain;
+mod topics;
 
 use std::path::{Path, PathBuf};
 
@@ -50,6 +52,8 @@ enum Source {
     Ocpp(Vec<(String, String)>),
     /// A thing model.
     Alink { file: String, text: String },
+    /// A table of topics.
+    Topics { file: String, text: String },
 }
 
 /// Reads a folder of OCPP JSON Schemas.
@@ -127,6 +131,11 @@ pub fn alink(file: impl AsRef<Path>) -> Result<Generator, Error> {
     Ok(Generator::new(Source::Alink { file: file.display().to_string(), text }, vec![file.to_owned()]))
 }
 
+/// A thing model that is at hand as text; errors name it by `name`.
+pub fn alink_text(name: &str, text: &str) -> Generator {
+    Generator::new(Source::Alink { file: name.to_owned(), text: text.to_owned() }, Vec::new())
+}
+
 /// A thing model that `onwire-schemas` carries, by its name: `pile`, `socket` or `tracker`.
 ///
 /// # Errors
@@ -138,6 +147,31 @@ pub fn thing_model(name: &str) -> Result<Generator, Error> {
         Error::Folder { file: format!("{name}.json"), problem: format!("no such thing model; there are {known:?}") }
     })?;
     Ok(Generator::new(Source::Alink { file: file.name.to_owned(), text: file.text.to_owned() }, Vec::new()))
+}
+
+/// Reads a table of topics, as `schemas/topics` of `onwire-schemas` has them and its README describes.
+///
+/// What is generated is the type `Topic` with a variant for each topic, and what there is to know of it: who publishes there,
+/// where the answer belongs, which method's calls go there; and which filters each side subscribes to. Rows are tried from the
+/// most special to the most general. A table is refused in which two rows claim one topic, and neither is the more special.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn topics(file: impl AsRef<Path>) -> Result<Generator, Error> {
+    let file = file.as_ref();
+    let text = std::fs::read_to_string(file).map_err(|source| Error::Io { path: file.to_owned(), source })?;
+    Ok(Generator::new(Source::Topics { file: file.display().to_string(), text }, vec![file.to_owned()]))
+}
+
+/// A table of topics that is at hand as text; errors name it by `name`.
+pub fn topics_text(name: &str, text: &str) -> Generator {
+    Generator::new(Source::Topics { file: name.to_owned(), text: text.to_owned() }, Vec::new())
+}
+
+/// The topics of Alink, from the table that `onwire-schemas` carries.
+pub fn alink_topics() -> Generator {
+    let file = onwire_schemas::ALINK_TOPICS;
+    Generator::new(Source::Topics { file: file.name.to_owned(), text: file.text.to_owned() }, Vec::new())
 }
 
 impl Generator {
@@ -159,7 +193,7 @@ impl Generator {
         let patches = ocpp::read_folder(folder)?;
         let files = match &mut self.source {
             Source::Ocpp(files) => files.as_mut_slice(),
-            Source::Alink { .. } => &mut [],
+            Source::Alink { .. } | Source::Topics { .. } => &mut [],
         };
         overlay::apply(files, &patches)?;
         self.inputs.push(folder.to_owned());
@@ -184,7 +218,7 @@ impl Generator {
         Ok(self)
     }
 
-    /// Only these actions, by their names on the wire, and the types that they need.
+    /// Only these actions, by their names on the wire, and the types that they need. A table of topics stays whole.
     #[must_use]
     pub fn only<'a>(mut self, actions: impl IntoIterator<Item = &'a str>) -> Self {
         self.only = Some(actions.into_iter().map(str::to_owned).collect());
@@ -199,6 +233,7 @@ impl Generator {
         let mut protocol = match &self.source {
             Source::Ocpp(files) => ocpp::protocol(files)?,
             Source::Alink { file, text } => alink::protocol(file, text)?,
+            Source::Topics { file, text } => return topics::code(file, text, &self.options),
         };
         if let Some(only) = &self.only {
             protocol.keep_only(only)?;
@@ -223,6 +258,9 @@ impl Generator {
             }
             Source::Alink { file, .. } => {
                 Err(Error::Folder { file: file.clone(), problem: "a thing model has no plain flavour".to_owned() })
+            }
+            Source::Topics { file, .. } => {
+                Err(Error::Folder { file: file.clone(), problem: "a table of topics has no plain flavour".to_owned() })
             }
         }
     }

@@ -138,6 +138,13 @@ pub mod alink {
 /// Includes a protocol that the crate's `build.rs` generated with `onwire-codegen`.
 ///
 /// ```ignore
+/// onwire::include_protocol!(pub mod till);
+/// ```
+///
+/// A program is one side of a protocol, and says nothing of the other: lints about that are off in the module. With a name alone
+/// it includes what was generated into a module that is written by hand.
+///
+/// ```ignore
 /// pub mod till {
 ///     onwire::include_protocol!("till");
 /// }
@@ -147,6 +154,13 @@ macro_rules! include_protocol {
     ($name:literal) => {
         include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
     };
+    ($(#[$attribute:meta])* $visibility:vis mod $name:ident) => {
+        $(#[$attribute])*
+        #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, reason = "generated: both sides")]
+        $visibility mod $name {
+            include!(concat!(env!("OUT_DIR"), "/", stringify!($name), ".rs"));
+        }
+    };
 }
 
 /// What generated code and the macros call.
@@ -155,7 +169,10 @@ pub mod __private {
     pub use crate::core::action::{assert_answered, assert_received_by};
     pub use crate::core::call::{no_reply, reply};
     pub use crate::core::router::rest_of;
+    #[cfg(feature = "mqtt")]
+    pub use crate::core::topic;
     pub use alloc::collections::BTreeMap;
+    pub use alloc::string::String;
     pub use alloc::vec::Vec;
     #[cfg(feature = "serde")]
     pub use serde;

@@ -113,7 +113,7 @@ pub static OCPP_2_0_1_INDEX: File = File { name: "index.json", text: include_str
 pub static OCPP_2_1_INDEX: File = File { name: "index.json", text: include_str!("../ocpp2.1/index.json") };
 
 /// System messages of Alink, the thing-model protocol of Aliyun IoT: desired properties, tags, configuration, log, updates,
-/// sub-devices.
+/// file uploads, sub-devices.
 pub static ALINK: &[File] = folder! { "alink":
     "BatchPost"
     "BatchPostResponse"
@@ -143,6 +143,12 @@ pub static ALINK: &[File] = folder! { "alink":
     "EnableResponse"
     "FileDownload"
     "FileDownloadResponse"
+    "FileUploadCancel"
+    "FileUploadCancelResponse"
+    "FileUploadInit"
+    "FileUploadInitResponse"
+    "FileUploadSend"
+    "FileUploadSendResponse"
     "HistoryPost"
     "HistoryPostResponse"
     "ListFound"
@@ -187,9 +193,12 @@ pub static ALINK: &[File] = folder! { "alink":
 /// Thing models (TSL) of Aliyun IoT, written for this project: a charging pile, a smart socket, a tracker.
 pub static THING: &[File] = folder! { "thing": "pile" "socket" "tracker" };
 
+/// The topics of Alink: who publishes on them, who listens, and where answers belong.
+pub static ALINK_TOPICS: File = File { name: "alink.json", text: include_str!("../topics/alink.json") };
+
 #[cfg(test)]
 mod tests {
-    use super::{ALINK, File, OCPP_1_6, THING};
+    use super::{ALINK, ALINK_TOPICS, File, OCPP_1_6, THING};
 
     fn assert_carried(folder: &str, files: &[File]) {
         let mut found: Vec<String> =
@@ -204,5 +213,6 @@ mod tests {
         assert_carried(concat!(env!("CARGO_MANIFEST_DIR"), "/ocpp1.6"), OCPP_1_6);
         assert_carried(concat!(env!("CARGO_MANIFEST_DIR"), "/alink"), ALINK);
         assert_carried(concat!(env!("CARGO_MANIFEST_DIR"), "/thing"), THING);
+        assert_carried(concat!(env!("CARGO_MANIFEST_DIR"), "/topics"), &[ALINK_TOPICS]);
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "the names say it")]
 
+use std::io::Write;
 use std::net::TcpListener;
 
 use tokio::process::Command;
@@ -20,13 +21,14 @@ impl Broker {
         // Another program may take the port before mosquitto does, which then ends at once.
         for _ in 0..10 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let file = std::env::temp_dir().join(format!("onwire-mosquitto-{}-{port}.conf", std::process::id()));
             let settings =
                 format!("listener {port} 127.0.0.1\nallow_anonymous true\nlog_dest stderr\npersistence false\n");
-            std::fs::write(&file, settings).unwrap();
+            // Removed when it is read, or the test fails before that.
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(settings.as_bytes()).unwrap();
             // Its standard output would come in blocks, and only its end.
             let mut command = Command::new("sh");
-            command.args(["-c", "exec mosquitto -c \"$0\" 2>&1"]).arg(&file);
+            command.args(["-c", "exec mosquitto -c \"$0\" 2>&1"]).arg(file.path());
             let mut program = Program::start(command);
             let mut listens = false;
             while let Some(line) = program.line().await {
@@ -35,7 +37,6 @@ impl Broker {
                     break;
                 }
             }
-            std::fs::remove_file(&file).unwrap();
             if listens {
                 return Self { port, _program: program };
             }

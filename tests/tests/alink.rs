@@ -7,7 +7,7 @@ use onwire::alink::{DeviceRef, SyncServices, Topic};
 use onwire::mqtt::{Connect, QoS, Refused};
 use onwire::net::alink::{Admission, Device, Listener, LoginRequest, Message, Messages, Platform, Publisher};
 use onwire::net::{BackOff, ConnectError, Link, LinkState, PeerEvent, Setback};
-use onwire::types::DateTime;
+use onwire::types::{DateTime, RawJson};
 use onwire::{CallError, CallFailure, ErrorCode, Peer};
 use onwire_tests::tracker::*;
 use tokio::sync::mpsc;
@@ -33,7 +33,8 @@ impl Tracker {
 
     #[on(Locate)]
     async fn locate(&self) -> Result<LocateResponse, CallError> {
-        Err(CallError::new(ErrorCode::Other("100001".into()), "no satellites"))
+        let dark = CallError::new(ErrorCode::Other("100001".into()), "no \"satellites\"");
+        Err(CallError { details: Some(RawJson::new(r#"{"seen":0}"#).unwrap()), ..dark })
     }
 }
 
@@ -157,7 +158,8 @@ async fn services_reach_the_device_on_all_three_topics() {
         let set = Properties { report_interval: Some(60), ..Properties::default() };
         assert_eq!(peer.call(PropertySetRequest::from(set)).await, Ok(PropertySetResponse::new()));
         let Err(CallFailure::Refused(error)) = peer.call(LocateRequest::new()).await else { panic!("was located") };
-        assert_eq!((error.code, &*error.description), (ErrorCode::Other("100001".into()), "no satellites"));
+        assert_eq!((error.code, &*error.description), (ErrorCode::Other("100001".into()), "no \"satellites\""));
+        assert_eq!(error.details, Some(RawJson::new(r#"{"seen":0}"#).unwrap()));
     }
 }
 

@@ -244,6 +244,29 @@ async fn somebody_else_changes_the_shadow_meanwhile() {
 }
 
 #[tokio::test]
+async fn the_version_that_comes_with_what_is_wanted_is_kept() {
+    let mut running = running().await;
+    let (told, mut wanted) = mpsc::unbounded_channel();
+    let (_, messages) = start(builder(&running.url).on_shadow(move |state| {
+        let told = told.clone();
+        async move { told.send(state.version).unwrap() }
+    }));
+    let shadow = messages.shadow();
+    shadow.report(&json_of(r#"{"Power":1}"#)).await.unwrap();
+    // Somebody else wants something, which gives the shadow a version of its own.
+    running.shadow.document.lock().unwrap().1 = 40;
+    let publisher = running.connected.recv().await.unwrap();
+    for version in [json!(40), json!("40")] {
+        let control = json!({"method": "control", "payload": {"state": {"desired": {"Power": 7}}}, "version": version});
+        publisher.publish(Topic::ShadowGet { device: DEVICE }, control.to_string(), QoS::AtLeastOnce).await.unwrap();
+        assert_eq!(wanted.recv().await.unwrap(), Some(40));
+    }
+    shadow.report(&json_of(r#"{"Power":7}"#)).await.unwrap();
+    assert_eq!(running.shadow.document.lock().unwrap().1, 41);
+    assert_eq!(*running.shadow.conflicts.lock().unwrap(), 0);
+}
+
+#[tokio::test]
 async fn what_is_wanted_by_the_shadow_is_obeyed_and_told() {
     let mut running = running().await;
     running.shadow.document.lock().unwrap().0 = json!({"reported": {}, "desired": {"Power": 7}});

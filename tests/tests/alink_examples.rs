@@ -126,6 +126,15 @@ async fn an_order_reaches_the_hub_once_though_both_lose_their_power() {
 
 #[tokio::test]
 async fn the_tracker_becomes_the_program_that_it_is_sent() {
+    tracker_becomes_what_it_is_sent("http").await;
+}
+
+#[tokio::test]
+async fn the_tracker_becomes_the_program_that_it_is_sent_in_blocks() {
+    tracker_becomes_what_it_is_sent("mqtt").await;
+}
+
+async fn tracker_becomes_what_it_is_sent(protocol: &str) {
     let folder = tempfile::tempdir().unwrap();
     let hub = Hub::start(&folder.path().join("hub"), "0").await;
     let secret = hub.add("tracker", "T1").await;
@@ -140,7 +149,7 @@ async fn the_tracker_becomes_the_program_that_it_is_sent() {
     let image = format!("#!/bin/sh\necho the new one\nexec '{}' \"$@\"\n", own.display());
     let upload = reqwest::Client::new().post(format!("{}/products/tracker/firmware?version=9.0.0", hub.api));
     let file = hub.send(upload.body(image)).await;
-    hub.post("/devices/tracker/T1/updates", json!({"firmwareId": file["id"]})).await;
+    hub.post("/devices/tracker/T1/updates", json!({"firmwareId": file["id"], "protocol": protocol})).await;
     until(&mut device, "the new one").await;
     until(&mut device, "connected").await;
     let done = async {

@@ -4,8 +4,12 @@
 
 use std::path::Path;
 
+use onwire::alink::DeviceRef;
+use onwire::mqtt::Connect;
+use onwire::net::alink::{Device, Message};
 use onwire_tests::broker::Broker;
 use onwire_tests::program::Program;
+use onwire_tests::tracker::*;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -161,4 +165,41 @@ async fn behind_a_broker_it_does_the_same() {
     client.succeeds().await;
     let properties = hub.get("/devices/socket/SN1/properties").await;
     assert_eq!(properties["Power"]["value"], 1.5);
+}
+
+struct Socket;
+
+#[onwire::handlers(onwire_tests::tracker, role = Device)]
+impl Socket {
+    #[on(PropertySet)]
+    fn set(&self, _: Properties) {}
+}
+
+#[tokio::test]
+async fn behind_a_broker_a_device_is_asked_in_ones_own_words() {
+    let broker = Broker::start().await;
+    let hub = Hub::start_with(&["--broker", &broker.url()]).await;
+    hub.add("SN1").await;
+    let of = DeviceRef { product_key: "socket", device_name: "SN1" };
+    let device = Device::builder(&broker.url(), of, || Connect::new("device"))
+        .subscribing()
+        .on_rrpc("/socket/SN1/user/door", |request: Message| async move { [b"door ", &*request.payload].concat() })
+        .on_system_rrpc(|_: Message| async move { "system" })
+        .build(Socket)
+        .unwrap();
+    let messages = device.messages();
+    tokio::spawn(device.run());
+    // What is said before the hub has subscribed is lost: the device speaks until it is known.
+    while hub.get("/devices/socket/SN1").await["online"] != true {
+        let _ = messages.publish("/socket/SN1/user/hello", "{}", onwire::mqtt::QoS::AtMostOnce).await;
+        tokio::task::yield_now().await;
+    }
+    let ask = async |query: &str| {
+        let url = format!("{}/devices/socket/SN1/rrpc?timeoutMs=30000{query}", hub.api);
+        let answer = reqwest::Client::new().post(url).body("open").send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(ask("&topic=/socket/SN1/user/door").await, (200, "door open".to_owned()));
+    assert_eq!(ask("").await, (200, "system".to_owned()));
+    assert_eq!(ask("&topic=/any/topic").await.0, 400, "it would never come back");
 }

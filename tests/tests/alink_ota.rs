@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use embedded_storage_async::nor_flash::ReadNorFlash;
 use md5::Digest;
 use onwire::Peer;
-use onwire::alink::system::FileDownloadResponse;
+use onwire::alink::system::{FileDownloadResponse, OtaPackage, OtaUpgradeRequest};
 use onwire::alink::{DeviceRef, FileBlockFrame, Ota, SyncServices, Topic};
 use onwire::mqtt::{Connect, QoS, Refused};
 use onwire::net::alink::{Admission, Device, Listener, LoginRequest, Message, Platform, Publisher};
@@ -33,7 +33,7 @@ impl Tracker {
 struct Cloud {
     image: Vec<u8>,
     has_broken: AtomicBool,
-    connected: mpsc::UnboundedSender<Publisher>,
+    connected: mpsc::UnboundedSender<(Peer, Publisher)>,
     told: mpsc::UnboundedSender<(Ota, Value)>,
 }
 
@@ -55,8 +55,8 @@ impl Platform for Cloud {
         self
     }
 
-    async fn connected(&self, _: &Peer, publisher: &Publisher) {
-        self.connected.send(publisher.clone()).unwrap();
+    async fn connected(&self, peer: &Peer, publisher: &Publisher) {
+        self.connected.send((peer.clone(), publisher.clone())).unwrap();
     }
 
     async fn message(&self, _: &Peer, publisher: &Publisher, message: Message) {
@@ -121,8 +121,14 @@ async fn file_server(image: Vec<u8>) -> String {
     url
 }
 
+/// What a platform says of an update: in words of its own, or as a request.
+enum Push {
+    Raw(Value),
+    Typed(OtaPackage),
+}
+
 /// Runs an update to its end; what the device told, by step.
-async fn updated(data: impl FnOnce(&str) -> Value, image: Vec<u8>) -> Vec<String> {
+async fn updated(push: impl FnOnce(&str) -> Push, image: Vec<u8>) -> Vec<String> {
     let listener = Listener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("mqtt://{}", listener.local_addr().unwrap());
     let (connected, mut publishers) = mpsc::unbounded_channel();
@@ -145,11 +151,16 @@ async fn updated(data: impl FnOnce(&str) -> Value, image: Vec<u8>) -> Vec<String
 
     let (restarted, mut restarts) = mpsc::unbounded_channel();
     let platform = async {
-        let publisher = publishers.recv().await.unwrap();
+        let (peer, publisher) = publishers.recv().await.unwrap();
         assert_eq!(reports.recv().await.unwrap(), (Ota::Inform, json!({"version": "1", "module": "default"})));
-        let push = json!({"code": "1000", "data": data(&md5), "id": 1_507_707_025, "message": "success"});
-        let topic = Topic::Ota { device: DEVICE, what: Ota::Upgrade };
-        publisher.publish(topic, push.to_string(), QoS::AtLeastOnce).await.unwrap();
+        match push(&md5) {
+            Push::Typed(package) => peer.send(OtaUpgradeRequest::from(package)).unwrap(),
+            Push::Raw(data) => {
+                let push = json!({"code": "1000", "data": data, "id": 1_507_707_025, "message": "success"});
+                let topic = Topic::Ota { device: DEVICE, what: Ota::Upgrade };
+                publisher.publish(topic, push.to_string(), QoS::AtLeastOnce).await.unwrap();
+            }
+        }
         let mut steps = Vec::new();
         while steps.last().is_none_or(|step| step != "100") {
             let (what, said) = reports.recv().await.unwrap();
@@ -173,7 +184,16 @@ fn image() -> Vec<u8> {
 #[tokio::test]
 async fn an_image_over_http_is_fetched_resumed_and_handed_over() {
     let url = file_server(image()).await;
-    let offer = |md5: &str| json!({"size": image().len(), "version": "2", "url": url, "md5": md5, "module": "default"});
+    let offer = |md5: &str| {
+        Push::Typed(OtaPackage {
+            size: Some(i64::try_from(image().len()).unwrap()),
+            version: Some("2".into()),
+            url: Some(url.as_str().into()),
+            md5: Some(md5.into()),
+            module: Some("default".into()),
+            ..OtaPackage::default()
+        })
+    };
     let steps = updated(offer, image()).await;
     assert!(!steps.iter().any(|step| step.starts_with('-')), "{steps:?}");
 }
@@ -181,9 +201,40 @@ async fn an_image_over_http_is_fetched_resumed_and_handed_over() {
 #[tokio::test]
 async fn an_image_over_mqtt_is_fetched_block_by_block() {
     let offer = |md5: &str| {
-        json!({"size": image().len(), "version": "2", "md5": md5, "module": "default", "dProtocol": "mqtt",
-            "streamId": 3, "streamFileId": 4})
+        Push::Raw(json!({"size": image().len(), "version": "2", "md5": md5, "module": "default", "dProtocol": "mqtt",
+            "streamId": 3, "streamFileId": 4}))
     };
     let steps = updated(offer, image()).await;
     assert!(!steps.iter().any(|step| step.starts_with('-')), "{steps:?}");
+}
+
+/// Takes updates as it takes calls.
+struct Typed(mpsc::UnboundedSender<OtaPackage>);
+
+#[onwire::handlers(onwire::alink::system, role = Device)]
+impl Typed {
+    #[on(OtaUpgrade)]
+    fn upgrade(&self, upgrade: OtaUpgradeRequest) {
+        self.0.send(upgrade.package).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_takes_no_messages_of_updates_is_called_with_them() {
+    let listener = Listener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    let (connected, mut devices) = mpsc::unbounded_channel();
+    let (told, _reports) = mpsc::unbounded_channel();
+    tokio::spawn(listener.serve(Cloud { image: Vec::new(), has_broken: AtomicBool::new(false), connected, told }));
+    let (sender, mut packages) = mpsc::unbounded_channel();
+    tokio::spawn(Device::builder(&url, DEVICE, || Connect::new("device")).build(Typed(sender)).unwrap().run());
+    let (peer, publisher) = devices.recv().await.unwrap();
+
+    peer.send(OtaUpgradeRequest::from(OtaPackage { version: Some("2".into()), ..OtaPackage::default() })).unwrap();
+    assert_eq!(packages.recv().await.unwrap().version.as_deref(), Some("2"));
+    let raw = json!({"code": "1000", "data": {"version": "3", "size": 7}, "id": 7, "message": "success"});
+    let topic = Topic::Ota { device: DEVICE, what: Ota::Upgrade };
+    publisher.publish(topic, raw.to_string(), QoS::AtLeastOnce).await.unwrap();
+    let package = packages.recv().await.unwrap();
+    assert_eq!((package.version.as_deref(), package.size), (Some("3"), Some(7)));
 }

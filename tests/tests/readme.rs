@@ -17,3 +17,12 @@ fn the_readme_s_programs_are_the_examples() {
         assert!(program.lines().count() <= 36, "{example} has grown");
     }
 }
+
+#[test]
+fn the_devices_are_as_short_as_it_says() {
+    for program in
+        [include_str!("../../examples/alink-device/src/main.rs"), include_str!("../../examples/alink-pile/src/main.rs")]
+    {
+        assert!(program.lines().count() < 150);
+    }
+}

@@ -8,6 +8,7 @@ mod bench;
 mod browser;
 mod c;
 mod flash;
+mod fuzz;
 mod load;
 mod msrv;
 mod no_std;
@@ -48,6 +49,8 @@ enum Task {
     Bench(BenchArgs),
     /// Weigh the codec of OCPP 1.6 in firmware images, against the goal for a device's flash
     Flash(FlashArgs),
+    /// Let libFuzzer look for bytes that break what reads them: the targets of tests/fuzz
+    Fuzz(FuzzArgs),
     /// Put load on OCPP servers, ours and others or one of your own (docs/LOAD.md); `load --help` says how
     #[command(disable_help_flag = true)]
     Load(LoadArgs),
@@ -87,6 +90,16 @@ struct FlashArgs {
     /// How many of the largest symbols to list
     #[arg(long, value_name = "NUMBER", default_value_t = 25)]
     symbols: usize,
+}
+
+#[derive(Args)]
+struct FuzzArgs {
+    /// Which of the targets; all if none is named
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// For how long, each
+    #[arg(long, value_name = "NUMBER", default_value_t = 60)]
+    seconds: u64,
 }
 
 #[derive(Args)]
@@ -132,6 +145,10 @@ fn dispatch(task: Task) -> Result<ExitCode> {
         }
         Task::Flash(args) => {
             flash::run(&Workspace::find()?, args.totals, args.symbols)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Fuzz(args) => {
+            fuzz::run(&Workspace::find()?, &args.targets, args.seconds)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Load(args) => {

@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::system::{ensure_system, run};
 use crate::workspace::Workspace;
-use crate::{api, browser, c, msrv, no_std, package, peers, postgres, proxy};
+use crate::{api, browser, c, fuzz, msrv, no_std, package, peers, postgres, proxy};
 
 /// See [`net_features`].
 const NET_FEATURES: &str = "onwire/client,onwire/server,onwire/alink-https,onwire/rustls,onwire/openssl,onwire-codegen/cli,onwire-firmware/alink";
@@ -48,6 +48,11 @@ const STAGES: &[Stage] = &[
     Stage { name: "msrv", about: "the published crates compile with the rust-version they declare", run: msrv::check },
     Stage { name: "package", about: "the published crates build from what would be uploaded", run: package::check },
     Stage { name: "no-std", about: "the core builds for microcontrollers", run: no_std::check },
+    Stage {
+        name: "fuzz",
+        about: "a fuzzer finds nothing at a glance in what reads the bytes of others",
+        run: fuzz::check,
+    },
     Stage {
         name: "c",
         about: "a charge point in C over the static library, in memory and at central systems",

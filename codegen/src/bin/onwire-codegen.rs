@@ -9,6 +9,7 @@ use lexopt::prelude::*;
 const USAGE: &str = "\
 usage: onwire-codegen ocpp DIR   [options]   a folder of OCPP JSON Schemas
        onwire-codegen alink FILE [options]   a thing model of Aliyun IoT
+       onwire-codegen topics FILE [options]  a table of topics
 options:
   -o, --output FILE   where to write; standard output otherwise
   --only A,B          only these actions and the types that they need
@@ -83,7 +84,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let generator = match arguments.notation.as_str() {
         "ocpp" => onwire_codegen::ocpp(&arguments.input)?,
         "alink" => onwire_codegen::alink(&arguments.input)?,
-        other => return Err(format!("{other:?} is no notation; there are ocpp and alink").into()),
+        "topics" => onwire_codegen::topics(&arguments.input)?,
+        other => return Err(format!("{other:?} is no notation; there are ocpp, alink and topics").into()),
     };
     let mut generator = generator.serde(arguments.serde);
     if let Some(only) = &arguments.only {

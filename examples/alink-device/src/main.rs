@@ -21,11 +21,7 @@ use simulated::Simulated;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// What the thing model says.
-#[allow(dead_code, unreachable_pub, clippy::all, reason = "generated: both sides, of which this is one")]
-mod tracker {
-    onwire::include_protocol!("tracker");
-}
+onwire::include_protocol!(mod tracker);
 use tracker::*;
 
 /// Plays a tracker.
@@ -42,7 +38,7 @@ struct Arguments {
     device_name: String,
     /// Its secret, as the platform gave it.
     #[arg(long, env = "ALINK_DEVICE_SECRET", hide_env_values = true)]
-    device_secret: String,
+    device_secret: Secret,
     /// Where updates are kept: a file that plays flash, and the program that came with the last one.
     #[arg(long, default_value = "alink-device.data")]
     data: PathBuf,
@@ -129,8 +125,7 @@ async fn main() -> anyhow::Result<()> {
     let tracker = Tracker { state, hardware: Simulated::default() };
 
     let name = DeviceRef { product_key: &product_key, device_name: &device_name };
-    let secret = Secret::from(device_secret.as_str());
-    let builder = Device::with_secret(&url, name, &secret, LoginOptions::default())?;
+    let builder = Device::with_secret(&url, name, &device_secret, LoginOptions::default())?;
     let (builder, driver) = Driver::new(builder, Client::new(ClientConfig::default())?);
     let mut updates = update::open(&data).await?;
     let restart = |_module, version: String| {

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::entered::Entered;
 use crate::link::Link;
 use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::platform::calls::Calls;
 use crate::platform::repeated::Repeated;
@@ -45,6 +46,8 @@ pub(crate) struct App {
     pub(crate) public_url: String,
     /// Turns `true` when the hub ends: answers that have no end of their own must end then.
     pub(crate) ends: watch::Receiver<bool>,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
     /// Entries of the hub in its log.
     pub(crate) notes: Brake,
     /// A token has been seen: from then on everybody has to show one.

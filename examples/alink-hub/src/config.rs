@@ -2,9 +2,11 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
+use onwire::net::{LoginLimit, LoginLimits};
 use serde::Deserialize;
 
 use crate::security::access::Role;
@@ -124,6 +126,22 @@ settings! {
     /// The largest file of an update, in MiB [default: 256]
     #[arg(long, env = "HUB_FIRMWARE_LIMIT", value_name = "MIB")]
     firmware_limit: u32,
+    /// How much the files that one device uploads may take, in MiB [default: 64]
+    #[arg(long, env = "HUB_UPLOAD_QUOTA", value_name = "MIB")]
+    upload_quota: u32,
+    /// Days that files which devices have uploaded are kept; 0 keeps them for ever [default: 30]
+    #[arg(long, env = "HUB_UPLOAD_DAYS", value_name = "DAYS")]
+    upload_days: u32,
+    /// How many logins in one device's name may fail within the window; then none is looked at until it ends; 0 sets no limit
+    /// [default: 10]
+    #[arg(long, env = "HUB_LOGIN_FAILURES", value_name = "COUNT")]
+    login_failures: u32,
+    /// How many logins from one address may fail within the window; 0 sets no limit [default: 100]
+    #[arg(long, env = "HUB_ADDRESS_FAILURES", value_name = "COUNT")]
+    address_failures: u32,
+    /// The window of both, in seconds [default: 300]
+    #[arg(long, env = "HUB_LOGIN_WINDOW", value_name = "SECONDS")]
+    login_window: u32,
 }
 
 /// Settings with their defaults.
@@ -146,6 +164,11 @@ pub(crate) struct Config {
     pub(crate) log_days: u32,
     /// In bytes.
     pub(crate) firmware_limit: u64,
+    /// In bytes.
+    pub(crate) upload_quota: i64,
+    /// 0: for ever.
+    pub(crate) upload_days: u32,
+    pub(crate) logins: LoginLimits,
 }
 
 /// A broker that devices connect to.
@@ -218,6 +241,13 @@ impl Settings {
             insecure: self.insecure.unwrap_or(false),
             history_days: self.history_days.unwrap_or(90),
             log_days: self.log_days.unwrap_or(14),
+            upload_quota: i64::from(self.upload_quota.unwrap_or(64)) * 1024 * 1024,
+            upload_days: self.upload_days.unwrap_or(30),
+            logins: {
+                let window = Duration::from_secs(self.login_window.unwrap_or(300).into());
+                let by_address = LoginLimit::new(self.address_failures.unwrap_or(100), window);
+                LoginLimits::new(by_address, LoginLimit::new(self.login_failures.unwrap_or(10), window))
+            },
             firmware_limit: u64::from(self.firmware_limit.unwrap_or(256)) * 1024 * 1024,
         })
     }

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use onwire::mqtt::Connect;
-use onwire::net::alink::{Bridge, Listener, ListenerConfig};
+use onwire::net::alink::{Bridge, Listener};
 use onwire::net::{Certificates, ClientTls, Peers, Rustls};
 
 use crate::app::SharedApp;
 use crate::config::{Broker, Config};
-use crate::mqtt::Hub;
+use crate::mqtt::{Hub, Sense, settings};
 use crate::security::new_secret;
 
 /// What devices reach.
@@ -70,15 +70,17 @@ impl Front {
     ///
     /// # Errors
     /// What no attempt to reach the broker can mend.
-    pub(crate) async fn serve(self, settings: ListenerConfig, app: SharedApp) -> Result<()> {
+    pub(crate) async fn serve(self, sense: Sense, app: SharedApp) -> Result<()> {
+        let settings = settings(&sense, &app);
+        let hub = || Hub::new(app.clone(), sense.clone());
         match self {
-            Self::Here(plain, None) => plain.config(settings).serve(Hub::new(app)).await,
+            Self::Here(plain, None) => plain.config(settings).serve(hub()).await,
             Self::Here(plain, Some(tls)) => {
-                let plain = plain.config(settings.clone()).serve(Hub::new(app.clone()));
-                tokio::join!(plain, tls.config(settings).serve(Hub::new(app)));
+                let plain = plain.config(settings.clone()).serve(hub());
+                tokio::join!(plain, tls.config(settings).serve(hub()));
             }
             Self::Broker(bridge, url) => {
-                bridge.config(settings).serve(Hub::new(app)).await.with_context(|| format!("the broker at {url}"))?;
+                bridge.config(settings).serve(hub()).await.with_context(|| format!("the broker at {url}"))?;
             }
         }
         Ok(())

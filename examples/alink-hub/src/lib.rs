@@ -6,6 +6,7 @@
 //! | `server` | from start to graceful end |
 //! | `model` | thing models (TSL) that are read at start, and values judged by them |
 //! | `front`, `mqtt`, `link`, `entered` | where devices come from; between the runtime and the rest; who is connected; who may be |
+//! | `metrics` | what is counted |
 //! | `platform` | what devices say, and what they are answered |
 //! | `typed` | typed handlers for a model that is compiled in |
 //! | `store` | the database: SQLite or PostgreSQL |
@@ -20,6 +21,7 @@ mod entered;
 mod front;
 mod link;
 mod live;
+mod metrics;
 mod model;
 mod mqtt;
 mod platform;

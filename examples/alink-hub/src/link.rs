@@ -14,7 +14,7 @@ use crate::store::devices::Device;
 pub(crate) struct Session {
     pub(crate) device: Device,
     pub(crate) peer: Peer,
-    publisher: Publisher,
+    pub(crate) publisher: Publisher,
     /// When it began, in milliseconds since 1970.
     pub(crate) since: i64,
 }
@@ -81,7 +81,7 @@ impl Link {
     }
 
     /// Sends a message that is no call; `false` if the device is not there. Whether it arrives stays unknown.
-    pub(crate) async fn publish(&self, device: &Device, topic: String, payload: String) -> bool {
+    pub(crate) async fn publish(&self, device: &Device, topic: String, payload: impl Into<Vec<u8>>) -> bool {
         match self.session(device) {
             Some(session) => session.publisher.publish(topic, payload, QoS::AtMostOnce).await.is_ok(),
             None => false,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use onwire::alink::{DeviceRef, FRAMING, SyncServices, spell};
 use onwire::frame::Reply;
 use onwire::mqtt::Refused;
-use onwire::net::alink::{Admission, ListenerConfig, LoginRequest, Message, Platform, Publisher};
+use onwire::net::alink::{Admission, ClientFault, Faulty, ListenerConfig, LoginRequest, Message, Platform, Publisher};
 use onwire::net::{Direction, MessageKind, Observe, Observed, PeerEvent, PeerEvents};
 use onwire::types::RawJson;
 use onwire::{CallError, Cx, Dialect, ErrorCode, Peer, Router, SendRouter};
@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::app::SharedApp;
 use crate::link::names;
+use crate::metrics::Messages;
 use crate::platform;
 use crate::platform::admission::{Admitted, Denied, admit};
 use crate::store::devices;
@@ -27,18 +28,19 @@ static DIALECT: Dialect = Dialect { name: "Alink", subprotocols: &[], framing: &
 /// How many calls of ours one device may leave unanswered.
 const OUTSTANDING: usize = 16;
 
-/// How many messages that nobody can read wait to be written down; more are not.
-const UNREADABLE: usize = 64;
+/// How many things that are wrong wait to be written down; more are not.
+const WAITING: usize = 64;
 
 /// How the listener serves.
-pub(crate) fn settings(observe: Arc<Unreadable>) -> ListenerConfig {
+pub(crate) fn settings(sense: &Sense, app: &SharedApp) -> ListenerConfig {
     let mut settings = ListenerConfig::default();
     settings.session.outstanding = OUTSTANDING;
     settings.session.call_queue = OUTSTANDING;
     // Of each device, so many bytes of answers are kept for messages that are sent again.
     settings.session.answer_memory = 2048;
     settings.session.handler_timeout = Duration::from_secs(40);
-    settings.observe = Some(observe);
+    settings.observe = Some(Arc::new(sense.clone()));
+    settings.login_limits = Some(app.config.logins.clone());
     settings
 }
 
@@ -47,11 +49,12 @@ pub(crate) fn settings(observe: Arc<Unreadable>) -> ListenerConfig {
 pub(crate) struct Hub {
     app: SharedApp,
     handlers: Sockets,
+    sense: Sense,
 }
 
 impl Hub {
-    pub(crate) fn new(app: SharedApp) -> Self {
-        Self { handlers: Sockets { untyped: Untyped(Arc::clone(&app)) }, app }
+    pub(crate) fn new(app: SharedApp, sense: Sense) -> Self {
+        Self { handlers: Sockets { untyped: Untyped(Arc::clone(&app)) }, app, sense }
     }
 }
 
@@ -120,6 +123,27 @@ impl Platform for Hub {
             platform::receive(&self.app, &device, &message.topic, &message.payload).await;
         }
     }
+
+    fn fault(&self, of: Faulty<'_>, fault: &ClientFault) {
+        self.app.metrics.fault(fault);
+        // Whoever knocks on does not fill the log.
+        if matches!(fault, ClientFault::LoginsFailed { is_first: false, .. }) {
+            return;
+        }
+        let address = of.remote.map(|remote| format!(" at {remote}")).unwrap_or_default();
+        self.sense.tell(match of.device {
+            Some(device) => Wrong {
+                product_key: device.product_key.to_owned(),
+                device_name: device.device_name.to_owned(),
+                content: format!("the device{address}: {fault}"),
+            },
+            None => Wrong {
+                product_key: String::new(),
+                device_name: String::new(),
+                content: format!("a client{address}: {fault}"),
+            },
+        });
+    }
 }
 
 /// Answers calls of devices, whatever their model.
@@ -149,44 +173,67 @@ impl SendRouter for Untyped {
         let path = cx.action().strip_prefix("thing.").ok_or_else(|| cx.unhandled())?.replace('.', "/");
         let params = cx.payload();
         let answer = platform::called(&self.0, &device, &path, cx.id().token(), &params).await;
-        if answer.code != 200 {
-            return Err(CallError::new(ErrorCode::Other(answer.code.to_string().into()), answer.message));
-        }
         let data = RawJson::new(&answer.data.to_string()).map_err(|_| CallError::from(ErrorCode::InternalError))?;
+        if answer.code != 200 {
+            let error = CallError::new(ErrorCode::Other(answer.code.to_string().into()), answer.message);
+            return Err(CallError { details: Some(data), ..error });
+        }
         cx.reply(&data)
     }
 
     async fn after_send<'a>(&'a self, _: Cx<'a>) {}
 }
 
-/// Sees to it that messages which are no Alink are written down.
+/// Something that is wrong with a client, to be written down.
 #[derive(Debug)]
-pub(crate) struct Unreadable(mpsc::Sender<(String, usize)>);
+pub(crate) struct Wrong {
+    product_key: String,
+    device_name: String,
+    content: String,
+}
 
-impl Observe for Unreadable {
+/// Counts messages, and sees to it that what is wrong is written down; clones tell the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Sense {
+    wrong: mpsc::Sender<Wrong>,
+    messages: Messages,
+}
+
+impl Sense {
+    fn tell(&self, wrong: Wrong) {
+        // Whoever does much of this is not worth more than that.
+        let _ = self.wrong.try_send(wrong);
+    }
+}
+
+impl Observe for Sense {
     fn message(&self, message: &Observed<'_>) {
+        self.messages.count(message);
         if message.direction == Direction::Received && message.kind == MessageKind::Unreadable {
-            // Whoever sends much of this is not worth more than that.
-            let _ = self.0.try_send((message.peer.identity().to_owned(), message.text.len()));
+            let (device_name, product_key) = names(message.peer.identity());
+            self.tell(Wrong {
+                product_key: product_key.to_owned(),
+                device_name: device_name.to_owned(),
+                content: format!("a message of {} bytes that is no Alink", message.text.len()),
+            });
         }
     }
 }
 
-/// What sees, and what came of it.
-pub(crate) fn unreadable() -> (Arc<Unreadable>, mpsc::Receiver<(String, usize)>) {
-    let (sender, receiver) = mpsc::channel(UNREADABLE);
-    (Arc::new(Unreadable(sender)), receiver)
+/// What sees, and what it saw.
+pub(crate) fn senses(messages: Messages) -> (Sense, mpsc::Receiver<Wrong>) {
+    let (wrong, receiver) = mpsc::channel(WAITING);
+    (Sense { wrong, messages }, receiver)
 }
 
-/// Follows who goes, and what nobody can read, until the hub ends.
-pub(crate) async fn follow(app: SharedApp, mut events: PeerEvents, mut unreadable: mpsc::Receiver<(String, usize)>) {
+/// Follows who goes, and what is wrong, until the hub ends.
+pub(crate) async fn follow(app: SharedApp, mut events: PeerEvents, mut sensed: mpsc::Receiver<Wrong>) {
     let mut ends = app.ends.clone();
     loop {
         tokio::select! {
             _ = ends.changed() => return,
-            Some((identity, bytes)) = unreadable.recv() => {
-                let (device_name, product_key) = names(&identity);
-                app.note("warn", product_key, device_name, format!("a message of {bytes} bytes that is no Alink")).await;
+            Some(Wrong { product_key, device_name, content }) = sensed.recv() => {
+                app.note("warn", &product_key, &device_name, content).await;
             }
             event = events.next() => match event {
                 Some(Ok(PeerEvent::Disconnected(peer))) => gone(&app, &peer).await,

@@ -2,6 +2,7 @@
 
 use std::future::{Future, IntoFuture};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -18,9 +19,11 @@ use crate::entered::Entered;
 use crate::front::Front;
 use crate::link::Link;
 use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::mqtt;
 use crate::platform::calls::Calls;
 use crate::platform::repeated::Repeated;
+use crate::platform::upload;
 use crate::security::guard::guard;
 use crate::security::seal::Seal;
 use crate::store::log::{self, New, Source};
@@ -41,7 +44,7 @@ pub(crate) fn start_log() {
 /// # Errors
 /// What an operator has to mend.
 pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
-    for folder in [&config.data, &config.models, &config.data.join("firmware")] {
+    for folder in [&config.data, &config.models, &config.data.join("firmware"), &config.data.join("uploads")] {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     let models = model::read_folder(&config.models)?;
@@ -49,6 +52,7 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
         tracing::warn!(folder = %config.models.display(), "there is no thing model: no product, and so no device");
     }
     let store = Store::open(&config.database).await?;
+    upload::sweep(&store, &config.data).await.context("cannot look through the files that devices have uploaded")?;
     let seal = Seal::open(&config.data)?;
     for product_key in models.keys() {
         products::enter(&store, &seal, product_key).await?;
@@ -66,6 +70,7 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
         link: Link::default(),
         repeated: Repeated::default(),
         live: Live::default(),
+        metrics: Metrics::default(),
         notes: Brake::default(),
         has_tokens: AtomicBool::new(false),
         config,
@@ -75,12 +80,12 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
         ends,
     });
     app.check_exposure().await?;
-    let (observer, unreadable) = mqtt::unreadable();
-    let following = tokio::spawn(mqtt::follow(Arc::clone(&app), app.peers.events(), unreadable));
+    let (sense, sensed) = mqtt::senses(app.metrics.messages());
+    let following = tokio::spawn(mqtt::follow(Arc::clone(&app), app.peers.events(), sensed));
     for url in devices.urls()? {
         println!("devices connect to {url}");
     }
-    let mut devices = tokio::spawn(devices.serve(mqtt::settings(observer), Arc::clone(&app)));
+    let mut devices = tokio::spawn(devices.serve(sense, Arc::clone(&app)));
     let old = tokio::spawn({
         let app = Arc::clone(&app);
         async move { retention::keep_for(&app.store, &app.config).await }
@@ -89,7 +94,11 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
     let router = router(&app);
     let mut stops = app.ends.clone();
     let stopped = async move { drop(stops.wait_for(|ends| *ends).await) };
-    let serving = tokio::spawn(axum::serve(http, router).with_graceful_shutdown(stopped).into_future());
+    let serving = tokio::spawn(
+        axum::serve(http, router.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(stopped)
+            .into_future(),
+    );
     let ended = tokio::select! {
         () = end => Ok(()),
         // What no attempt can mend.

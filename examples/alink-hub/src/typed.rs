@@ -8,11 +8,8 @@ use onwire::Peer;
 use crate::link::names;
 use crate::mqtt::Untyped;
 
-/// The smart socket, from `schemas/thing/socket.json`.
-#[allow(missing_docs, unreachable_pub, dead_code, clippy::all, reason = "generated")]
-pub mod socket {
-    onwire::include_protocol!("socket");
-}
+// The smart socket, from `schemas/thing/socket.json`.
+onwire::include_protocol!(pub mod socket);
 
 use self::socket::*;
 

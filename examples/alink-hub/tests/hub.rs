@@ -12,11 +12,12 @@ mod support;
 
 use std::time::Duration;
 
+use onwire::CallFailure;
 use onwire::alink::{Secret, SignMethod, sign};
 use onwire::mqtt::{Connect, QoS};
 use onwire::net::alink::{Device, Message, Messages};
 use onwire::net::{BackOff, ClientTls};
-use onwire::types::{DateTime, Decimal};
+use onwire::types::{DateTime, Decimal, RawJson};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -40,7 +41,8 @@ impl Socket {
 
     #[on(ResetEnergy)]
     async fn reset(&self) -> Result<ResetEnergyResponse, onwire::CallError> {
-        Err(onwire::CallError::new(onwire::ErrorCode::Other("100001".into()), "the meter is sealed"))
+        let sealed = onwire::CallError::new(onwire::ErrorCode::Other("100001".into()), "the meter is sealed");
+        Err(onwire::CallError { details: Some(RawJson::new(r#"{"Seal":7}"#).unwrap()), ..sealed })
     }
 }
 
@@ -123,7 +125,15 @@ async fn a_device_posts_and_is_told() {
     assert_eq!(answer["data"], json!({"PowerSwitch": 1}));
     let problem = hub.refused("POST", "/devices/socket/SN1/services/ResetEnergy", json!({}), 502).await;
     assert_eq!((&problem["kind"], &problem["code"]), (&json!("refused"), &json!(100_001)));
+    assert_eq!(problem["data"], json!({"Seal": 7}), "{problem}");
     hub.refused("POST", "/devices/socket/SN1/services/Explode", json!({}), 404).await;
+
+    // What the hub has against a message reaches whoever sent it, by name.
+    let ahead = DateTime::from_unix_millis(DateTime::now().unix_millis() + 2 * 24 * 3600 * 1000);
+    let dated = Properties { voltage: Some("230".parse().unwrap()), ..Default::default() };
+    let Err(CallFailure::Refused(error)) = device.link.call(dated.at(ahead)).await else { panic!("it was taken") };
+    let data: Value = serde_json::from_str(error.details.unwrap().as_str()).unwrap();
+    assert_eq!((error.code, data["Voltage"].is_string()), (onwire::ErrorCode::Other("6332".into()), true), "{data}");
 
     // The typed handler that is compiled in switches it off.
     device.link.call(OverloadOutput::new("3900.0".parse::<Decimal>().unwrap()).at(at)).await.unwrap();
@@ -148,7 +158,7 @@ async fn what_does_not_fit_the_model_is_refused_and_the_rest_kept() {
     assert_eq!((&reply["id"], &reply["code"]), (&json!(7), &json!(200)));
     assert_eq!(reply["data"].as_object().unwrap().len(), 2, "{reply}");
     let reply = post(json!({"Voltage": 999})).await;
-    assert_eq!(reply["code"], 6332);
+    assert_eq!((&reply["code"], &reply["data"].as_object().unwrap().len()), (&json!(6332), &1), "{reply}");
     let ahead = DateTime::now().unix_millis() + 2 * 24 * 3600 * 1000;
     assert_eq!(post(json!({"Power": {"value": 1, "time": ahead}})).await["code"], 6332);
     assert_eq!(hub.get("/devices/socket/SN1/properties").await.as_object().unwrap().len(), 1);
@@ -245,6 +255,8 @@ async fn clock_shadow_update_and_topics_of_ones_own() {
     let pushed = device.hear("/ota/device/upgrade/socket/SN1").await;
     assert_eq!((&pushed["code"], &pushed["data"]["size"]), (&json!("1000"), &json!(40_000)));
     assert_eq!(pushed["data"]["sign"], file["sha256"]);
+    // As an SDK reads it: the id is a number, and there is no method.
+    assert!(pushed["id"].is_u64() && pushed["message"] == "success" && pushed["method"].is_null(), "{pushed}");
     let url = pushed["data"]["url"].as_str().unwrap();
     let rest = reqwest::Client::new().get(url).header("range", "bytes=39000-").send().await.unwrap();
     assert_eq!((rest.status().as_u16(), rest.bytes().await.unwrap().len()), (206, 1000));

@@ -7,25 +7,18 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Parser;
 use onwire::alink::{DeviceRef, LoginOptions, Secret};
 use onwire::codec::Message;
 use onwire::net::Link;
 use onwire::net::alink::Device;
 use onwire::types::DateTime;
-use onwire_firmware::outbox::{Entry, Outbox, Postbox};
-use onwire_firmware::storage::{FileFlash, FlashFifo};
+use onwire_firmware::outbox::{Entry, FilePostbox};
 use simulated::Simulated;
-use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// What the thing model says.
-#[allow(dead_code, unreachable_pub, clippy::all, reason = "generated: both sides, of which this is one")]
-mod pile {
-    onwire::include_protocol!("pile");
-}
+onwire::include_protocol!(mod pile);
 use pile::*;
 
 /// Plays a charging pile with one connector.
@@ -42,7 +35,7 @@ struct Arguments {
     device_name: String,
     /// Its secret, as the platform gave it.
     #[arg(long, env = "ALINK_DEVICE_SECRET", hide_env_values = true)]
-    device_secret: String,
+    device_secret: Secret,
     /// Where orders wait until the platform has them: a file that plays flash.
     #[arg(long, default_value = "alink-pile.orders")]
     orders: PathBuf,
@@ -51,12 +44,11 @@ struct Arguments {
     interval: u64,
 }
 
-/// The pile, the order that it charges for, and those that are to be uploaded.
+/// The pile, the order that it charges for, and what the platform must get.
 struct Pile {
     order: RefCell<Option<Charging>>,
-    orders: Postbox<FlashFifo<FileFlash>>,
+    outbox: FilePostbox,
     hardware: Simulated,
-    woken: Notify,
 }
 
 #[onwire::handlers(crate::pile, role = Device, local)]
@@ -74,26 +66,26 @@ impl Pile {
         (charging.started_by, charging.started_at) = (StartedBy::Application, now);
         (charging.meter_start, charging.meter_now, charging.power_limit) = (meter, meter, power_limit);
         *order = Some(charging);
-        self.woken.notify_one();
         StartChargingResponse::new(order_no, gun, Outcome::Done, 0)
     }
 
     #[after(StartCharging)]
-    async fn started(&self, peer: &onwire::Peer, answer: StartChargingResponse) {
+    async fn started(&self, answer: StartChargingResponse) {
         let Some(order) = self.order.borrow().clone().filter(|_| answer.outcome == Outcome::Done) else { return };
         let result = StartResultOutput::new(answer.order_no, 1, Outcome::Done, 0, order.started_at, order.meter_start);
-        report("the start", peer.call(result.at(DateTime::now())).await);
+        if let Err(error) = self.outbox.push(&result.at(DateTime::now())).await {
+            eprintln!("the start of {} will not be told: {error}", order.order_no);
+        }
     }
 
     #[on(StopCharging)]
     fn stop(&self, request: StopChargingRequest) -> StopChargingResponse {
         let is_known = self.order.borrow().as_ref().is_some_and(|order| order.order_no == request.order_no);
-        if is_known {
-            self.hardware.stop();
-            self.woken.notify_one();
+        if !is_known {
+            return StopChargingResponse::new(request.order_no, request.gun, Outcome::UnknownOrder, 0);
         }
-        let outcome = if is_known { Outcome::Done } else { Outcome::UnknownOrder };
-        StopChargingResponse::new(request.order_no, request.gun, outcome, 0)
+        self.hardware.stop();
+        StopChargingResponse::new(request.order_no, request.gun, Outcome::Done, 0)
     }
 }
 
@@ -101,32 +93,23 @@ impl Pile {
     /// Meters what is charged, and makes an order of it when it is over.
     async fn charge(&self, link: &Link, interval: Duration) -> anyhow::Result<()> {
         loop {
-            let _ = tokio::time::timeout(interval, self.woken.notified()).await;
+            self.hardware.changed_within(interval).await;
             let Some(mut charging) = self.order.borrow().clone() else { continue };
             (charging.meter_now, charging.output_power) = (self.hardware.meter(), self.hardware.power());
             charging.energy = charging.meter_now - charging.meter_start;
             self.order.replace(Some(charging.clone()));
-            if self.hardware.is_charging() {
-                let news = Properties { charging: Some(charging), ..Properties::default() };
-                report("the meter", link.call(news.at(DateTime::now())).await);
+            if !self.hardware.is_charging() {
+                // From here on it is paid for, whatever happens to the power or the network.
+                self.outbox.push(&upload(&charging).at(DateTime::now())).await?;
+                println!("order {}: {} Wh", charging.order_no, charging.energy);
+                self.order.replace(None);
                 continue;
             }
-            // From here on it is paid for, whatever happens to the power or the network.
-            self.orders.push(&upload(&charging).at(DateTime::now())).await?;
-            println!("order {}: {} Wh", charging.order_no, charging.energy);
-            self.order.replace(None);
+            let news = Properties { charging: Some(charging), ..Properties::default() };
+            if let Err(error) = link.call(news.at(DateTime::now())).await {
+                eprintln!("the meter was not told: {error}");
+            }
         }
-    }
-}
-
-impl Pile {
-    /// Uploads orders that wait, those of an earlier life among them, on one connection after the other.
-    async fn upload(&self, link: &Link) -> anyhow::Result<()> {
-        while let Some(peer) = link.connected().await {
-            let refused = |order: Entry, why: &_| eprintln!("order {} is refused: {why}", order.id);
-            self.orders.deliver(&peer, &self.hardware, refused).await?;
-        }
-        Ok(())
     }
 }
 
@@ -142,29 +125,22 @@ fn upload(charging: &Charging) -> OrderUploadOutput {
     order
 }
 
-fn report<T>(what: &str, told: Result<T, onwire::CallFailure>) {
-    if let Err(error) = told {
-        eprintln!("not told, {what}: {error}");
-    }
-}
-
 // One thread is enough, and nothing has to be Send.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stdout().is_terminal()).init();
     let Arguments { url, product_key, device_name, device_secret, orders, interval } = Arguments::parse();
-    let flash = FlashFifo::new(FileFlash::open(orders, 16)?, 0..16 * 4096).context("flash of two pages or more")?;
-    let orders = Postbox::new(Outbox::open(flash, Default::default()).await?);
-    let pile = Pile { order: RefCell::default(), orders, hardware: Simulated::default(), woken: Notify::new() };
+    let outbox = FilePostbox::open(orders, 16, Default::default()).await?;
+    let pile = Pile { order: RefCell::default(), outbox, hardware: Simulated::default() };
     let name = DeviceRef { product_key: &product_key, device_name: &device_name };
-    let secret = Secret::from(device_secret.as_str());
-    let device = Device::with_secret(&url, name, &secret, LoginOptions::default())?.build(&pile)?;
+    let device = Device::with_secret(&url, name, &device_secret, LoginOptions::default())?.build(&pile)?;
     let link = device.link();
+    let refused = |entry: Entry, why: &_| eprintln!("{} {} is refused: {why}", entry.name, entry.id);
     tokio::select! {
         () = device.run() => {}
         ended = pile.charge(&link, Duration::from_secs(interval)) => ended?,
-        ended = pile.upload(&link) => ended?,
+        ended = pile.outbox.run(&link, refused) => ended?,
         _ = tokio::signal::ctrl_c() => println!("switched off"),
     }
     Ok(())

@@ -3,35 +3,19 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use onwire_firmware::outbox::Clock;
+use tokio::sync::Notify;
 
 /// What it charges with when nobody limits it, in watts.
 const POWER: i64 = 60_000;
 
-/// A contactor, a meter and a clock.
-#[derive(Debug)]
+/// A contactor and a meter.
+#[derive(Debug, Default)]
 pub(crate) struct Simulated {
-    began: Instant,
     /// Since when it charges, and with how many watts.
     charging: Cell<Option<(Instant, i64)>>,
     /// What the meter showed before, in Wh.
     register: Cell<i64>,
-}
-
-impl Default for Simulated {
-    fn default() -> Self {
-        Self { began: Instant::now(), charging: Cell::new(None), register: Cell::new(0) }
-    }
-}
-
-impl Clock for Simulated {
-    fn now(&self) -> onwire::Instant {
-        onwire::Instant::from_millis(self.began.elapsed().as_millis() as u64)
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
-    }
+    changed: Notify,
 }
 
 impl Simulated {
@@ -39,6 +23,7 @@ impl Simulated {
     pub(crate) fn start(&self, power_limit: i64) -> i64 {
         let power = if power_limit > 0 { power_limit.min(POWER) } else { POWER };
         self.charging.set(Some((Instant::now(), power)));
+        self.changed.notify_one();
         self.register.get()
     }
 
@@ -46,6 +31,12 @@ impl Simulated {
     pub(crate) fn stop(&self) {
         self.register.set(self.meter());
         self.charging.set(None);
+        self.changed.notify_one();
+    }
+
+    /// Waits until the contactor is closed or opened, but no longer than this.
+    pub(crate) async fn changed_within(&self, interval: Duration) {
+        let _ = tokio::time::timeout(interval, self.changed.notified()).await;
     }
 
     /// Whether it is closed.

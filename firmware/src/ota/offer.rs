@@ -69,9 +69,10 @@ pub enum OfferError {
     SeveralFiles,
 }
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "code",
     "data",
+    "params",
     "module",
     "version",
     "size",
@@ -140,7 +141,8 @@ impl Offer {
             Some(200 | 1000) | None => {}
             Some(code) => return Err(OfferError::Refused(u32::try_from(code).unwrap_or(u32::MAX))),
         }
-        let data = envelope.json("data").ok_or(OfferError::Malformed)?;
+        // Some write it as any other message.
+        let data = envelope.json("data").or_else(|| envelope.json("params")).ok_or(OfferError::Malformed)?;
         let data = Members::read(data).ok_or(OfferError::Malformed)?;
         let Some(version) = data.text("version") else {
             let empty = data.0.iter().all(Option::is_none);
@@ -271,7 +273,9 @@ mod tests {
         let digest = Digest::parse("SHA256", SHA256).unwrap();
         let image = Image { module: "app".into(), version: "2.0.0".into(), size: 70_000, digest, difference: false };
         assert_eq!(offer, Offer { image, source: Source::Url(url.into()) });
-        assert_eq!(Offer::from_bytes(&offer.to_bytes()), Some(offer));
+        assert_eq!(Offer::from_bytes(&offer.to_bytes()).as_ref(), Some(&offer));
+        let framed = alloc::format!(r#"{{"id":"7","params":{{{push}}},"method":"ota.device.upgrade"}}"#);
+        assert_eq!(Offer::from_message(&framed), Ok(offer), "as a session frames it");
     }
 
     #[test]

@@ -51,6 +51,10 @@
 mod config;
 mod delivery;
 mod entry;
+#[cfg(feature = "std")]
+mod file;
+#[cfg(feature = "client")]
+mod link;
 mod record;
 
 use alloc::vec::Vec;
@@ -60,6 +64,8 @@ use onwire::Instant;
 pub use self::config::{Config, is_temporary};
 pub use self::delivery::{Clock, NotPosted, Postbox};
 pub use self::entry::{Entry, EntryId, Outgoing, Settled};
+#[cfg(feature = "std")]
+pub use self::file::FilePostbox;
 use self::record::Record;
 use crate::storage::{Fifo, StorageError};
 

@@ -54,6 +54,9 @@ impl NorFlashError for FileFlashError {
 }
 
 impl FileFlash {
+    /// Bytes in a page.
+    pub const PAGE: u32 = PAGE;
+
     /// Opens the file, or makes it, erased, with this number of pages of 4096 bytes. It appears whole or not at all.
     ///
     /// # Errors

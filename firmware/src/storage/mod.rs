@@ -12,7 +12,7 @@ mod words;
 use alloc::vec::Vec;
 
 #[cfg(feature = "std")]
-pub use self::file::FileFlash;
+pub use self::file::{FileFlash, FileFlashError};
 pub use self::flash::FlashFifo;
 pub(crate) use self::flash::from_sequential;
 pub(crate) use self::words::Words;

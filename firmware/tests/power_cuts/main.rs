@@ -13,20 +13,19 @@
 )]
 
 use futures_util::FutureExt;
+use onwire_simulation::for_each_seed;
 
 /// The future's result; nothing if it does not come to its end. It is dropped then.
 fn end_of<T>(future: impl Future<Output = T>) -> Option<T> {
     future.now_or_never()
 }
 
-mod chance;
-mod flash;
 mod ota;
 mod outbox;
 
 #[test]
 fn the_outbox_loses_nothing_and_keeps_the_order() {
-    chance::for_each_seed(2_000, |chance| match chance.clone().next() % 3 {
+    for_each_seed(2_000, |chance| match chance.clone().next() % 3 {
         0 => outbox::run::<1>(chance),
         1 => outbox::run::<4>(chance),
         _ => outbox::run::<8>(chance),
@@ -35,12 +34,12 @@ fn the_outbox_loses_nothing_and_keeps_the_order() {
 
 #[test]
 fn the_outbox_stands_a_cut_at_every_single_word() {
-    chance::for_each_seed(6, outbox::cut_everywhere::<4>);
+    for_each_seed(6, outbox::cut_everywhere::<4>);
 }
 
 #[test]
 fn an_update_goes_on_where_it_was_and_no_half_image_is_handed_over() {
-    chance::for_each_seed(2_000, |chance| match chance.clone().next() % 3 {
+    for_each_seed(2_000, |chance| match chance.clone().next() % 3 {
         0 => ota::run::<1>(chance),
         1 => ota::run::<4>(chance),
         _ => ota::run::<8>(chance),
@@ -49,5 +48,5 @@ fn an_update_goes_on_where_it_was_and_no_half_image_is_handed_over() {
 
 #[test]
 fn an_update_stands_a_cut_at_every_single_word() {
-    chance::for_each_seed(4, ota::cut_everywhere::<8>);
+    for_each_seed(4, ota::cut_everywhere::<8>);
 }

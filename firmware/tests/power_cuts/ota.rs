@@ -14,10 +14,9 @@ use onwire_firmware::ota::{
     Source, Updates,
 };
 use onwire_firmware::storage::StorageError;
+use onwire_simulation::{Chance, End, Flash, PAGE};
 
-use crate::chance::Chance;
 use crate::end_of;
-use crate::flash::{End, Flash, PAGE};
 
 const JOURNAL: u32 = 2 * PAGE as u32;
 const SLOT: u32 = 6 * PAGE as u32;

@@ -6,10 +6,9 @@ use std::time::Duration;
 use onwire::Instant;
 use onwire_firmware::outbox::{Config, EntryId, Outbox, OutboxError, PushError, Settled};
 use onwire_firmware::storage::{FlashFifo, StorageError};
+use onwire_simulation::{Chance, End, Flash, PAGE};
 
-use crate::chance::Chance;
 use crate::end_of;
-use crate::flash::{End, Flash, PAGE};
 
 const PAGES: usize = 5;
 

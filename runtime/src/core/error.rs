@@ -72,7 +72,7 @@ pub struct CallError {
     pub code: ErrorCode,
     /// For people; at most 255 characters are sent.
     pub description: Cow<'static, str>,
-    /// A JSON object with details, if there are any.
+    /// Details, if there are any: a JSON object in OCPP, `data` (an object, most of the time) in Alink.
     pub details: Option<RawJson>,
 }
 

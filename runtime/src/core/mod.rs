@@ -30,4 +30,6 @@ pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod times;
+#[cfg(feature = "mqtt")]
+pub mod topic;
 pub(crate) mod unrecognized;

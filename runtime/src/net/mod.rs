@@ -26,6 +26,8 @@ mod endpoint;
 mod front;
 #[cfg(feature = "server")]
 mod handshake;
+#[cfg(feature = "server")]
+mod login_limit;
 mod message_log;
 mod observe;
 #[cfg(feature = "client")]
@@ -55,6 +57,8 @@ pub use endpoint::Endpoint;
 pub use front::{Http, NoHttp};
 #[cfg(feature = "server")]
 pub use handshake::{Handshake, HandshakeSettings, Refusal};
+#[cfg(feature = "server")]
+pub use login_limit::{HeldOff, LoginLimit, LoginLimits};
 pub use message_log::masked;
 pub use observe::{Direction, MessageKind, Observe, Observed};
 #[cfg(feature = "server")]

@@ -12,7 +12,7 @@ use onwire::ocpp::v16::{DataTransferRequest, DataTransferResponse};
 use onwire::session::{CallToken, Config, Received, Session};
 use onwire::{Action, CallFailure, Dialect, Instant, Request};
 
-use crate::chance::Chance;
+use onwire_simulation::Chance;
 
 static DIALECT: Dialect = Dialect { name: "simulation", subprotocols: &[], framing: &FRAMING, actions: &[], spell };
 

@@ -12,8 +12,8 @@ use onwire::ocpp::v16::{self, *};
 use onwire::session::Config;
 use onwire::{CallError, CallFailure, Connection, ErrorCode, Peer, Router};
 
-use crate::chance::Chance;
 use crate::executor::{Executor, Time};
+use onwire_simulation::Chance;
 
 const PATIENCE: u64 = 30_000;
 

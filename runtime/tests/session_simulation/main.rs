@@ -12,7 +12,8 @@
     reason = "a test that panics has failed"
 )]
 
-mod chance;
+use onwire_simulation::for_each_seed;
+
 #[cfg(feature = "alink")]
 mod channels;
 mod connections;
@@ -21,16 +22,16 @@ mod sessions;
 
 #[test]
 fn two_sessions_keep_the_rules() {
-    chance::for_each_seed(8_000, sessions::run);
+    for_each_seed(8_000, sessions::run);
 }
 
 #[test]
 fn two_connections_keep_the_rules() {
-    chance::for_each_seed(2_500, connections::run);
+    for_each_seed(2_500, connections::run);
 }
 
 #[cfg(feature = "alink")]
 #[test]
 fn two_channels_keep_the_rules_behind_a_bad_broker() {
-    chance::for_each_seed(4_000, channels::run);
+    for_each_seed(4_000, channels::run);
 }

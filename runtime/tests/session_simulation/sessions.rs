@@ -9,7 +9,7 @@ use onwire::ocpp::v16::{self, *};
 use onwire::session::{CallToken, Config, Received, Session};
 use onwire::{CallFailure, Dialect, Instant, Unanswered};
 
-use crate::chance::Chance;
+use onwire_simulation::Chance;
 
 /// 1.6's messages in 2.1's frames, which can do all that the others can.
 static DIALECT: Dialect = Dialect {

@@ -2,10 +2,8 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Generated from `schemas/`.
-pub mod till {
-    onwire::include_protocol!("till");
-}
+// Generated from `schemas/`.
+onwire::include_protocol!(pub mod till);
 
 use till::{SaleRequest, SaleResponse};
 

@@ -16,6 +16,7 @@ use crate::app::SharedApp;
 use crate::platform::calls::set_soon;
 use crate::platform::{shadow, update};
 use crate::security::access::{Operator, Viewer};
+use crate::store::updates::Protocol;
 use crate::store::{desired, firmware, shadows, tags, updates};
 
 pub(super) fn router() -> OpenApiRouter<SharedApp> {
@@ -138,6 +139,9 @@ async fn show_updates(
 struct NewUpdate {
     /// The file; one of the device's product.
     firmware_id: String,
+    /// How the device is to fetch the file.
+    #[serde(default)]
+    protocol: Protocol,
 }
 
 /// Begins an update; a device that is connected is told at once, others when they report their version.
@@ -153,7 +157,7 @@ async fn begin_update(
     let file = firmware::find(&app.store, &begin.firmware_id).await?;
     let file = file.filter(|file| file.product_key == device.product_key);
     let file = file.ok_or_else(|| Problem::invalid("/firmwareId", "the product has no such file"))?;
-    let update = updates::begin(&app.store, device.id, &file.id, &file.module).await?;
+    let update = updates::begin(&app.store, device.id, &file.id, &file.module, begin.protocol).await?;
     update::push(&app, &device, &update).await?;
     Ok(axum::Json(updates::open(&app.store, device.id, &file.module).await?.unwrap_or(update)))
 }

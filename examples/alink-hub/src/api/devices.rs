@@ -13,10 +13,11 @@ use super::extract::{Json, Path, Query};
 use super::problem::Problem;
 use super::{DeviceKey, device as find_device};
 use crate::app::SharedApp;
+use crate::platform::upload;
 use crate::security::access::{Operator, Role, Viewer};
 use crate::security::new_secret;
 use crate::store::devices::{self, Device, Shown};
-use crate::store::updates;
+use crate::store::{updates, uploads};
 use crate::time;
 
 /// How many devices one answer has at most.
@@ -242,8 +243,12 @@ async fn remove(
     Path(key): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let device = find_device(&app, &key).await?;
+    let uploaded = uploads::ids(&app.store, device.id).await?;
     devices::remove(&app.store, device.id).await?;
     app.entered.set(&device.product_key, &device.device_name, false);
     app.link.kick(&device);
+    for id in uploaded {
+        upload::delete_bytes(&app, &id).await;
+    }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,9 +2,11 @@
 //!
 //! Whoever has the URL gets the file: the id in it is random, and devices have nothing to log in with here.
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
@@ -20,7 +22,6 @@ pub(super) fn router() -> Router<SharedApp> {
         .route("/files/firmware/{id}/{name}", get(file))
         .route("/files/config/{id}", get(config))
         .route("/auth/register/device", post(register))
-        .route("/healthz", get(|| async { "ok\n" }))
         .layer(DefaultBodyLimit::max(4096))
 }
 
@@ -63,7 +64,7 @@ async fn config(State(app): State<SharedApp>, Path(id): Path<String>) -> Respons
 }
 
 /// Dynamic registration, as devices do it that have HTTP.
-async fn register(State(app): State<SharedApp>, body: Bytes) -> Response {
-    let answer = admission::register(&app, &body).await;
+async fn register(State(app): State<SharedApp>, ConnectInfo(remote): ConnectInfo<SocketAddr>, body: Bytes) -> Response {
+    let answer = admission::register(&app, &body, remote.ip()).await;
     ([(CONTENT_TYPE, "application/json")], answer).into_response()
 }

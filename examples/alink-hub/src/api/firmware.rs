@@ -32,7 +32,7 @@ pub(super) fn router() -> OpenApiRouter<SharedApp> {
 }
 
 /// Where the bytes of a file are. The id is one that was made here.
-pub(super) fn path(app: &SharedApp, id: &str) -> PathBuf {
+pub(crate) fn path(app: &SharedApp, id: &str) -> PathBuf {
     app.config.data.join("firmware").join(id)
 }
 

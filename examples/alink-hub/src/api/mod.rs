@@ -12,10 +12,13 @@ mod extract;
 mod files;
 mod firmware;
 mod limits;
+mod messages;
+mod observe;
 mod openapi;
 pub(crate) mod problem;
 mod products;
 mod thing;
+mod uploads;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
@@ -24,11 +27,12 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use self::extract::is_json;
+pub(crate) use self::firmware::path as firmware_path;
 use self::problem::Problem;
 use crate::app::SharedApp;
 use crate::store::devices::Device;
 
-/// `/api`, `/files`, `/auth/register/device` and `/healthz`.
+/// `/api`, `/files`, `/auth/register/device`, `/metrics`, `/healthz` and `/readyz`.
 pub(crate) fn router() -> Router<SharedApp> {
     let (handlers, document) = documented().split_for_parts();
     handlers
@@ -37,6 +41,7 @@ pub(crate) fn router() -> Router<SharedApp> {
         .method_not_allowed_fallback(limits::no_such_method)
         .layer(middleware::from_fn(limits::without_nul))
         .merge(files::router())
+        .merge(observe::router())
 }
 
 /// `/api/v1`, with what the OpenAPI document says of it.
@@ -47,8 +52,10 @@ fn documented() -> OpenApiRouter<SharedApp> {
         .merge(events::router())
         .merge(products::router())
         .merge(thing::router())
+        .merge(uploads::router())
         .layer(DefaultBodyLimit::max(limits::BODY))
-        .merge(firmware::router());
+        .merge(firmware::router())
+        .merge(messages::router());
     OpenApiRouter::new().nest("/api/v1", handlers)
 }
 

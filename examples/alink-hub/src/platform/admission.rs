@@ -1,8 +1,11 @@
 //! Who may connect, and who is registered instead.
 
+use std::net::IpAddr;
+
 use onwire::alink::{
     Claim, ClaimKind, DeviceRef, RegisterForm, Registered, RegisteredUnlisted, Secret, register_answer,
 };
+use onwire::net::alink::ClientFault;
 
 use crate::app::SharedApp;
 use crate::security::{new_secret, random_text};
@@ -44,19 +47,28 @@ pub(crate) async fn admit(
     let claim = match Claim::parse(client_id, username, password) {
         Ok(claim) => claim,
         Err(error) => {
+            app.metrics.login("malformed");
             app.note("warn", "", "", format!("a client at {address} was not let in: {error}")).await;
             return Err(Denied::Credentials);
         }
     };
     let device = claim.device();
     match judge(app, &claim).await {
-        Ok(Ok(admitted)) => Ok(admitted),
+        Ok(Ok(admitted)) => {
+            app.metrics.login(match &admitted {
+                Admitted::Works { .. } => "accepted",
+                Admitted::Registers { .. } => "registered",
+            });
+            Ok(admitted)
+        }
         Ok(Err((denied, why))) => {
+            app.metrics.login(if denied == Denied::Credentials { "badCredentials" } else { "notAllowed" });
             let content = format!("not let in at {address}: {why}");
             app.note("warn", device.product_key, device.device_name, content).await;
             Err(denied)
         }
         Err(error) => {
+            app.metrics.login("unavailable");
             tracing::error!(%error, "a login could not be judged");
             Err(Denied::Unavailable)
         }
@@ -153,13 +165,25 @@ async fn registrable(
     }
 }
 
-/// Registration over HTTP: the body of the answer.
-pub(crate) async fn register(app: &SharedApp, body: &[u8]) -> String {
+/// Registration over HTTP: the body of the answer. It has the limits of logins in common with MQTT.
+pub(crate) async fn register(app: &SharedApp, body: &[u8], address: IpAddr) -> String {
     let form = match RegisterForm::parse(body) {
         Ok(form) => form,
-        Err(error) => return register_answer(Err((460, &error.to_string()))),
+        Err(error) => {
+            app.metrics.login("malformed");
+            return register_answer(Err((460, &error.to_string())));
+        }
     };
     let DeviceRef { product_key, device_name } = form.device();
+    let (name, limits) = (format!("{device_name}&{product_key}"), &app.config.logins);
+    if let Err(held) = limits.check(Some(address), &name) {
+        let fault = ClientFault::LoginsFailed { wait: held.wait, is_first: held.is_first };
+        app.metrics.fault(&fault);
+        if held.is_first {
+            app.note("warn", product_key, device_name, format!("a client at {address}: {fault}")).await;
+        }
+        return register_answer(Err((429, "too many attempts failed; try again later")));
+    }
     let judged = async {
         let Some(product) = products::find(&app.store, &app.seal, product_key).await? else {
             return Ok(Err((6250, "there is no such product")));
@@ -171,13 +195,20 @@ pub(crate) async fn register(app: &SharedApp, body: &[u8]) -> String {
         registrable(app, &product, form.device(), known, false).await
     };
     match judged.await {
-        Ok(Ok(known)) => register_answer(Ok(&registered(&known))),
+        Ok(Ok(known)) => {
+            app.metrics.login("registered");
+            limits.succeeded(&name);
+            register_answer(Ok(&registered(&known)))
+        }
         Ok(Err((code, why))) => {
+            app.metrics.login(if matches!(code, 6250 | 6600) { "badCredentials" } else { "notAllowed" });
+            tokio::time::sleep(limits.failed(Some(address), &name)).await;
             app.note("warn", product_key, device_name, format!("not registered: {why}")).await;
             register_answer(Err((code, why)))
         }
         Err(error) => {
             let _: &anyhow::Error = &error;
+            app.metrics.login("unavailable");
             tracing::error!(%error, "a registration could not be judged");
             register_answer(Err((500, "the platform failed")))
         }

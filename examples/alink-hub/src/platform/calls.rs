@@ -1,7 +1,6 @@
 //! What devices are asked: properties to set, services to call.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use onwire::types::RawJson;
@@ -34,37 +33,50 @@ pub(crate) enum CallError {
 #[derive(Debug)]
 pub(crate) struct Calls {
     actions: BTreeMap<String, ActionEntry>,
-    ids: AtomicU32,
 }
 
 /// Names of those that every model has.
 pub(crate) const SET: &str = "thing.service.property.set";
 const CONFIG_PUSH: &str = "thing.config.push";
+const LOG_PUSH: &str = "thing.config.log.push";
 
 impl Calls {
     /// Those of the models.
     pub(crate) fn new(models: &BTreeMap<String, Model>) -> Self {
         let services = models.values().flat_map(|model| model.services.keys());
         let names = services.map(|identifier| format!("thing.service.{identifier}"));
-        let names = names.chain([SET, "thing.service.property.get", CONFIG_PUSH].map(str::to_owned));
+        let names = names.chain([SET, "thing.service.property.get", CONFIG_PUSH, LOG_PUSH].map(str::to_owned));
         // Models are read once, so that their names last as long as the program.
         let entry = |name: String| {
             let action = ActionEntry::untyped(Box::leak(name.clone().into_boxed_str()), &["Platform"]);
             (name, action)
         };
-        // Not from one: what a device was told before a restart has another id.
-        let seconds = u32::try_from(crate::time::now() / 1000 % 4_000_000).unwrap_or(1);
-        Self { actions: names.map(entry).collect(), ids: AtomicU32::new(seconds.wrapping_mul(1000)) }
-    }
-
-    /// For messages that nobody answers.
-    pub(crate) fn next_id(&self) -> u32 {
-        self.ids.fetch_add(1, Ordering::Relaxed)
+        Self { actions: names.map(entry).collect() }
     }
 }
 
 /// Asks a device, and waits for its answer.
 pub(crate) async fn call(
+    app: &SharedApp,
+    device: &Device,
+    method: &str,
+    params: &Value,
+    patience: Duration,
+) -> Result<Reply, CallError> {
+    let called = call_device(app, device, method, params, patience).await;
+    app.metrics.call(match &called {
+        Ok(_) => "answered",
+        Err(CallError::Offline) => "offline",
+        Err(CallError::Lost) => "connectionLost",
+        Err(CallError::Timeout) => "timeout",
+        Err(CallError::Busy) => "busy",
+        Err(CallError::Refused(_)) => "refused",
+        Err(CallError::Unknown) => "unknown",
+    });
+    called
+}
+
+async fn call_device(
     app: &SharedApp,
     device: &Device,
     method: &str,
@@ -81,7 +93,9 @@ pub(crate) async fn call(
                 ErrorCode::Other(code) => code.parse().unwrap_or(500),
                 _ => 500,
             };
-            Err(CallError::Refused(Reply::error(code, error.description.into_owned())))
+            let data = error.details.and_then(|details| serde_json::from_str(details.as_str()).ok());
+            let reply = Reply::error(code, error.description.into_owned());
+            Err(CallError::Refused(Reply { data: data.unwrap_or(reply.data), ..reply }))
         }
         Err(CallFailure::Timeout) => Err(CallError::Timeout),
         Err(CallFailure::QueueFull) => Err(CallError::Busy),
@@ -98,6 +112,11 @@ pub(crate) fn set_soon(app: &SharedApp, device: &Device, values: Value) -> bool 
 /// Tells a device of a configuration.
 pub(crate) fn push_config(app: &SharedApp, device: &Device, config: Value) -> bool {
     tell_soon(app, device, CONFIG_PUSH, config)
+}
+
+/// Tells a device whether to upload its log.
+pub(crate) fn push_log_settings(app: &SharedApp, device: &Device, uploads: bool) -> bool {
+    tell_soon(app, device, LOG_PUSH, super::management::log_data(uploads))
 }
 
 fn tell_soon(app: &SharedApp, device: &Device, method: &'static str, params: Value) -> bool {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::envelope::{Reply, whole};
 use crate::app::SharedApp;
 use crate::store::devices::Device;
-use crate::store::{StoreError, configs, desired, log, tags};
+use crate::store::{StoreError, configs, desired, devices, log, tags};
 
 /// How many desired properties one message may name.
 const MOST_DESIRED: usize = 200;
@@ -118,6 +118,16 @@ pub(crate) fn config_data(app: &SharedApp, config: &configs::Config) -> Value {
         "url": format!("{}/files/config/{}", app.public_url, config.config_id),
         "getType": "file",
     })
+}
+
+/// Whether the device is to upload its log.
+pub(super) async fn log_settings(app: &SharedApp, device: &Device) -> Result<Reply, StoreError> {
+    Ok(Reply::ok(log_data(devices::uploads_log(&app.store, device.id).await?)))
+}
+
+/// What a device is told of it. The form is not verified.
+pub(crate) fn log_data(uploads: bool) -> Value {
+    json!({"getType": "content", "content": {"mode": i64::from(uploads)}})
 }
 
 /// `[{"utcTime":..,"logLevel":"ERROR","module":"m","code":"1","traceContext":"t","logContent":"c"}]`.

@@ -1,6 +1,7 @@
 //! What devices say, and what they are answered.
 
 pub(crate) mod admission;
+mod block;
 pub(crate) mod calls;
 pub(crate) mod envelope;
 pub(crate) mod management;
@@ -8,6 +9,7 @@ pub(crate) mod repeated;
 pub(crate) mod shadow;
 pub(crate) mod thing;
 pub(crate) mod update;
+pub(crate) mod upload;
 
 use onwire::alink::{Ota, RawDirection, Topic, ntp_response};
 use onwire::types::DateTime;
@@ -29,6 +31,9 @@ pub(crate) async fn receive(app: &SharedApp, device: &Device, topic: &str, paylo
     };
     match parsed {
         Topic::Raw { direction: RawDirection::Up, .. } => raw(app, device, topic, payload).await,
+        Topic::Raw { direction: RawDirection::DownReply, .. } => own(app, device, "down_raw_reply", payload).await,
+        Topic::Thing { path: "file/download", .. } => block::asked(app, device, payload).await,
+        Topic::Thing { path: "file/upload/mqtt/send", .. } => upload::send(app, device, payload).await,
         Topic::Ntp { is_response: false, .. } => clock(app, device, payload).await,
         Topic::ShadowUpdate { .. } => shadow::receive(app, device, payload).await,
         Topic::Ota { what, .. } => match Envelope::read(payload) {
@@ -75,9 +80,11 @@ async fn answer(app: &SharedApp, device: &Device, path: &str, params: &Value) ->
         "deviceinfo/get" => management::tags_get(app, device, params).await,
         "deviceinfo/delete" => management::tags_delete(app, device, params).await,
         "config/get" => management::config_get(app, device).await,
-        "config/log/get" => Ok(Reply::ok(json!({"getType": "content", "content": {"mode": 1}}))),
+        "config/log/get" => management::log_settings(app, device).await,
         "log/post" | "config/log/post" => management::log_post(app, device, params).await,
         "dsltemplate/get" | "dynamicTsl/get" => Ok(management::model(app, device)),
+        "file/upload/mqtt/init" => upload::init(app, device, params).await,
+        "file/upload/mqtt/cancel" => upload::cancel(app, device, params).await,
         "ota/firmware/get" => update::asked(app, device, params).await,
         _ => match path.strip_prefix("event/").and_then(|rest| rest.strip_suffix("/post")) {
             Some(identifier) if !identifier.contains('/') => thing::event(app, device, identifier, params).await,

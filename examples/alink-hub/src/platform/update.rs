@@ -1,5 +1,7 @@
 //! Updates over the air: what devices run, and what they are told to fetch.
 
+use onwire::CallFailure;
+use onwire::alink::system::{OtaPackage, OtaUpgradeRequest};
 use serde_json::{Value, json};
 
 use super::envelope::{Reply, whole};
@@ -53,7 +55,8 @@ pub(super) async fn asked(app: &SharedApp, device: &Device, params: &Value) -> R
     };
     updates::pushed(&app.store, update.id).await?;
     tell(app, device);
-    Ok(Reply::ok(described(app, &file)))
+    let described = serde_json::to_value(described(app, &update, &file)).unwrap_or_default();
+    Ok(Reply::ok(described))
 }
 
 /// The same, as old devices ask: the answer is a push.
@@ -76,28 +79,40 @@ async fn waiting(app: &SharedApp, device: &Device, module: &str) -> Result<Optio
 /// Tells a device to fetch a file, if it is connected.
 pub(crate) async fn push(app: &SharedApp, device: &Device, update: &Update) -> Result<(), StoreError> {
     let Some(file) = firmware::find(&app.store, &update.firmware_id).await? else { return Ok(()) };
-    let message =
-        json!({"code": "1000", "data": described(app, &file), "id": app.calls.next_id(), "message": "success"});
-    let topic = format!("/ota/device/upgrade/{}/{}", device.product_key, device.device_name);
-    if app.link.publish(device, topic, message.to_string()).await {
-        updates::pushed(&app.store, update.id).await?;
+    let session = app.link.session(device);
+    let sent = session.map(|session| session.peer.send(OtaUpgradeRequest::from(described(app, update, &file))));
+    match sent {
+        Some(Ok(())) => updates::pushed(&app.store, update.id).await?,
+        // It is told when it comes back.
+        Some(Err(CallFailure::NotSent)) | None => {}
+        Some(Err(error)) => app.note_of("warn", device, format!("not told of an update: {error}")).await,
     }
     tell(app, device);
     Ok(())
 }
 
 /// What a device is told of a file. `signMethod` is spelled as the SDKs compare it.
-fn described(app: &SharedApp, file: &Firmware) -> Value {
-    json!({
-        "size": file.size,
-        "version": file.version,
-        "isDiff": 0,
-        "url": format!("{}/files/firmware/{}/{}", app.public_url, file.id, file.file_name),
-        "md5": file.md5,
-        "sign": file.sha256,
-        "signMethod": "SHA256",
-        "module": file.module,
-    })
+fn described(app: &SharedApp, update: &Update, file: &Firmware) -> OtaPackage {
+    let described = OtaPackage {
+        size: Some(file.size),
+        version: Some(file.version.as_str().into()),
+        is_diff: Some(0),
+        md5: Some(file.md5.as_str().into()),
+        sign: Some(file.sha256.as_str().into()),
+        sign_method: Some("SHA256".into()),
+        module: Some(file.module.as_str().into()),
+        ..OtaPackage::default()
+    };
+    if update.protocol == "mqtt" {
+        return OtaPackage {
+            d_protocol: Some("mqtt".into()),
+            stream_id: Some(update.id),
+            stream_file_id: Some(super::block::FILE),
+            ..described
+        };
+    }
+    let url = format!("{}/files/firmware/{}/{}", app.public_url, file.id, file.file_name);
+    OtaPackage { url: Some(url.into()), ..described }
 }
 
 fn tell(app: &SharedApp, device: &Device) {

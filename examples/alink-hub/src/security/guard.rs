@@ -26,10 +26,11 @@ use crate::app::SharedApp;
 /// What answers may load that do not say: nothing. Pages say.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/// To be put around everything. A request of the REST interface gets its [`Caller`](super::access::Caller), or why there is
+/// To be put around everything. A request of the REST interface, or for metrics, gets its [`Caller`](super::access::Caller), or why there is
 /// none, among its extensions.
 pub(crate) async fn guard(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
-    let is_api = request.uri().path().starts_with("/api/");
+    let path = request.uri().path();
+    let is_api = path.starts_with("/api/") || path == "/metrics";
     let mut response = if is_api { guarded(&app, request, next).await } else { next.run(request).await };
     advise(&mut response, is_api);
     response

@@ -183,8 +183,26 @@ pub(crate) async fn remove(store: &Store, id: i64) -> Result<(), StoreError> {
     store.write(move |db| Box::pin(remove_all(db, id))).await
 }
 
+/// Whether the device is to upload its log.
+pub(crate) async fn uploads_log(store: &Store, id: i64) -> Result<bool, StoreError> {
+    let query = sqlx::query_scalar::<_, i64>("SELECT uploads_log FROM devices WHERE id = $1").bind(id);
+    Ok(query.fetch_optional(store.readers()).await?.unwrap_or(1) != 0)
+}
+
+pub(crate) async fn set_uploads_log(store: &Store, id: i64, uploads: bool) -> Result<(), StoreError> {
+    store
+        .write(move |db| {
+            Box::pin(async move {
+                let sql = "UPDATE devices SET uploads_log = $1 WHERE id = $2";
+                sqlx::query(sql).bind(i64::from(uploads)).bind(id).execute(&mut *db).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
 async fn remove_all(db: &mut AnyConnection, id: i64) -> Result<(), StoreError> {
-    for table in ["properties", "history", "desired", "shadows", "tags", "modules", "updates"] {
+    for table in ["properties", "history", "desired", "shadows", "tags", "modules", "updates", "uploads"] {
         let sql = format!("DELETE FROM {table} WHERE device_id = $1");
         sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).execute(&mut *db).await?;
     }

@@ -1,8 +1,10 @@
 //! What devices have told and done: last values and history.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, AssertSqlSafe};
 use utoipa::ToSchema;
 
 use super::{Store, StoreError, json, storable};
@@ -63,30 +65,92 @@ pub(crate) async fn keep(store: &Store, device: i64, entries: Vec<Entry>) -> Res
     if entries.is_empty() {
         return Ok(());
     }
-    store.write(move |db| Box::pin(insert(db, device, entries))).await
+    store.keep(entries.into_iter().map(|entry| StoredEntry::of(device, entry)).collect()).await
 }
 
-async fn insert(db: &mut AnyConnection, device: i64, entries: Vec<Entry>) -> Result<(), StoreError> {
+/// Writes what any number of devices have told, in few statements: each costs a round trip to the database's own thread or
+/// process, which is more than what it does there.
+pub(super) async fn insert(db: &mut AnyConnection, entries: &[&StoredEntry]) -> Result<(), StoreError> {
+    set_last(db, entries).await?;
     let received = now();
-    for entry in entries {
-        let data = storable(&entry.data.to_string());
-        let identifier = storable(&entry.identifier);
-        if entry.kind == Kind::Property {
-            let sql = "INSERT INTO properties (device_id, identifier, value, time) VALUES ($1, $2, $3, $4)
-                ON CONFLICT (device_id, identifier) DO UPDATE SET value = $3, time = $4 WHERE properties.time <= $4";
-            let query = sqlx::query(sql).bind(device).bind(identifier.clone()).bind(data.clone()).bind(entry.time);
-            query.execute(&mut *db).await?;
+    for some in in_powers_of_two(entries) {
+        let sql = "INSERT INTO history (device_id, kind, identifier, data, code, output, time, received_at) VALUES ";
+        let mut query = sqlx::query(AssertSqlSafe(sql.to_owned() + &places(some.len(), 8)));
+        for StoredEntry { device, kind, identifier, data, code, output, time } in some {
+            query = query.bind(device).bind(kind.name()).bind(identifier.clone()).bind(data.clone());
+            query = query.bind(code).bind(output.clone()).bind(time).bind(received);
         }
-        let (code, output) = match entry.answer {
+        query.execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Sets last values, unless a later one is there.
+async fn set_last(db: &mut AnyConnection, entries: &[&StoredEntry]) -> Result<(), StoreError> {
+    // One statement may write a row once only, and a batch may have many values of one property.
+    let mut last: BTreeMap<(i64, &str), &StoredEntry> = BTreeMap::new();
+    for entry in entries.iter().copied().filter(|entry| entry.kind == Kind::Property) {
+        let known = last.entry((entry.device, &entry.identifier)).or_insert(entry);
+        if known.time <= entry.time {
+            *known = entry;
+        }
+    }
+    let last: Vec<&StoredEntry> = last.into_values().collect();
+    for some in in_powers_of_two(&last) {
+        let sql = "INSERT INTO properties (device_id, identifier, value, time) VALUES ".to_owned()
+            + &places(some.len(), 4)
+            + " ON CONFLICT (device_id, identifier) DO UPDATE SET value = excluded.value, time = excluded.time
+                WHERE properties.time <= excluded.time";
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for StoredEntry { device, identifier, data, time, .. } in some {
+            query = query.bind(device).bind(identifier.clone()).bind(data.clone()).bind(time);
+        }
+        query.execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Slices of 16, 8, .., 1: few texts of statements, so that each is there already. Longer ones are slower: the driver looks
+/// each parameter up by its name, one after the other.
+fn in_powers_of_two<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let length = 1 << rest.len().checked_ilog2()?.min(4);
+        let (some, others) = rest.split_at_checked(length)?;
+        rest = others;
+        Some(some)
+    })
+}
+
+/// `($1, $2), ($3, $4)`: places of so many rows.
+fn places(rows: usize, columns: usize) -> String {
+    let row = |row| {
+        let places: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// An entry as a row has it.
+#[derive(Debug)]
+pub(super) struct StoredEntry {
+    device: i64,
+    kind: Kind,
+    identifier: String,
+    data: String,
+    code: Option<i64>,
+    output: Option<String>,
+    time: i64,
+}
+
+impl StoredEntry {
+    fn of(device: i64, entry: Entry) -> Self {
+        let Entry { kind, identifier, data, answer, time } = entry;
+        let (code, output) = match answer {
             Some((code, output)) => (Some(code), Some(storable(&output.to_string()))),
             None => (None, None),
         };
-        let sql = "INSERT INTO history (device_id, kind, identifier, data, code, output, time, received_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        let query = sqlx::query(sql).bind(device).bind(entry.kind.name()).bind(identifier).bind(data);
-        query.bind(code).bind(output).bind(entry.time).bind(received).execute(&mut *db).await?;
+        Self { device, kind, identifier: storable(&identifier), data: storable(&data.to_string()), code, output, time }
     }
-    Ok(())
 }
 
 /// Last values: identifier, value and time.
@@ -119,4 +183,79 @@ pub(crate) async fn list(store: &Store, device: i64, wanted: Wanted) -> Result<V
         Ok(Kept { kind, identifier, data: json(&data)?, code, output, time })
     };
     rows.into_iter().map(kept).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use sqlx::Executor;
+
+    use super::*;
+
+    const COUNT: usize = 300;
+
+    #[test]
+    fn slices_have_every_entry_once_and_few_lengths() {
+        for count in [0, 1, 2, 3, 127, 128, 129, 300, 511] {
+            let all: Vec<usize> = (0..count).collect();
+            assert_eq!(in_powers_of_two(&all).collect::<Vec<_>>().concat(), all);
+            assert!(in_powers_of_two(&all).all(|some| some.len().is_power_of_two() && some.len() <= 16));
+        }
+    }
+
+    #[tokio::test]
+    async fn of_many_values_in_one_message_all_are_history_and_the_latest_is_the_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite://{}/hub.db", folder.path().display())).await.unwrap();
+        let entry = |identifier: &str, time: i64, kind| Entry {
+            kind,
+            identifier: identifier.to_owned(),
+            data: json!(time),
+            answer: None,
+            time,
+        };
+        // More than one statement holds, with the latest neither first nor last.
+        let count = i64::try_from(COUNT).unwrap();
+        let mut entries: Vec<Entry> = (1..=count).map(|time| entry("Power", time, Kind::Property)).collect();
+        entries.rotate_left(COUNT / 5);
+        entries.push(entry("Power", count + 1, Kind::Event));
+        entries.push(entry("Speed\0", 1, Kind::Property));
+        keep(&store, 1, entries).await.unwrap();
+        keep(&store, 1, vec![entry("Power", 1, Kind::Property)]).await.unwrap();
+        let expected = [("Power".to_owned(), json!(count), count), ("Speed\u{fffd}".to_owned(), json!(1), 1)];
+        assert_eq!(last(&store, 1).await.unwrap(), expected);
+        let wanted = Wanted { identifier: Some("Power".to_owned()), to: i64::MAX, limit: 1000, ..Wanted::default() };
+        let kept = list(&store, 1, wanted).await.unwrap();
+        assert_eq!(kept.len(), COUNT + 2);
+        assert_eq!((kept[0].kind.as_str(), kept[0].time), ("event", count + 1));
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_the_database_refuses_keeps_nobody_else_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite://{}/hub.db", folder.path().display())).await.unwrap();
+        let trigger = "CREATE TRIGGER no_bad BEFORE INSERT ON history WHEN NEW.identifier = 'bad'
+            BEGIN SELECT RAISE(ABORT, 'bad'); END";
+        store.write(move |db| Box::pin(async move { Ok(db.execute(trigger).await.map(|_| ())?) })).await.unwrap();
+        let told = |identifier: &str| {
+            vec![Entry {
+                kind: Kind::Property,
+                identifier: identifier.to_owned(),
+                data: json!(1),
+                answer: None,
+                time: 1,
+            }]
+        };
+        let (one, bad, other) =
+            tokio::join!(keep(&store, 1, told("a")), keep(&store, 2, told("bad")), keep(&store, 3, told("b")));
+        assert!(
+            one.is_ok() && other.is_ok() && matches!(bad, Err(StoreError::Database(_))),
+            "{one:?} {bad:?} {other:?}"
+        );
+        for (device, count) in [(1, 1), (2, 0), (3, 1)] {
+            assert_eq!(last(&store, device).await.unwrap().len(), count);
+        }
+        store.close().await;
+    }
 }

@@ -15,6 +15,7 @@ pub(crate) mod shadows;
 pub(crate) mod tags;
 pub(crate) mod tokens;
 pub(crate) mod updates;
+pub(crate) mod uploads;
 mod writer;
 
 use std::path::Path;
@@ -118,6 +119,15 @@ impl Store {
         writer.ok_or(StoreError::Closed)?.write(work).await
     }
 
+    /// Writes what devices have told, together with whatever else of that kind waits.
+    ///
+    /// # Errors
+    /// Those of the statements, and of the commit.
+    async fn keep(&self, entries: Vec<history::StoredEntry>) -> Result<(), StoreError> {
+        let writer = self.writer.lock().map_err(|_| StoreError::Panicked)?.clone();
+        writer.ok_or(StoreError::Closed)?.keep(entries).await
+    }
+
     /// Completes the writes that wait, and closes the database. Later ones fail.
     pub(crate) async fn close(&self) {
         if let Ok(mut writer) = self.writer.lock() {
@@ -148,6 +158,10 @@ async fn prepare(connection: &mut AnyConnection, is_file: bool) -> Result<(), sq
         connection.execute("PRAGMA journal_mode = WAL").await?;
         connection.execute("PRAGMA synchronous = FULL").await?;
         connection.execute("PRAGMA busy_timeout = 10000").await?;
+        // The pages that devices write to all the time: 16 MiB of them stay in memory, and as much is written to the log before
+        // each of them goes once into the database.
+        connection.execute("PRAGMA cache_size = -16384").await?;
+        connection.execute("PRAGMA wal_autocheckpoint = 4096").await?;
     } else {
         let sql = "SELECT set_config('synchronous_commit', 'on', false)
             WHERE current_setting('synchronous_commit') = 'off'";

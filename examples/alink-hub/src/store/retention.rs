@@ -6,6 +6,7 @@ use sqlx::AnyConnection;
 
 use super::{Store, StoreError};
 use crate::config::Config;
+use crate::platform::upload;
 use crate::time::now;
 
 /// Rows of one delete; it shares its commit with the writes that wait.
@@ -27,6 +28,9 @@ pub(crate) async fn keep_for(store: &Store, config: &Config) {
             if let Err(error) = delete_all(store, table, time, limit).await {
                 tracing::warn!(%error, table, "what is too old could not be deleted; it is tried again later");
             }
+        }
+        if let Err(error) = upload::delete_old(store, &config.data, config.upload_days).await {
+            tracing::warn!(%error, "old files of devices could not be deleted; it is tried again later");
         }
         tokio::time::sleep(ROUND).await;
     }

@@ -1,10 +1,30 @@
 //! Updates of devices, and what the devices run.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
 use super::{Store, StoreError, storable};
 use crate::time::now;
+
+/// How a device is to fetch the file of an update.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Protocol {
+    /// From a URL.
+    #[default]
+    Http,
+    /// In blocks, over its MQTT connection.
+    Mqtt,
+}
+
+impl Protocol {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Mqtt => "mqtt",
+        }
+    }
+}
 
 /// An update.
 #[derive(Debug, Clone, Serialize, sqlx::FromRow, utoipa::ToSchema)]
@@ -16,6 +36,8 @@ pub(crate) struct Update {
     pub(crate) firmware_id: String,
     /// Which part of the device it is for.
     pub(crate) module: String,
+    /// `http` or `mqtt`.
+    pub(crate) protocol: String,
     /// `waiting`, `pushed`, `running`, `done`, `failed` or `cancelled`.
     pub(crate) state: String,
     /// How far the device is, in percent; below 0 it failed to update (-1), download (-2), check (-3) or write (-4).
@@ -36,7 +58,7 @@ pub(crate) struct Update {
     pub(crate) changed_at: i64,
 }
 
-const COLUMNS: &str = "id, firmware_id, module, state, step, description, created_at, pushed_at, changed_at";
+const COLUMNS: &str = "id, firmware_id, module, protocol, state, step, description, created_at, pushed_at, changed_at";
 const OPEN: &str = "state IN ('waiting', 'pushed', 'running')";
 
 /// What the device says that it runs; an update to that version is done.
@@ -66,7 +88,13 @@ pub(crate) async fn modules(store: &Store, device: i64) -> Result<Vec<(String, S
 }
 
 /// Begins an update; one of the same module that is under way is cancelled.
-pub(crate) async fn begin(store: &Store, device: i64, firmware: &str, module: &str) -> Result<Update, StoreError> {
+pub(crate) async fn begin(
+    store: &Store,
+    device: i64,
+    firmware: &str,
+    module: &str,
+    protocol: Protocol,
+) -> Result<Update, StoreError> {
     let (firmware, module) = (firmware.to_owned(), module.to_owned());
     store
         .write(move |db| {
@@ -77,12 +105,12 @@ pub(crate) async fn begin(store: &Store, device: i64, firmware: &str, module: &s
                 let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now()).bind(device).bind(module.clone());
                 query.execute(&mut *db).await?;
                 let sql = format!(
-                    "INSERT INTO updates (id, device_id, firmware_id, module, state, created_at, changed_at)
-                    SELECT COALESCE(MAX(id), 0) + 1, CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), 'waiting',
-                    CAST($4 AS BIGINT), CAST($4 AS BIGINT) FROM updates RETURNING {COLUMNS}"
+                    "INSERT INTO updates (id, device_id, firmware_id, module, protocol, state, created_at, changed_at)
+                    SELECT COALESCE(MAX(id), 0) + 1, CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT),
+                    CAST($4 AS TEXT), 'waiting', CAST($5 AS BIGINT), CAST($5 AS BIGINT) FROM updates RETURNING {COLUMNS}"
                 );
                 let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(firmware).bind(module);
-                Ok(query.bind(now()).fetch_one(&mut *db).await?)
+                Ok(query.bind(protocol.name()).bind(now()).fetch_one(&mut *db).await?)
             })
         })
         .await
@@ -94,6 +122,16 @@ pub(crate) async fn open(store: &Store, device: i64, module: &str) -> Result<Opt
         "SELECT {COLUMNS} FROM updates WHERE device_id = $1 AND module = $2 AND {OPEN} ORDER BY id DESC LIMIT 1"
     );
     let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(module.to_owned());
+    Ok(query.fetch_optional(store.readers()).await?)
+}
+
+/// The file that a device may fetch in blocks, by the update's number, which is the stream's: its id and its size.
+pub(crate) async fn streamed(store: &Store, device: i64, stream: i64) -> Result<Option<(String, i64)>, StoreError> {
+    let sql = format!(
+        "SELECT firmware.id, firmware.size FROM updates JOIN firmware ON firmware.id = updates.firmware_id
+        WHERE updates.id = $1 AND device_id = $2 AND protocol = 'mqtt' AND {OPEN}"
+    );
+    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(stream).bind(device);
     Ok(query.fetch_optional(store.readers()).await?)
 }
 

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::StoreError;
+use super::history::{self, StoredEntry};
 
 /// How many writes go into one commit.
 const TOGETHER: usize = 256;
@@ -34,9 +35,15 @@ struct Done {
 
 /// A handle of the task; it ends when the last one is gone.
 #[derive(Debug, Clone)]
-pub(super) struct Writer(mpsc::Sender<JobOf>);
+pub(super) struct Writer(mpsc::Sender<Waiting>);
 
-struct JobOf(Job);
+/// What waits to be written.
+enum Waiting {
+    /// Anything, within a savepoint of its own.
+    Job(Job),
+    /// What a device has told, which is most of what is written: those that wait side by side share their statements.
+    Entries(Vec<StoredEntry>, Tell),
+}
 
 impl Writer {
     pub(super) fn start(pool: AnyPool) -> (Self, JoinHandle<()>) {
@@ -62,13 +69,23 @@ impl Writer {
                 Done { is_good, tell: Box::new(tell) }
             })
         });
-        self.0.send(JobOf(job)).await.map_err(|_| StoreError::Closed)?;
+        self.0.send(Waiting::Job(job)).await.map_err(|_| StoreError::Closed)?;
         // A write that panicked has told nobody.
+        done.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// See [`Store::keep`](super::Store::keep).
+    pub(super) async fn keep(&self, entries: Vec<StoredEntry>) -> Result<(), StoreError> {
+        let (caller, done) = oneshot::channel();
+        let tell: Tell = Box::new(move |committed| {
+            let _ = caller.send(committed);
+        });
+        self.0.send(Waiting::Entries(entries, tell)).await.map_err(|_| StoreError::Closed)?;
         done.await.map_err(|_| StoreError::Closed)?
     }
 }
 
-async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<JobOf>) {
+async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Waiting>) {
     let mut jobs = Vec::with_capacity(TOGETHER);
     while waiting.recv_many(&mut jobs, TOGETHER).await > 0 {
         let mut done = Vec::with_capacity(jobs.len());
@@ -85,7 +102,7 @@ async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<JobOf>) {
 
 async fn commit(
     pool: &AnyPool,
-    jobs: impl Iterator<Item = JobOf> + Send,
+    jobs: impl Iterator<Item = Waiting> + Send,
     done: &mut Vec<Tell>,
 ) -> Result<(), StoreError> {
     let mut connection = pool.acquire().await?;
@@ -104,13 +121,27 @@ async fn commit(
 
 async fn write(
     db: &mut AnyConnection,
-    jobs: impl Iterator<Item = JobOf>,
+    jobs: impl Iterator<Item = Waiting>,
     done: &mut Vec<Tell>,
 ) -> Result<(), StoreError> {
     // SQLite: a transaction that begins with a read fails at once if somebody else, such as an operator with a tool, writes
     // in between.
     db.execute(if db.backend_name() == "SQLite" { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
-    for JobOf(job) in jobs {
+    let mut jobs = jobs.peekable();
+    while let Some(job) = jobs.next() {
+        let job = match job {
+            Waiting::Job(job) => job,
+            Waiting::Entries(entries, tell) => {
+                let mut told = vec![(entries, tell)];
+                while let Some(Waiting::Entries(entries, tell)) =
+                    jobs.next_if(|next| matches!(next, Waiting::Entries(..)))
+                {
+                    told.push((entries, tell));
+                }
+                keep(db, told, done).await?;
+                continue;
+            }
+        };
         db.execute("SAVEPOINT job").await?;
         let Done { is_good, tell } = job(db).await;
         done.push(tell);
@@ -121,4 +152,42 @@ async fn write(
     }
     db.execute("COMMIT").await?;
     Ok(())
+}
+
+/// Writes what devices have told: all of it at once, or, should that fail, each message's for itself, so that one that the
+/// database cannot take does not keep out its neighbours.
+async fn keep(
+    db: &mut AnyConnection,
+    told: Vec<(Vec<StoredEntry>, Tell)>,
+    done: &mut Vec<Tell>,
+) -> Result<(), StoreError> {
+    let all = told.iter().flat_map(|(entries, _)| entries);
+    let Err(error) = attempt(db, all.collect()).await? else {
+        done.extend(told.into_iter().map(|(_, tell)| tell));
+        return Ok(());
+    };
+    if told.len() > 1 {
+        tracing::warn!(%error, "what devices have told is written one by one");
+    }
+    for (entries, tell) in told {
+        match attempt(db, entries.iter().collect()).await? {
+            Ok(()) => done.push(tell),
+            Err(error) => done.push(Box::new(move |_| tell(Err(error)))),
+        }
+    }
+    Ok(())
+}
+
+/// Writes entries, all or none.
+///
+/// # Errors
+/// Outside, what makes the whole transaction worthless; within, why these are not written.
+async fn attempt(db: &mut AnyConnection, entries: Vec<&StoredEntry>) -> Result<Result<(), StoreError>, StoreError> {
+    db.execute("SAVEPOINT entries").await?;
+    let written = history::insert(db, &entries).await;
+    if written.is_err() {
+        db.execute("ROLLBACK TO SAVEPOINT entries").await?;
+    }
+    db.execute("RELEASE SAVEPOINT entries").await?;
+    Ok(written)
 }

@@ -1,12 +1,13 @@
 //! A hub of one's own for each test.
 
-#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
 #![allow(
+    dead_code,
+    unused_imports,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test's own code"
+    reason = "a test's own code, of which each test takes a part"
 )]
 
 #[path = "../../../support/database.rs"]
@@ -28,10 +29,7 @@ use tokio::process::{Child, Command};
 use self::database::database;
 pub(crate) use self::database::is_sqlite;
 
-#[allow(missing_docs, unreachable_pub, dead_code, clippy::all, reason = "generated")]
-pub(crate) mod socket {
-    onwire::include_protocol!("socket");
-}
+onwire::include_protocol!(pub(crate) mod socket);
 
 /// For what has to come at all; nothing is measured by it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -189,6 +187,26 @@ impl Hub {
         let answer = self.client.post(format!("{}/api/v1{path}", self.http)).body(content).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         answer.json().await.unwrap()
+    }
+
+    /// Sends JSON; status and answer.
+    pub(crate) async fn json(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        self.send(method, path, Some(body)).await
+    }
+
+    /// Sends bytes, and gets some.
+    pub(crate) async fn bytes(&self, method: &str, path: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
+        let url = format!("{}/api/v1{path}", self.http);
+        let request = self.client.request(Method::from_bytes(method.as_bytes()).unwrap(), url).body(body);
+        let answer = in_time(request.send()).await.unwrap();
+        (answer.status().as_u16(), in_time(answer.bytes()).await.unwrap().to_vec())
+    }
+
+    /// A number of `/metrics`; 0 if it is not there yet.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let text = self.client.get(format!("{}/metrics", self.http)).send().await.unwrap().text().await.unwrap();
+        let number = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        number.unwrap_or(0)
     }
 
     /// The problem that a request ends with.

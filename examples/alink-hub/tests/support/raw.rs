@@ -26,6 +26,7 @@ impl Client {
         client.write().await;
         match client.packet().await.expect("an answer") {
             Packet::Accepted { .. } => Ok(client),
+            Packet::Refused(mqtt::Refused::ServerUnavailable) => Err(3),
             Packet::Refused(mqtt::Refused::BadCredentials) => Err(4),
             Packet::Refused(mqtt::Refused::NotAuthorized) => Err(5),
             other => panic!("{other:?}"),
@@ -47,8 +48,12 @@ impl Client {
     }
 
     pub(crate) async fn publish(&mut self, topic: &str, payload: &str) {
+        self.publish_bytes(topic, payload.as_bytes()).await;
+    }
+
+    pub(crate) async fn publish_bytes(&mut self, topic: &str, payload: &[u8]) {
         let now = self.now();
-        self.link.publish(topic, payload.as_bytes(), QoS::AtMostOnce, now).unwrap();
+        self.link.publish(topic, payload, QoS::AtMostOnce, now).unwrap();
         self.write().await;
     }
 
@@ -71,11 +76,15 @@ impl Client {
 
     /// The next message on that topic; others before it are passed over.
     pub(crate) async fn message(&mut self, wanted: &str) -> Value {
+        serde_json::from_slice(&self.message_bytes(wanted).await).unwrap()
+    }
+
+    pub(crate) async fn message_bytes(&mut self, wanted: &str) -> Vec<u8> {
         loop {
             if let Packet::Message { topic, payload } = self.packet().await.expect("it is connected")
                 && topic == wanted
             {
-                return serde_json::from_slice(&payload).unwrap();
+                return payload;
             }
         }
     }

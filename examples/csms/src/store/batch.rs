@@ -41,8 +41,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two attempts to write.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Rows in one statement: few lengths, so that the database has few statements to prepare.
-const CHUNKS: [usize; 3] = [64, 8, 1];
+/// Rows in one statement: few lengths, so that the database has few statements to prepare, and no long ones, as the driver looks
+/// each parameter up by its name, one after the other.
+const CHUNKS: [usize; 3] = [16, 4, 1];
 
 /// A query whose parameters are being bound.
 pub(crate) type Binding<'q> = Query<'q, Any, AnyArguments>;

@@ -6,7 +6,7 @@ use sqlx::Executor;
 
 use super::store;
 
-fn values(range: std::ops::Range<i64>) -> impl Iterator<Item = MeterValue> {
+pub(super) fn values(range: std::ops::Range<i64>) -> impl Iterator<Item = MeterValue> + Clone {
     range.map(|number| MeterValue {
         charge_point: "CP1".into(),
         connector: 1,

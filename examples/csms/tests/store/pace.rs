@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use csms::store::transactions::{self, ConcurrentTx, Start};
-use csms::store::{Store, StoreError};
+use csms::store::{Sample, Store, StoreError};
 use futures_util::future::join_all;
 
+use super::batches::values;
 use super::{set, settings, store};
 
 /// Writes at a time.
@@ -67,6 +68,22 @@ async fn how_many_transactions_begin_in_a_second() {
     println!("one after the other, a commit each: {alone:.0} StartTransactions/s");
     println!("{CALLERS} at a time: {each:.0} StartTransactions/s, in {commits} commits for {}", ROUNDS * CALLERS);
     println!("ratio: {:.1}", each / alone);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement, on a quiet machine"]
+async fn how_many_meter_values_are_kept_in_a_second() {
+    const MESSAGES: i64 = 1000;
+    const VALUES: usize = 30;
+    let (store, _data) = store().await;
+    let began = Instant::now();
+    for at in 0..MESSAGES {
+        let values = values(at..at + 1).cycle().take(VALUES);
+        store.meter_values().push(Sample::of_message(values)).await.unwrap();
+    }
+    store.meter_values().flush().await.unwrap();
+    let rate = per_second(usize::try_from(MESSAGES).unwrap() * VALUES, began.elapsed());
+    println!("meter values, {VALUES} in a message: {rate:.0}/s");
 }
 
 #[tokio::test(flavor = "multi_thread")]

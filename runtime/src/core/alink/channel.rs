@@ -3,8 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::DeviceRef;
 use super::routes::{Incoming, NotSent, Routes, SyncServices};
+use super::{DeviceRef, Topic};
 use crate::core::mqtt::{Client, Fault, Limits, Link, NotPublished, Packet, QoS, Role, Server};
 use crate::core::time::Instant;
 
@@ -25,6 +25,11 @@ impl Channel<Client> {
         Self::new(Link::client(limits), Routes::device(device))
     }
 
+    /// What the platform says of updates comes as frames from now on; see [`Routes::frame_updates`].
+    pub fn frame_updates(&mut self) {
+        self.routes.frame_updates();
+    }
+
     /// Asks for everything that the platform has to say, for a broker that does not do so by itself (`_ss=1`): topics of
     /// the system, and `more` of the user's own. [`Packet::Subscribed`] follows with the number that is returned.
     ///
@@ -32,39 +37,12 @@ impl Channel<Client> {
     /// [`NotPublished`].
     pub fn subscribe(&mut self, more: &[(&str, QoS)], now: Instant) -> Result<u16, NotPublished> {
         let device = self.own();
-        let filters: Vec<String> = SYSTEM_FILTERS
-            .iter()
-            .map(|filter| filter.replace("{pk}", device.product_key).replace("{dn}", device.device_name))
-            .collect();
+        let filters: Vec<String> = Topic::DEVICE_FILTERS.iter().map(|filter| device.filter(filter)).collect();
         let system = filters.iter().map(|filter| (filter.as_str(), QoS::AtLeastOnce));
         let filters: Vec<_> = system.chain(more.iter().copied()).collect();
         self.link.subscribe(&filters, now)
     }
 }
-
-/// What a device listens to. Each is one that the cloud lets a device subscribe to: not `/sys/{pk}/{dn}/#`, which would bring
-/// its own messages back from other brokers, and not `/ext/rrpc/#`, which would bring those of others.
-const SYSTEM_FILTERS: [&str; 19] = [
-    "/sys/{pk}/{dn}/thing/event/+/post_reply",
-    "/sys/{pk}/{dn}/thing/event/property/+/post_reply",
-    "/sys/{pk}/{dn}/thing/service/+",
-    "/sys/{pk}/{dn}/thing/service/property/+",
-    "/sys/{pk}/{dn}/thing/property/desired/+",
-    "/sys/{pk}/{dn}/thing/deviceinfo/+",
-    "/sys/{pk}/{dn}/thing/config/+",
-    "/sys/{pk}/{dn}/thing/log/post_reply",
-    "/sys/{pk}/{dn}/thing/dsltemplate/get_reply",
-    "/sys/{pk}/{dn}/thing/ota/firmware/get_reply",
-    "/sys/{pk}/{dn}/thing/file/download_reply",
-    "/sys/{pk}/{dn}/thing/model/up_raw_reply",
-    "/sys/{pk}/{dn}/thing/model/down_raw",
-    "/sys/{pk}/{dn}/rrpc/request/+",
-    "/ota/device/upgrade/{pk}/{dn}",
-    "/ext/ntp/{pk}/{dn}/response",
-    "/shadow/get/{pk}/{dn}",
-    "/ext/rrpc/+/sys/{pk}/{dn}/#",
-    "/ext/rrpc/+/{pk}/{dn}/#",
-];
 
 impl Channel<Server> {
     /// The platform's side, after the device was let in on `link`.
@@ -124,8 +102,8 @@ impl<R: Role> Channel<R> {
     /// # Errors
     /// [`NotSent`].
     pub fn send(&mut self, frame: &str, now: Instant) -> Result<(), NotSent> {
-        let topic = self.routes.topic(frame)?;
-        self.link.publish(&topic, frame.as_bytes(), self.qos, now)?;
+        let (topic, message) = self.routes.leaving(frame)?;
+        self.link.publish(&topic, message.as_bytes(), self.qos, now)?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use core::str;
 
 use crc::{CRC_16_ARC, Crc};
 
-use super::FRAMING;
+use super::{FRAMING, spell};
 use crate::alink::system::FileDownloadResponse;
 use crate::codec::{DecodeError, EncodeError, Fault, Quirks, decode, encode};
 use crate::core::error::CallError;
@@ -68,22 +68,14 @@ impl<'a> FileBlockFrame<'a> {
     /// # Errors
     /// [`NoFileBlock`]; the block may be asked for once more.
     pub fn parse(frame: &'a [u8]) -> Result<Self, NoFileBlock> {
-        let (length, rest) = frame.split_first_chunk().ok_or(NoFileBlock::Length)?;
-        let (head, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into()).ok_or(NoFileBlock::Length)?;
-        let head = str::from_utf8(head).map_err(|_| NoFileBlock::Head)?;
+        let (head, rest) = head_and_rest(frame)?;
         let (id, about) = match (FRAMING.split)(head).map_err(|_| NoFileBlock::Head)? {
             Frame::CallResult { id, payload } => (id, payload),
             Frame::CallError { error, .. } => return Err(NoFileBlock::Refused(error)),
             _ => return Err(NoFileBlock::Head),
         };
         let about: FileDownloadResponse = decode(head.get(about).unwrap_or(""), Quirks::ALL)?;
-        let (block, checksum) = rest.split_last_chunk().ok_or(NoFileBlock::Length)?;
-        if usize::try_from(about.b_size) != Ok(block.len()) {
-            return Err(NoFileBlock::Length);
-        }
-        if u16::from_le_bytes(*checksum) != CHECKSUM.checksum(block) {
-            return Err(NoFileBlock::Checksum);
-        }
+        let block = block(rest, about.b_size)?;
         Ok(Self { id: head.get(id).unwrap_or(""), about, block })
     }
 
@@ -97,16 +89,52 @@ impl<'a> FileBlockFrame<'a> {
         (FRAMING.open_result)(&mut head, self.id);
         encode(&FileDownloadResponse { b_size, ..self.about.clone() }, &mut head)?;
         (FRAMING.close_result)(&mut head);
-        let max = usize::from(u16::MAX);
-        let too_long = |_| EncodeError { fault: Fault::TooLong { max }, pointer: "/fileToken".into() };
-        let length = u16::try_from(head.len()).map_err(too_long)?;
-        let mut out = Vec::with_capacity(head.len() + self.block.len() + 4);
-        out.extend(length.to_be_bytes());
-        out.extend_from_slice(head.as_bytes());
-        out.extend_from_slice(self.block);
-        out.extend(CHECKSUM.checksum(self.block).to_le_bytes());
-        Ok(out)
+        frame(&head, self.block, "/fileToken")
     }
+
+    /// The answer to a request that brings no block: a head alone, which [`FileBlockFrame::parse`] reads as
+    /// [`NoFileBlock::Refused`]. `id` is that of the request, as JSON. What the cloud sends there is not verified.
+    pub fn refused(id: &str, error: &CallError) -> Vec<u8> {
+        let mut head = String::new();
+        (FRAMING.error)(&mut head, id, spell(&error.code), error);
+        let mut out = Vec::with_capacity(head.len() + 2);
+        // An id that long is not answered with more than it says.
+        out.extend(u16::try_from(head.len()).unwrap_or(u16::MAX).to_be_bytes());
+        out.extend_from_slice(head.as_bytes());
+        out
+    }
+}
+
+/// The head of a frame, and what follows it.
+pub(super) fn head_and_rest(frame: &[u8]) -> Result<(&str, &[u8]), NoFileBlock> {
+    let (length, rest) = frame.split_first_chunk().ok_or(NoFileBlock::Length)?;
+    let (head, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into()).ok_or(NoFileBlock::Length)?;
+    Ok((str::from_utf8(head).map_err(|_| NoFileBlock::Head)?, rest))
+}
+
+/// The bytes that follow the head, which says how many they are, without their checksum.
+pub(super) fn block(rest: &[u8], size: i64) -> Result<&[u8], NoFileBlock> {
+    let (block, checksum) = rest.split_last_chunk().ok_or(NoFileBlock::Length)?;
+    if usize::try_from(size) != Ok(block.len()) {
+        return Err(NoFileBlock::Length);
+    }
+    if u16::from_le_bytes(*checksum) != CHECKSUM.checksum(block) {
+        return Err(NoFileBlock::Checksum);
+    }
+    Ok(block)
+}
+
+/// A frame; `longest` is the field that makes a head too long.
+pub(super) fn frame(head: &str, block: &[u8], longest: &str) -> Result<Vec<u8>, EncodeError> {
+    let max = usize::from(u16::MAX);
+    let too_long = |_| EncodeError { fault: Fault::TooLong { max }, pointer: longest.into() };
+    let length = u16::try_from(head.len()).map_err(too_long)?;
+    let mut out = Vec::with_capacity(head.len() + block.len() + 4);
+    out.extend(length.to_be_bytes());
+    out.extend_from_slice(head.as_bytes());
+    out.extend_from_slice(block);
+    out.extend(CHECKSUM.checksum(block).to_le_bytes());
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -156,6 +184,8 @@ mod tests {
     fn a_refusal_is_told() {
         let head = br#"{"id":"5","code":460,"message":"no such stream","data":{}}"#;
         let bytes = [&[0, head.len() as u8], head.as_slice()].concat();
+        let refusal = CallError::new(ErrorCode::Other("460".into()), "no such stream");
+        assert_eq!(FileBlockFrame::refused("\"5\"", &refusal), bytes);
         let Err(NoFileBlock::Refused(error)) = FileBlockFrame::parse(&bytes) else { panic!() };
         assert_eq!((error.code, error.description.as_ref()), (ErrorCode::Other("460".into()), "no such stream"));
         let head = br#"{"id":"5","method":"thing.file.download"}"#;

@@ -2,12 +2,14 @@
 //!
 //! Topics belong to the MQTT adapter; the envelope names the method too, so that sessions need nothing else.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 
 use crate::codec::write_escaped;
 use crate::codec::{Decoder, Extra, Fields, Quirks};
 use crate::core::error::{CallError, ErrorCode, shortened};
 use crate::core::frame::{BadFrame, Defect, Frame, Framing};
+use crate::types::RawJson;
 
 /// `{"id":"1","version":"1.0","params":{…},"method":"thing.service.X"}` and
 /// `{"id":"1","code":200,"data":{…},"message":"success"}`.
@@ -77,9 +79,10 @@ fn split(text: &str) -> Result<Frame, BadFrame> {
                 Frame::CallResult { id, payload: data.unwrap_or(0..0) }
             }
             other => {
-                let description = message.as_ref().map_or("", unquoted);
-                let mut error = CallError::new(ErrorCode::Other(other.into()), "");
-                error.description = String::from(description).into();
+                let written = |span: Option<core::ops::Range<usize>>| text.get(span?);
+                let mut error = CallError::new(ErrorCode::Other(other.into()), described(written(message)));
+                let data = written(data).filter(|data| !matches!(*data, "{}" | "\"\"" | "null"));
+                error.details = data.map(RawJson::from_checked);
                 Frame::CallError { id, error }
             }
         });
@@ -94,6 +97,15 @@ fn split(text: &str) -> Result<Frame, BadFrame> {
             })
         }
         _ => Err(BadFrame { defect: Defect::Call, id: Some(id), reason: "neither a method nor a code" }),
+    }
+}
+
+/// What a message says, as a text or as whatever else stands there.
+fn described(message: Option<&str>) -> String {
+    let message = message.filter(|message| *message != "null").unwrap_or_default();
+    match message.starts_with('"') {
+        true => Decoder::new(message, Quirks::ALL).quoted().map(Cow::into_owned).unwrap_or_default(),
+        false => message.into(),
     }
 }
 
@@ -130,6 +142,22 @@ pub(super) fn close_with_method(out: &mut String, method: &str) {
     out.push_str("\"}");
 }
 
+/// The message with a method; `None` if it is no object, or the method no name.
+#[cfg(feature = "alink")]
+pub(super) fn with_method(text: &str, method: &str) -> Option<String> {
+    // It comes from a topic, which may be anything.
+    if method.contains(['"', '\\']) || method.contains(char::is_control) {
+        return None;
+    }
+    let body = text.trim_end().strip_suffix('}')?.trim_end();
+    let comma = if body.ends_with('{') { "" } else { "," };
+    let mut out = String::with_capacity(text.len() + method.len() + 16);
+    out.push_str(body);
+    out.push_str(comma);
+    close_with_method(&mut out, method);
+    Some(out)
+}
+
 fn open_result(out: &mut String, id_token: &str) {
     out.push_str("{\"id\":");
     out.push_str(id_token);
@@ -148,7 +176,10 @@ fn error(out: &mut String, id_token: &str, code: &str, error: &CallError) {
     out.push_str(code);
     out.push_str(",\"message\":\"");
     write_escaped(out, &shortened(&error.description));
-    out.push_str("\",\"data\":{}}");
+    // There are SDKs that drop an answer without `data`.
+    out.push_str("\",\"data\":");
+    out.push_str(error.details.as_ref().map(RawJson::as_str).filter(|data| !data.is_empty()).unwrap_or("{}"));
+    out.push('}');
 }
 
 #[cfg(test)]
@@ -182,6 +213,26 @@ mod tests {
             panic!()
         };
         assert_eq!((error.code, error.description.as_ref()), (ErrorCode::Other("460".into()), "no"));
+        assert_eq!(error.details, None, "nothing is said by an empty object");
+    }
+
+    #[test]
+    fn a_refusal_keeps_what_it_says() {
+        let data = r#"{"Power":"5092 - property not found"}"#;
+        for data in [data, r#"["Power"]"#, "\"Power\"", "7"] {
+            let text = alloc::format!(r#"{{"id":"7","code":6332,"data":{data},"message":"of \"Power\"\u002e"}}"#);
+            let Ok(Frame::CallError { error: read, .. }) = split(&text) else { panic!("{text}") };
+            assert_eq!((&*read.description, read.details.as_ref().unwrap().as_str()), ("of \"Power\".", data));
+            let mut out = String::new();
+            error(&mut out, "\"7\"", "6332", &read);
+            let Ok(Frame::CallError { error: again, .. }) = split(&out) else { panic!("{out}") };
+            assert_eq!(again, read);
+        }
+        for nothing in ["{}", "null", "\"\""] {
+            let text = alloc::format!(r#"{{"id":"7","code":400,"data":{nothing},"message":null}}"#);
+            let Ok(Frame::CallError { error: read, .. }) = split(&text) else { panic!("{text}") };
+            assert_eq!((&*read.description, read.details), ("", None));
+        }
     }
 
     #[test]

@@ -31,6 +31,10 @@ mod sign;
 mod sub_device;
 #[cfg(feature = "alink")]
 mod topic;
+#[cfg(feature = "alink")]
+mod upgrade;
+#[cfg(feature = "alink")]
+mod upload_block;
 
 pub use self::framing::{FRAMING, spell};
 
@@ -56,4 +60,7 @@ pub use self::{
     sign::{SignMethod, WrongSignature, sign, verify},
     sub_device::SubDevice,
     topic::{DeviceRef, Ota, RawDirection, Topic},
+    upload_block::UploadBlockFrame,
 };
+#[cfg(feature = "alink")]
+pub use crate::core::topic::Direction;

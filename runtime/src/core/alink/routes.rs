@@ -1,15 +1,16 @@
 //! Which topic a frame belongs on, and which frame a topic brings.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::framing::{self, FRAMING};
-use super::{DeviceRef, Ota, Topic};
+use super::{DeviceRef, Ota, Topic, upgrade};
 use crate::core::frame::{Defect, Frame};
 use crate::core::mqtt::{NotPublished, Packet};
+use crate::core::topic::Direction;
 
 /// How many calls of the peer may be unanswered before the oldest loses its way back; a session's
 /// [`inbox`](crate::session::Config::inbox) and what its handlers have taken is less.
@@ -75,6 +76,8 @@ pub struct Routes {
     device_name: Box<str>,
     is_platform: bool,
     sync: SyncServices,
+    /// What the platform says of updates comes as frames.
+    frames_updates: bool,
     /// Where the answers to calls of the peer go, by the calls' ids as they came.
     replies: VecDeque<(Box<str>, String)>,
 }
@@ -96,8 +99,15 @@ impl Routes {
             device_name: device.device_name.into(),
             is_platform,
             sync,
+            frames_updates: false,
             replies: VecDeque::new(),
         }
+    }
+
+    /// Makes frames of `ota.device.upgrade` of what the platform says of updates, for a device that handles them as it handles
+    /// calls; they are messages otherwise.
+    pub fn frame_updates(&mut self) {
+        self.frames_updates = true;
     }
 
     /// Whose they are.
@@ -111,30 +121,29 @@ impl Routes {
         let Some(parsed) = Topic::parse(&topic).filter(|parsed| parsed.device() == Some(own)) else {
             return Some(Incoming::Message { topic, payload });
         };
+        if self.frames_updates && matches!(parsed, Topic::Ota { what: Ota::Upgrade, .. }) {
+            let frame = core::str::from_utf8(&payload).ok().and_then(upgrade::framed);
+            return Some(frame.map_or_else(|| Incoming::Message { topic, payload }, Incoming::Frame));
+        }
         // What is not framed belongs to the user, who may call by RRPC in words of his own.
         let is_framed = |is_call: bool| {
             let frame = core::str::from_utf8(&payload).ok().and_then(|text| (FRAMING.split)(text).ok());
             frame.is_some_and(|frame| matches!(frame, Frame::Call { .. } | Frame::Send { .. }) == is_call)
         };
-        let service = |path: &str| method_of(path);
+        let own_direction = if self.is_platform { Direction::Down } else { Direction::Up };
         // Where a call waits for its answer, the topic says which it is; Aliyun's Node.js SDK writes another id into the answer.
         let mut answered = None;
         let (method, reply) = match parsed {
-            Topic::Thing { path, .. } if goes_down(path) == Some(self.is_platform) => return None,
-            Topic::ThingReply { path, .. } if goes_down(path) == Some(!self.is_platform) => return None,
-            // Answered by a frame of bytes, which no session can write or read.
-            Topic::Thing { path: "file/download", .. } | Topic::ThingReply { path: "file/download", .. } => {
-                return Some(Incoming::Message { topic, payload });
-            }
-            Topic::Thing { device, path } => {
-                (Some(service(path)), Some(Topic::ThingReply { device, path }.to_string()))
-            }
+            Topic::Thing { .. } | Topic::ThingReply { .. } if parsed.direction() == Some(own_direction) => return None,
+            // One of the two is a frame of bytes, which no session can write or read.
+            _ if !parsed.is_framed() => return Some(Incoming::Message { topic, payload }),
+            Topic::Thing { device, path } => (parsed.method(), Some(Topic::ThingReply { device, path }.to_string())),
             Topic::ThingReply { .. } => (None, None),
             Topic::Session { action, .. } if !self.is_platform && action.ends_with("_reply") => (None, None),
             Topic::RrpcRequest { device, id } if !self.is_platform && is_framed(true) => {
                 (None, Some(Topic::RrpcResponse { device, id }.to_string()))
             }
-            Topic::RrpcResponse { id, .. } if self.is_platform && is_framed(false) => {
+            Topic::RrpcResponse { id, .. } if self.is_platform && is_session_id(id) && is_framed(false) => {
                 answered = Some(id.to_owned());
                 (None, None)
             }
@@ -143,7 +152,7 @@ impl Routes {
                     answered = Some(id.to_owned());
                     (None, None)
                 }
-                Some(Topic::Thing { path, .. }) => (Some(service(path)), Some(topic.clone())),
+                Some(service @ Topic::Thing { .. }) => (service.method(), Some(topic.clone())),
                 _ => return Some(Incoming::Message { topic, payload }),
             },
             _ => return Some(Incoming::Message { topic, payload }),
@@ -161,7 +170,9 @@ impl Routes {
     /// Remembers where the answer goes. The topic says what is meant, where the message does not.
     fn call(&mut self, text: String, method: Option<&str>, reply: String) -> String {
         let text = match (method, (FRAMING.split)(&text)) {
-            (Some(method), Err(bad)) if bad.defect == Defect::Call => with_method(&text, method).unwrap_or(text),
+            (Some(method), Err(bad)) if bad.defect == Defect::Call => {
+                framing::with_method(&text, method).unwrap_or(text)
+            }
             _ => text,
         };
         let id = match (FRAMING.split)(&text) {
@@ -197,23 +208,22 @@ impl Routes {
         }
     }
 
+    /// The topic of a frame of a [`Connection`](crate::Connection), and what stands on it: the frame, or what an update that it
+    /// tells of looks like there.
+    ///
+    /// # Errors
+    /// As [`Routes::topic`].
+    pub fn leaving<'f>(&mut self, frame: &'f str) -> Result<(String, Cow<'f, str>), NotSent> {
+        let topic = self.topic(frame)?;
+        let update = if topic.starts_with("/ota/device/upgrade/") { upgrade::pushed(frame) } else { None };
+        Ok((topic, update.map_or(Cow::Borrowed(frame), Cow::Owned)))
+    }
+
     /// Where a call of ours goes.
     fn topic_of(&self, method: &str, id_token: &str) -> Option<String> {
         let device = self.own();
-        if let Some(step) = method.strip_prefix("ota.device.") {
-            let what = match step {
-                "inform" => Ota::Inform,
-                "progress" => Ota::Progress,
-                "request" => Ota::Request,
-                _ => return None,
-            };
-            return Some(Topic::Ota { device, what }.to_string());
-        }
-        if let Some(action) = method.strip_prefix("ext.session.") {
-            return Some(Topic::Session { device, action: &action.replace('.', "/") }.to_string());
-        }
-        let path = method.strip_prefix("thing.")?.replace('.', "/");
-        let topic = Topic::Thing { device, path: &path }.to_string();
+        let mut path = String::new();
+        let topic = Topic::of_method(device, method, &mut path)?.to_string();
         if !self.sync.methods.iter().any(|sync| **sync == *method) {
             return Some(topic);
         }
@@ -225,28 +235,10 @@ impl Routes {
     }
 }
 
-/// Whether a message with that path comes from the platform, as far as that is known; its answer goes the other way.
-fn goes_down(path: &str) -> Option<bool> {
-    const DOWN: [&str; 8] = [
-        "config/push",
-        "config/log/push",
-        "topo/change",
-        "topo/add/notify",
-        "gateway/permit",
-        "disable",
-        "enable",
-        "delete",
-    ];
-    match path {
-        _ if path.starts_with("service/") || DOWN.contains(&path) => Some(true),
-        _ if path.starts_with("event/") || path.starts_with("property/") => Some(false),
-        _ => None,
-    }
-}
-
-/// `thing.service.Start` for `service/Start`.
-fn method_of(path: &str) -> String {
-    "thing.".to_owned() + &path.replace('/', ".")
+/// Whether the id may be that of a call: those of requests in the user's own words are larger than any session counts, so that an
+/// answer to one is never taken for that to the other.
+fn is_session_id(id: &str) -> bool {
+    id.parse::<u64>().map_or(true, |id| id <= u32::MAX.into())
 }
 
 /// The answer with that id in place of its own.
@@ -262,24 +254,26 @@ fn with_id(mut text: String, id: &str) -> String {
     text
 }
 
-/// The message with a method; `None` if it is no object, or the method no name.
-fn with_method(text: &str, method: &str) -> Option<String> {
-    // It comes from a topic, which may be anything.
-    if method.contains(['"', '\\']) || method.contains(char::is_control) {
-        return None;
-    }
-    let body = text.trim_end().strip_suffix('}')?.trim_end();
-    let comma = if body.ends_with('{') { "" } else { "," };
-    let mut out = String::with_capacity(text.len() + method.len() + 16);
-    out.push_str(body);
-    out.push_str(comma);
-    framing::close_with_method(&mut out, method);
-    Some(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_that_a_broker_brings_back_is_nobodys() {
+        let device = DeviceRef { product_key: "a1", device_name: "d" };
+        let mut sides = [Routes::device(device), Routes::platform(device, SyncServices::default())];
+        for (path, platform_sends) in [
+            ("file/download", false),
+            ("file/download_reply", true),
+            ("file/upload/mqtt/send", false),
+            ("file/upload/mqtt/send_reply", true),
+        ] {
+            for (routes, is_platform) in sides.iter_mut().zip([false, true]) {
+                let arrived = routes.arrived("/sys/a1/d/thing/".to_owned() + path, Vec::from(*b"\0\0"));
+                assert_eq!(arrived.is_none(), is_platform == platform_sends, "{path}, {is_platform}");
+            }
+        }
+    }
 
     #[test]
     fn an_answer_to_a_call_that_waits_is_told_by_its_topic() {
@@ -290,6 +284,10 @@ mod tests {
             let frame = routes.arrived(topic.to_owned(), text.as_bytes().to_vec());
             assert_eq!(frame, Some(Incoming::Frame(r#"{"code":200,"id":"77","data":{"id":1}}"#.to_owned())));
         }
+        // The answer to a request in the user's own words, even if it looks like that to a call.
+        let own = "/sys/a1/d/rrpc/response/4611686018427387904";
+        let arrived = routes.arrived(own.to_owned(), br#"{"code":200,"id":"1"}"#.to_vec());
+        assert!(matches!(arrived, Some(Incoming::Message { .. })), "{arrived:?}");
         let odd = routes.arrived(r#"/sys/a1/d/rrpc/response/7"7"#.to_owned(), br#"{"code":200,"id":"1"}"#.to_vec());
         assert_eq!(odd, Some(Incoming::Frame(r#"{"code":200,"id":"1"}"#.to_owned())));
     }

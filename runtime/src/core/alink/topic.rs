@@ -1,371 +1,16 @@
-//! Topics: what a message is for, and whose it is.
+//! Topics: what a message is for, and whose it is. Generated from `schemas/topics/alink.json`.
 
-use core::fmt;
-
-/// A device, as topics name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct DeviceRef<'a> {
-    /// `ProductKey`: which product it is of.
-    pub product_key: &'a str,
-    /// `DeviceName`: which one of these, unique within the product.
-    pub device_name: &'a str,
-}
-
-/// What a topic is for, and whose. Read from the most special to the most general, so that `thing/service/property/set` is
-/// not the service `property/set`; written back by `Display`.
-///
-/// ```
-/// use onwire::alink::{DeviceRef, Topic};
-///
-/// let device = DeviceRef { product_key: "a1X", device_name: "SN1" };
-/// let topic = Topic::parse("/sys/a1X/SN1/thing/event/property/post_reply");
-/// assert_eq!(topic, Some(Topic::ThingReply { device, path: "event/property/post" }));
-/// assert_eq!(Topic::Thing { device, path: "service/Start" }.to_string(), "/sys/a1X/SN1/thing/service/Start");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Topic<'a> {
-    /// `/sys/{pk}/{dn}/thing/{path}`: a message with a method, which is `thing` and the path with dots.
-    Thing {
-        /// Whose.
-        device: DeviceRef<'a>,
-        /// `event/property/post`, `service/Start`, ..
-        path: &'a str,
-    },
-    /// `/sys/{pk}/{dn}/thing/{path}_reply`: the answer to one.
-    ThingReply {
-        /// Whose.
-        device: DeviceRef<'a>,
-        /// That of the message that is answered.
-        path: &'a str,
-    },
-    /// `/sys/{pk}/{dn}/rrpc/request/{id}`: a service that waits for its answer, for devices that do not ask for the extended
-    /// topic.
-    RrpcRequest {
-        /// Whose.
-        device: DeviceRef<'a>,
-        /// Goes into the topic of the answer.
-        id: &'a str,
-    },
-    /// `/sys/{pk}/{dn}/rrpc/response/{id}`.
-    RrpcResponse {
-        /// Whose.
-        device: DeviceRef<'a>,
-        /// That of the request.
-        id: &'a str,
-    },
-    /// `/ext/rrpc/{id}/{rest}`: a request of the platform that waits for its answer, which comes back on the same topic. The
-    /// rest is any topic, with or without a slash before it: [`Topic::Thing`] for a service, one of the user's for anything else.
-    ExtRrpc {
-        /// Tells requests apart.
-        id: &'a str,
-        /// What follows the id, its slash included.
-        rest: &'a str,
-    },
-    /// `/sys/{pk}/{dn}/thing/model/{direction}`: bytes that are no Alink.
-    Raw {
-        /// Whose.
-        device: DeviceRef<'a>,
-        /// Up or down, and whether it is the answer.
-        direction: RawDirection,
-    },
-    /// `/ota/device/{what}/{pk}/{dn}`.
-    Ota {
-        /// Whose.
-        device: DeviceRef<'a>,
-        /// Which step.
-        what: Ota,
-    },
-    /// `/ext/ntp/{pk}/{dn}/request` or `response`.
-    Ntp {
-        /// Whose.
-        device: DeviceRef<'a>,
-        /// Whether it is the platform's answer.
-        is_response: bool,
-    },
-    /// `/shadow/update/{pk}/{dn}`: what the device says of its shadow.
-    ShadowUpdate {
-        /// Whose.
-        device: DeviceRef<'a>,
-    },
-    /// `/shadow/get/{pk}/{dn}`: what the platform says of it.
-    ShadowGet {
-        /// Whose.
-        device: DeviceRef<'a>,
-    },
-    /// `/ext/session/{pk}/{dn}/{action}`: sub-devices come and go; `_reply` stays part of the action.
-    Session {
-        /// The gateway.
-        device: DeviceRef<'a>,
-        /// `combine/login`, `combine/batch_logout_reply`, ..
-        action: &'a str,
-    },
-    /// `/ext/register`: the secret of a device that was registered over MQTT; nobody subscribes to it.
-    Register,
-    /// `/ext/regnwl`: the token of one that was not known before.
-    RegisterUnlisted,
-    /// `/ext/error/{pk}/{dn}`: what went wrong with a sub-device.
-    Error {
-        /// The gateway.
-        device: DeviceRef<'a>,
-    },
-    /// `/broadcast/{pk}/{rest}`: to all devices of a product.
-    Broadcast {
-        /// Whose.
-        product_key: &'a str,
-        /// What follows.
-        rest: &'a str,
-    },
-    /// `/sys/{pk}/{dn}/{rest}`: whatever else the platform and the device have to say to each other.
-    System {
-        /// Whose.
-        device: DeviceRef<'a>,
-        /// What follows.
-        rest: &'a str,
-    },
-    /// `/{pk}/{dn}/user/{rest}`: the user's own.
-    User {
-        /// Whose.
-        device: DeviceRef<'a>,
-        /// What follows `user/`.
-        rest: &'a str,
-    },
-}
-
-/// A step of an update.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Ota {
-    /// The device tells what it runs.
-    Inform,
-    /// The platform tells what there is.
-    Upgrade,
-    /// The device tells how far it is.
-    Progress,
-    /// The device asks what there is, as old ones do.
-    Request,
-}
-
-/// The way of raw bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RawDirection {
-    /// From the device.
-    Up,
-    /// The platform's answer to it.
-    UpReply,
-    /// From the platform.
-    Down,
-    /// The device's answer to it.
-    DownReply,
-}
-
-impl Ota {
-    const ALL: [Self; 4] = [Self::Inform, Self::Upgrade, Self::Progress, Self::Request];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Inform => "inform",
-            Self::Upgrade => "upgrade",
-            Self::Progress => "progress",
-            Self::Request => "request",
-        }
-    }
-}
-
-impl RawDirection {
-    const ALL: [Self; 4] = [Self::Up, Self::UpReply, Self::Down, Self::DownReply];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Up => "up_raw",
-            Self::UpReply => "up_raw_reply",
-            Self::Down => "down_raw",
-            Self::DownReply => "down_raw_reply",
-        }
-    }
-}
-
-impl<'a> Topic<'a> {
-    /// Reads a topic; `None` if it is none of these.
-    pub fn parse(topic: &'a str) -> Option<Self> {
-        let (kind, rest) = topic.strip_prefix('/')?.split_once('/')?;
-        match kind {
-            "sys" => Self::system(rest),
-            "ext" => Self::extended(rest),
-            "ota" => {
-                let (what, device) = rest.strip_prefix("device/")?.split_once('/')?;
-                let what = Ota::ALL.into_iter().find(|step| step.name() == what)?;
-                Some(Self::Ota { device: whole(device)?, what })
-            }
-            "shadow" => match rest.split_once('/')? {
-                ("update", device) => Some(Self::ShadowUpdate { device: whole(device)? }),
-                ("get", device) => Some(Self::ShadowGet { device: whole(device)? }),
-                _ => None,
-            },
-            "broadcast" => {
-                let (product_key, rest) = rest.split_once('/')?;
-                (!product_key.is_empty()).then_some(Self::Broadcast { product_key, rest })
-            }
-            product_key => {
-                let (device_name, rest) = rest.split_once('/')?;
-                let device = named(product_key, device_name)?;
-                Some(Self::User { device, rest: rest.strip_prefix("user/")? })
-            }
-        }
-    }
-
-    fn system(rest: &'a str) -> Option<Self> {
-        let (device, rest) = first(rest)?;
-        if let Some(id) = rest.strip_prefix("rrpc/request/") {
-            return is_id(id).then_some(Self::RrpcRequest { device, id });
-        }
-        if let Some(id) = rest.strip_prefix("rrpc/response/") {
-            return is_id(id).then_some(Self::RrpcResponse { device, id });
-        }
-        if let Some(name) = rest.strip_prefix("thing/model/")
-            && let Some(direction) = RawDirection::ALL.into_iter().find(|direction| direction.name() == name)
-        {
-            return Some(Self::Raw { device, direction });
-        }
-        Some(match rest.strip_prefix("thing/") {
-            Some(path) => match path.strip_suffix("_reply") {
-                Some(path) => Self::ThingReply { device, path },
-                None => Self::Thing { device, path },
-            },
-            None => Self::System { device, rest },
-        })
-    }
-
-    fn extended(rest: &'a str) -> Option<Self> {
-        let (kind, rest) = match rest.split_once('/') {
-            Some(parts) => parts,
-            None => {
-                return match rest {
-                    "register" => Some(Self::Register),
-                    "regnwl" => Some(Self::RegisterUnlisted),
-                    _ => None,
-                };
-            }
-        };
-        match kind {
-            "rrpc" => {
-                let slash = rest.find('/')?;
-                let (id, rest) = rest.split_at_checked(slash)?;
-                is_id(id).then_some(Self::ExtRrpc { id, rest })
-            }
-            "ntp" => {
-                let (device, rest) = first(rest)?;
-                match rest {
-                    "request" => Some(Self::Ntp { device, is_response: false }),
-                    "response" => Some(Self::Ntp { device, is_response: true }),
-                    _ => None,
-                }
-            }
-            "session" => {
-                let (device, action) = first(rest)?;
-                Some(Self::Session { device, action })
-            }
-            "error" => Some(Self::Error { device: whole(rest)? }),
-            _ => None,
-        }
-    }
-
-    /// Where the answer belongs of whoever is asked on this topic; `None` where nobody is asked.
-    pub fn answer(&self) -> Option<Self> {
-        Some(match *self {
-            Self::Thing { device, path } => Self::ThingReply { device, path },
-            Self::RrpcRequest { device, id } => Self::RrpcResponse { device, id },
-            Self::ExtRrpc { .. } => *self,
-            Self::Raw { device, direction: RawDirection::Up } => Self::Raw { device, direction: RawDirection::UpReply },
-            Self::Raw { device, direction: RawDirection::Down } => {
-                Self::Raw { device, direction: RawDirection::DownReply }
-            }
-            Self::Ntp { device, is_response: false } => Self::Ntp { device, is_response: true },
-            Self::ShadowUpdate { device } => Self::ShadowGet { device },
-            _ => return None,
-        })
-    }
-
-    /// Whose it is, where it says so.
-    pub fn device(&self) -> Option<DeviceRef<'a>> {
-        match *self {
-            Self::Thing { device, .. }
-            | Self::ThingReply { device, .. }
-            | Self::RrpcRequest { device, .. }
-            | Self::RrpcResponse { device, .. }
-            | Self::Raw { device, .. }
-            | Self::Ota { device, .. }
-            | Self::Ntp { device, .. }
-            | Self::ShadowUpdate { device }
-            | Self::ShadowGet { device }
-            | Self::Session { device, .. }
-            | Self::Error { device }
-            | Self::System { device, .. }
-            | Self::User { device, .. } => Some(device),
-            Self::ExtRrpc { rest, .. } => Self::parse(rest)?.device(),
-            Self::Register | Self::RegisterUnlisted | Self::Broadcast { .. } => None,
-        }
-    }
-}
-
-impl fmt::Display for DeviceRef<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.product_key, self.device_name)
-    }
-}
-
-impl fmt::Display for Topic<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Thing { device, path } => write!(f, "/sys/{device}/thing/{path}"),
-            Self::ThingReply { device, path } => write!(f, "/sys/{device}/thing/{path}_reply"),
-            Self::RrpcRequest { device, id } => write!(f, "/sys/{device}/rrpc/request/{id}"),
-            Self::RrpcResponse { device, id } => write!(f, "/sys/{device}/rrpc/response/{id}"),
-            Self::ExtRrpc { id, rest } => write!(f, "/ext/rrpc/{id}{rest}"),
-            Self::Raw { device, direction } => write!(f, "/sys/{device}/thing/model/{}", direction.name()),
-            Self::Ota { device, what } => write!(f, "/ota/device/{}/{device}", what.name()),
-            Self::Ntp { device, is_response: false } => write!(f, "/ext/ntp/{device}/request"),
-            Self::Ntp { device, is_response: true } => write!(f, "/ext/ntp/{device}/response"),
-            Self::ShadowUpdate { device } => write!(f, "/shadow/update/{device}"),
-            Self::ShadowGet { device } => write!(f, "/shadow/get/{device}"),
-            Self::Session { device, action } => write!(f, "/ext/session/{device}/{action}"),
-            Self::Register => f.write_str("/ext/register"),
-            Self::RegisterUnlisted => f.write_str("/ext/regnwl"),
-            Self::Error { device } => write!(f, "/ext/error/{device}"),
-            Self::Broadcast { product_key, rest } => write!(f, "/broadcast/{product_key}/{rest}"),
-            Self::System { device, rest } => write!(f, "/sys/{device}/{rest}"),
-            Self::User { device, rest } => write!(f, "/{device}/user/{rest}"),
-        }
-    }
-}
-
-fn is_id(id: &str) -> bool {
-    !id.is_empty() && !id.contains('/')
-}
-
-fn named<'a>(product_key: &'a str, device_name: &'a str) -> Option<DeviceRef<'a>> {
-    (!product_key.is_empty() && !device_name.is_empty()).then_some(DeviceRef { product_key, device_name })
-}
-
-/// `{pk}/{dn}/{rest}`.
-fn first(text: &str) -> Option<(DeviceRef<'_>, &str)> {
-    let (product_key, rest) = text.split_once('/')?;
-    let (device_name, rest) = rest.split_once('/')?;
-    Some((named(product_key, device_name)?, rest))
-}
-
-/// `{pk}/{dn}` and nothing else.
-fn whole(text: &str) -> Option<DeviceRef<'_>> {
-    let (product_key, device_name) = text.split_once('/')?;
-    if device_name.contains('/') { None } else { named(product_key, device_name) }
-}
+include!(concat!(env!("OUT_DIR"), "/alink_topics.rs"));
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString;
+    use alloc::string::{String, ToString};
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::core::topic::{Direction, Row, captures};
 
     const DEVICE: DeviceRef<'_> = DeviceRef { product_key: "a1", device_name: "d" };
 
@@ -434,6 +79,135 @@ mod tests {
             "/sys/a1/d/rrpc/request/7/8",
         ] {
             assert_eq!(Topic::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_device_may_ask_for_its_own_topics_only() {
+        for filter in ["/sys/a1/d/thing/#", "/ota/device/upgrade/a1/d", "/ext/rrpc/+/sys/a1/d/#", "/a1/d/user/get"] {
+            assert!(DEVICE.may_subscribe(filter), "{filter}");
+        }
+        for filter in [
+            "#",
+            "/sys/#",
+            "/sys/a1/+/thing/#",
+            "/sys/a1/d2/thing/#",
+            "/ota/device/upgrade/a1/d2",
+            "/a1/x/user/get",
+            "",
+        ] {
+            assert!(!DEVICE.may_subscribe(filter), "{filter}");
+        }
+    }
+
+    #[test]
+    fn who_says_it_and_whether_it_is_a_frame() {
+        use Direction::{Down, Up};
+        for (topic, direction, is_framed) in [
+            ("/sys/a1/d/thing/event/property/post", Some(Up), true),
+            ("/sys/a1/d/thing/event/property/post_reply", Some(Down), true),
+            ("/sys/a1/d/thing/service/meter:Start", Some(Down), true),
+            ("/sys/a1/d/thing/service/meter:Start_reply", Some(Up), true),
+            ("/sys/a1/d/thing/deviceinfo/update", Some(Up), true),
+            ("/sys/a1/d/thing/config/push", Some(Down), true),
+            ("/sys/a1/d/thing/config/push_reply", Some(Up), true),
+            ("/sys/a1/d/thing/file/download", Some(Up), false),
+            ("/sys/a1/d/thing/file/download_reply", Some(Down), false),
+            ("/sys/a1/d/thing/whatever", None, true),
+            ("/sys/a1/d/thing/model/down_raw_reply", Some(Up), false),
+            ("/sys/a1/d/rrpc/request/7", Some(Down), true),
+            ("/ota/device/upgrade/a1/d", Some(Down), false),
+            ("/ext/ntp/a1/d/request", Some(Up), false),
+            ("/ext/rrpc/7/sys/a1/d/thing/service/Go", None, true),
+            ("/a1/d/user/x", None, false),
+        ] {
+            let parsed = Topic::parse(topic).unwrap();
+            assert_eq!((parsed.direction(), parsed.is_framed()), (direction, is_framed), "{topic}");
+        }
+    }
+
+    #[test]
+    fn a_method_has_one_topic() {
+        for (method, topic) in [
+            ("thing.event.property.post", "/sys/a1/d/thing/event/property/post"),
+            ("thing.service.meter:Start", "/sys/a1/d/thing/service/meter:Start"),
+            ("ota.device.inform", "/ota/device/inform/a1/d"),
+            ("ota.device.upgrade", "/ota/device/upgrade/a1/d"),
+            ("ext.session.combine.batch_login", "/ext/session/a1/d/combine/batch_login"),
+        ] {
+            let mut path = String::new();
+            assert_eq!(
+                Topic::of_method(DEVICE, method, &mut path).map(|topic| topic.to_string()).as_deref(),
+                Some(topic)
+            );
+            assert_eq!(Topic::parse(topic).unwrap().method().as_deref(), Some(method));
+        }
+        for method in ["", "thing", "ota.device.informs", "ota.device.", "other.thing"] {
+            assert_eq!(Topic::of_method(DEVICE, method, &mut String::new()), None, "{method}");
+        }
+    }
+
+    #[test]
+    fn an_answer_belongs_where_who_asked_listens() {
+        for topic in
+            ["/sys/a1/d/rrpc/request/7", "/ext/ntp/a1/d/request", "/shadow/update/a1/d", "/sys/a1/d/thing/model/up_raw"]
+        {
+            let asked = Topic::parse(topic).unwrap();
+            let answer = asked.answer().unwrap();
+            assert_eq!(answer.direction(), asked.direction().map(Direction::back), "{topic}");
+            assert_eq!((answer.device(), answer.answer()), (Some(DEVICE), None), "{topic}");
+        }
+        let stacked = "/ext/rrpc/1".repeat(6000) + "/sys/a1/d/thing/service/Go";
+        assert_eq!(Topic::parse(&stacked).unwrap().device(), None);
+    }
+
+    #[test]
+    fn what_a_device_subscribes_to_it_may_and_it_is_for_it() {
+        for filter in Topic::DEVICE_FILTERS.iter().chain(Topic::GATEWAY_FILTERS) {
+            let filter = DEVICE.filter(filter);
+            assert!(DEVICE.may_subscribe(&filter), "{filter}");
+            let topic = filter.replace('+', "x").replace('#', "x/y");
+            let topic = Topic::parse(&topic).unwrap_or_else(|| panic!("{topic} is no topic"));
+            assert!(topic.device() == Some(DEVICE) || matches!(topic, Topic::ExtRrpc { .. }), "{topic}");
+        }
+        for other in [DeviceRef { device_name: "e", ..DEVICE }, DeviceRef { product_key: "b2", ..DEVICE }] {
+            let own = Topic::DEVICE_FILTERS.iter().filter(|filter| !filter.starts_with("/ext/rrpc/"));
+            assert_eq!(own.filter(|filter| other.may_subscribe(&DEVICE.filter(filter))).count(), 0);
+        }
+        for filter in Topic::PLATFORM_FILTERS {
+            let filter = DEVICE.filter(filter).replace('+', "x").replace('#', "x/y");
+            assert_ne!(Topic::parse(&filter).unwrap().direction(), Some(Direction::Down), "{filter}");
+        }
+        for topic in
+            ["/ext/register", "/ext/#", "/ext/rrpc", "/shadow/+/a1/d", "/ext/ntp/a1/d/request", "/broadcast/b2/x"]
+        {
+            assert!(!DEVICE.may_subscribe(topic), "{topic}");
+        }
+        for topic in ["/ext/rrpc/#", "/broadcast/a1/#", "/sys/a1/d/#", "/sys/a1/d/+/service/+", "/a1/d/user/#"] {
+            assert!(DEVICE.may_subscribe(topic), "{topic}");
+        }
+    }
+
+    /// Levels of topics that the table knows, and of others.
+    fn level() -> impl Strategy<Value = String> {
+        let known: Vec<String> = ROUTER.rows.iter().flat_map(|row| row.pattern.split('/')).map(String::from).collect();
+        prop_oneof![4 => prop::sample::select(known), 1 => "[a-z+#/_]{0,3}", 1 => Just("x_reply".into())]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_read_is_written_back_and_the_first_row_that_fits_has_it(levels in prop::collection::vec(level(), 0..9)) {
+            let text = levels.join("/");
+            // One row after the other, without what they share being skipped.
+            let alone = |row: &Row| captures(row.pattern, &text).ok();
+            let rows: Vec<_> = (0..).zip(ROUTER.rows).filter_map(|(index, row)| Some((index, alone(row)?))).collect();
+            prop_assert_eq!(ROUTER.find(&text), rows.first().copied());
+            let Some(topic) = Topic::parse(&text) else { return Ok(()) };
+            prop_assert_eq!(topic.to_string(), text.as_str());
+            let (row, captures) = topic.row();
+            prop_assert_eq!(Topic::build(row, captures), Some(topic));
         }
     }
 }

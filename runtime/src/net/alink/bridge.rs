@@ -12,9 +12,11 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::bridge_socket::BridgeSocket;
+use super::fault::{ClientFault, Faulty};
 use super::messages::{Outgoing, Publisher};
-use super::socket::{Taker, next_packet, write_all};
-use super::{ListenerConfig, Platform, identity};
+use super::rrpc::{Asked, Ending};
+use super::socket::{Taker, Unread, next_packet, write_all};
+use super::{ListenerConfig, PROTOCOL, Platform, identity};
 use crate::alink::{DeviceRef, Routes, Topic};
 use crate::mqtt::{Client, Connect, Link, Packet, QoS};
 use crate::net::client::{Address, BackOff, ConnectError, Stream, Tls, stream};
@@ -24,22 +26,6 @@ use crate::net::peers::Info;
 use crate::net::{Disconnected, KeepAlive, Peers, pump, random_first_id};
 use crate::session::Config;
 use crate::{Connection, Router};
-
-/// What devices say, by product; the cloud's own topics.
-const FILTERS: [&str; 12] = [
-    "/sys/{pk}/+/thing/#",
-    "/sys/{pk}/+/rrpc/response/+",
-    "/sys/{pk}/+/_thing/#",
-    "/ota/device/inform/{pk}/+",
-    "/ota/device/progress/{pk}/+",
-    "/ota/device/request/{pk}/+",
-    "/shadow/update/{pk}/+",
-    "/ext/ntp/{pk}/+/request",
-    "/ext/session/{pk}/+/#",
-    "/{pk}/+/user/#",
-    "/ext/rrpc/+/sys/{pk}/+/#",
-    "/ext/rrpc/+/{pk}/+/user/#",
-];
 
 /// How many messages of a device wait for its handlers; the next ones are dropped with a warning, so that one device does not
 /// hold up the others.
@@ -193,7 +179,7 @@ impl Bridge {
             }
             let filters = self.filters();
             let filters: Vec<_> = filters.iter().map(|filter| (filter.as_str(), QoS::AtLeastOnce)).collect();
-            for filters in filters.chunks(FILTERS.len()) {
+            for filters in filters.chunks(Topic::PLATFORM_FILTERS.len()) {
                 link.subscribe(filters, clock.now()).map_err(|_| ConnectError::LoginTooLong)?;
             }
             write_all(&mut stream, &mut link).await.map_err(unreachable)?;
@@ -207,7 +193,10 @@ impl Bridge {
             [] => vec!["+"],
             products => products.iter().map(String::as_str).collect(),
         };
-        let of = |product: &str| FILTERS.map(|filter| filter.replace("{pk}", product));
+        let of = |product_key| {
+            let any = DeviceRef { product_key, device_name: "+" };
+            Topic::PLATFORM_FILTERS.iter().map(move |filter| any.filter(filter))
+        };
         products.into_iter().flat_map(of).collect()
     }
 
@@ -290,8 +279,12 @@ impl<P: Platform> Devices<P> {
             return;
         }
         let Some(inbox) = self.inboxes.get(&identity) else { return };
-        if inbox.try_send((topic, payload)).is_err() {
+        if let Err(error) = inbox.try_send((topic, payload)) {
             tracing::warn!(identity = &*identity, "dropped a message: the device sends faster than it is handled");
+            let (topic, _) = error.into_inner();
+            if let Some(device) = Topic::parse(&topic).and_then(|topic| topic.device()) {
+                self.shared.fault(device, &ClientFault::TooFast);
+            }
         }
     }
 
@@ -299,6 +292,7 @@ impl<P: Platform> Devices<P> {
     fn begin(&mut self, device: DeviceRef<'_>, identity: &Arc<str>) -> bool {
         if self.inboxes.len() >= self.max {
             tracing::warn!(%identity, "ignored: there are too many devices");
+            self.shared.fault(device, &ClientFault::TooManyDevices);
             return false;
         }
         let Some(sync) = self.shared.platform.known(device) else {
@@ -329,6 +323,10 @@ impl<P: Platform> Devices<P> {
 }
 
 impl<P: Platform> Shared<P> {
+    fn fault(&self, device: DeviceRef<'_>, fault: &ClientFault) {
+        self.platform.fault(Faulty { device: Some(device), remote: None }, fault);
+    }
+
     async fn serve(
         self: Arc<Self>,
         identity: Arc<str>,
@@ -339,17 +337,29 @@ impl<P: Platform> Shared<P> {
         let session = Config { first_id: random_first_id(), ..self.config.session.clone() };
         let dialect = <P::Router as Router>::DIALECT;
         let connection = Connection::new(&identity, dialect, session);
-        let (platform, peer, publisher) = (&self.platform, connection.peer().clone(), Publisher::of(out.clone()));
+        // As the identity is made of them; the routes, which know them too, are the socket's.
+        let (product_key, device_name) = (routes.own().product_key.to_owned(), routes.own().device_name.to_owned());
+        let device = DeviceRef { product_key: &product_key, device_name: &device_name };
+        let asked = Arc::new(Asked::new(device, true));
+        let _ending = Ending(Arc::clone(&asked));
+        let publisher = Publisher::of(out.clone(), asked);
+        let (platform, peer) = (&self.platform, connection.peer().clone());
         let taker: Taker<'_> = {
             let (peer, publisher) = (peer.clone(), publisher.clone());
             Box::new(move |message| {
+                let Some(message) = publisher.answered(message) else { return Box::pin(std::future::ready(())) };
                 let (peer, publisher) = (peer.clone(), publisher.clone());
                 Box::pin(async move { platform.message(&peer, &publisher, message).await })
             })
         };
-        let mut socket = BridgeSocket::new(routes, messages, out, self.config.qos, self.idle, taker);
+        let shared = &*self;
+        let unread: Unread<'_> = Box::new(move |topic| {
+            tracing::warn!(topic, "ignored a message that is no text");
+            shared.fault(device, &ClientFault::NotText { topic: topic.to_owned() });
+        });
+        let mut socket = BridgeSocket::new(routes, messages, out, self.config.qos, self.idle, taker, unread);
         let presence = self.peers.enter(&peer, Arc::new(Info::new(None, None, self.clock)));
-        let span = tracing::info_span!("connection", identity = &*identity, protocol = dialect.name);
+        let span = tracing::info_span!("connection", identity = &*identity, protocol = PROTOCOL);
         let handlers = pin!(connection.serve_send(platform.router()));
         let keep_alive = KeepAlive { ping_after: None, patience: self.config.patience };
         let watch = self.config.observe.clone().map(Watch::new);

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
 use super::messages::{Message, Outgoing};
-use super::socket::Taker;
+use super::socket::{Taker, Unread};
 use crate::alink::{Incoming, Routes};
 use crate::mqtt::QoS;
 use crate::net::Disconnected;
@@ -27,6 +27,7 @@ pub(super) struct BridgeSocket<'a> {
     /// When it was silent for that long.
     gone: Pin<Box<Sleep>>,
     taker: Taker<'a>,
+    unread: Unread<'a>,
     taking: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
 }
 
@@ -38,8 +39,9 @@ impl<'a> BridgeSocket<'a> {
         qos: QoS,
         idle: Duration,
         taker: Taker<'a>,
+        unread: Unread<'a>,
     ) -> Self {
-        Self { routes, messages, out, qos, idle, gone: Box::pin(tokio::time::sleep(idle)), taker, taking: None }
+        Self { routes, messages, out, qos, idle, gone: Box::pin(tokio::time::sleep(idle)), taker, unread, taking: None }
     }
 }
 
@@ -68,7 +70,7 @@ impl Socket for BridgeSocket<'_> {
                 take(Heard::Control)
             }
             Some(Incoming::Unreadable { topic }) => {
-                tracing::warn!(topic, "ignored a message that is no text");
+                (self.unread)(&topic);
                 take(Heard::Control)
             }
             Some(Incoming::Packet(_)) | None => take(Heard::Control),
@@ -86,9 +88,9 @@ impl Socket for BridgeSocket<'_> {
     }
 
     fn queue_text(&mut self, frame: String) -> Result<(), Disconnected> {
-        match self.routes.topic(&frame) {
-            Ok(topic) => {
-                let message = Box::new(Outgoing { topic, payload: frame.into_bytes(), qos: self.qos });
+        match self.routes.leaving(&frame) {
+            Ok((topic, message)) => {
+                let message = Box::new(Outgoing { topic, payload: message.into_owned().into(), qos: self.qos });
                 if self.out.try_send(message).is_err() {
                     tracing::warn!("a frame was not sent: too many wait for the broker");
                 }

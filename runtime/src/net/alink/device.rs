@@ -11,7 +11,9 @@ use super::login::{login, unreachable};
 use super::messages::{Message, Publisher, Session};
 use super::request::Messages;
 use super::socket::{AlinkSocket, Taker, write_all};
-use crate::alink::{Channel, DeviceRef, Login, LoginError, LoginOptions, RegisteredUnlisted, Secret, SecureMode};
+use crate::alink::{
+    Channel, DeviceRef, Login, LoginError, LoginOptions, Ota, RegisteredUnlisted, Secret, SecureMode, Topic,
+};
 use crate::mqtt::{Client, Connect, Limits, QoS};
 use crate::net::client::{Address, BackOff, ConnectError, Link, Open, Runner, Stream, Tls, WhileOffline};
 use crate::net::clock::Clock;
@@ -149,7 +151,7 @@ impl DeviceBuilder {
             return Err(ConnectError::NoTls);
         }
         let routes = self.routes.into_iter().chain(self.rest).collect();
-        let (dispatch, workers) = Dispatch::new(routes, self.rrpc_timeout);
+        let (dispatch, workers) = Dispatch::new(routes, self.rrpc_timeout, self.messages.clone());
         // A broker may bring a message once for each subscription that it matches.
         let rrpc_topics = if self.subscribes { Vec::new() } else { self.rrpc_topics };
         let opener = Opener {
@@ -355,12 +357,15 @@ impl Opener {
         let device = DeviceRef { product_key: &self.product_key, device_name: &self.device_name };
         let mut channel = Channel::device(device, self.limits);
         channel.set_qos(self.qos);
+        if !self.dispatch.takes(&Topic::Ota { device, what: Ota::Upgrade }.to_string()) {
+            channel.frame_updates();
+        }
         let connect = (self.connect)();
         let mut stream = login(&self.address, self.tls.as_ref(), channel.link_mut(), &connect, clock).await?;
         self.subscribe(&mut channel, clock)?;
         let sent = write_all(&mut stream, channel.link_mut()).await;
         sent.map_err(|source| unreachable(&self.address, source))?;
-        let (publisher, outgoing) = Publisher::new();
+        let (publisher, outgoing) = Publisher::device();
         let session = Session { publisher, waiting: Arc::default() };
         self.sessions.send_replace(Some(session.clone()));
         let dispatch = Arc::clone(&self.dispatch);
@@ -368,7 +373,8 @@ impl Opener {
             let (dispatch, session) = (Arc::clone(&dispatch), session.clone());
             Box::pin(async move { dispatch.take(&session, message).await })
         });
-        Ok(AlinkSocket::new(stream, channel, clock, outgoing, taker))
+        let unread = Box::new(|topic: &str| tracing::warn!(topic, "ignored a message that is no text"));
+        Ok(AlinkSocket::new(stream, channel, clock, outgoing, taker, unread))
     }
 
     fn subscribe(&self, channel: &mut Channel<Client>, clock: Clock) -> Result<(), ConnectError> {

@@ -15,6 +15,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::messages::{Message, Publisher, Session};
+use super::request::Messages;
 use crate::alink::{Topic, matches};
 use crate::mqtt::QoS;
 
@@ -92,6 +93,7 @@ fn digest(topic: &str, payload: &[u8]) -> u64 {
 
 /// Finds handlers.
 pub(super) struct Dispatch {
+    messages: Messages,
     routes: Vec<Route>,
     taking: mpsc::Sender<Work>,
     answering: mpsc::Sender<Work>,
@@ -107,16 +109,22 @@ pub(super) struct Workers {
 
 impl Dispatch {
     /// The first route that matches has the message.
-    pub(super) fn new(routes: Vec<Route>, answer_within: Duration) -> (Self, Workers) {
+    pub(super) fn new(routes: Vec<Route>, answer_within: Duration, messages: Messages) -> (Self, Workers) {
         let (taking, to_take) = mpsc::channel(QUEUE);
         let (answering, to_answer) = mpsc::channel(QUEUE);
         let workers = Workers { taking: to_take, answering: to_answer, answer_within };
-        (Self { routes, taking, answering, echoes: Echoes::default() }, workers)
+        (Self { messages, routes, taking, answering, echoes: Echoes::default() }, workers)
+    }
+
+    /// Whether there is a handler for messages on that topic.
+    pub(super) fn takes(&self, topic: &str) -> bool {
+        self.routes.iter().any(|route| matches(&route.filter, topic))
     }
 
     /// Hands a message on.
     pub(super) async fn take(&self, session: &Session, message: Message) {
         let Some(message) = session.waiting.answer(message) else { return };
+        self.messages.heard(&message);
         let Some(route) = self.routes.iter().find(|route| matches(&route.filter, &message.topic)) else {
             return tracing::debug!(topic = message.topic, "a message that nobody takes");
         };

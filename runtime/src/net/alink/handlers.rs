@@ -117,8 +117,9 @@ impl DeviceBuilder {
         self
     }
 
-    /// Is told that there is an update (`/ota/device/upgrade/..`). What it says has a code in place of a method, and so it is no
-    /// call; `onwire-firmware` reads it, and has a driver that does all the rest.
+    /// Is told that there is an update (`/ota/device/upgrade/..`), in the words of the platform; `onwire-firmware` reads them, and
+    /// has a driver that does all the rest. Where no handler of messages takes that topic, `#[on(OtaUpgrade)]` of
+    /// [`onwire::alink::system`](crate::alink::system) is called.
     #[must_use]
     pub fn on_upgrade<F>(mut self, take: impl Fn(Message) -> F + Send + Sync + 'static) -> Self
     where

@@ -13,15 +13,19 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::identity;
+use super::fault::{ClientFault, Faulty};
 use super::messages::{Message, Publisher};
-use super::socket::{AlinkSocket, Taker, next_packet, write_all};
+use super::rrpc::{Asked, Ending};
+use super::socket::{AlinkSocket, Taker, Unread, next_packet, write_all};
+use super::{PROTOCOL, identity};
 use crate::alink::{Channel, DeviceRef, SyncServices};
 use crate::mqtt::{Connect, Limits, Link, Packet, QoS, Refused};
 use crate::net::clock::Clock;
 use crate::net::observe::Watch;
 use crate::net::peers::Info;
-use crate::net::{Disconnected, KeepAlive, Observe, Origin, Peers, Plain, Transport, pump, random_first_id};
+use crate::net::{
+    Disconnected, KeepAlive, LoginLimits, Observe, Origin, Peers, Plain, Transport, pump, random_first_id,
+};
 use crate::session::Config;
 use crate::{Connection, Peer, SendRouter};
 
@@ -85,6 +89,11 @@ pub trait Platform: Send + Sync + 'static {
 
     /// A message that is no call. Nothing else is read of this device meanwhile, so that it must not wait for an answer of it.
     fn message(&self, device: &Peer, publisher: &Publisher, message: Message) -> impl Future<Output = ()> + Send;
+
+    /// Something went wrong with a client that none of the others tells of: MQTT that is broken, packets that are too large,
+    /// silence, logins that never end. It stands in the program's log already. Called where connections are served, so that it
+    /// is to be quick: count it, or put it in a queue that has an end. Default: nothing.
+    fn fault(&self, _of: Faulty<'_>, _fault: &ClientFault) {}
 }
 
 /// How a listener serves.
@@ -104,6 +113,10 @@ pub struct ListenerConfig {
     pub patience: Duration,
     /// Who is shown every call and answer. Default nobody.
     pub observe: Option<Arc<dyn Observe>>,
+    /// How many logins may fail before more are refused without a look, dynamic registrations included: with
+    /// [`Refused::ServerUnavailable`], so that a device which is mended comes back. A [`Bridge`](super::Bridge) has no logins.
+    /// Default: any number.
+    pub login_limits: Option<LoginLimits>,
 }
 
 impl Default for ListenerConfig {
@@ -116,6 +129,7 @@ impl Default for ListenerConfig {
             max_handshakes: 1024,
             patience: Duration::from_secs(30),
             observe: None,
+            login_limits: None,
         }
     }
 }
@@ -247,13 +261,22 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             Ok(Ok(admitted)) => admitted,
             Ok(Err(error)) => {
                 tracing::info!(%remote, %error, "not let in");
+                if let Some(fault) = ClientFault::of(&error) {
+                    self.fault(remote, &fault);
+                }
                 None
             }
             Err(_) => {
                 tracing::info!(%remote, "took too long to say who it is");
+                self.fault(remote, &ClientFault::LoginTimeout);
                 None
             }
         }
+    }
+
+    /// Tells of a client that was not let in.
+    fn fault(&self, remote: SocketAddr, fault: &ClientFault) {
+        self.platform.fault(Faulty { device: None, remote: Some(remote) }, fault);
     }
 
     async fn shake_hands(
@@ -263,7 +286,11 @@ impl<P: Platform, T: Transport> Shared<P, T> {
     ) -> Result<Option<Admitted<T::Stream>>, Disconnected> {
         let io = |error| Disconnected::from(async_tungstenite::tungstenite::Error::Io(error));
         stream.set_nodelay(true).map_err(io)?;
-        let mut stream = self.transport.accept(stream).await.map_err(io)?;
+        let accepted = self.transport.accept(stream).await;
+        let mut stream = accepted.map_err(|error| {
+            self.fault(remote, &ClientFault::Handshake(error.to_string()));
+            io(error)
+        })?;
         let clock = self.clock;
         let mut link = Link::server(self.config.limits, clock.now());
         let packet = next_packet(&mut stream, &mut link, clock).await;
@@ -271,20 +298,39 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         if packet.is_err() {
             write_all(&mut stream, &mut link).await.map_err(io)?;
         }
-        let Packet::Connect(connect) = packet? else { return Ok(None) };
+        let Packet::Connect(connect) = packet? else { return Err(crate::mqtt::Fault::Protocol.into()) };
         let certificate = T::client_certificate(&stream);
         let origin = Origin { remote: Some(remote), certificate, is_encrypted: T::IS_ENCRYPTED };
         let (client_id, username) = (connect.client_id.clone(), connect.username.clone());
+        let (address, name) = (Some(remote.ip()), username.as_deref().unwrap_or_default());
+        let limits = self.config.login_limits.as_ref();
+        if let Some(Err(held)) = limits.map(|limits| limits.check(address, name)) {
+            tracing::debug!(%remote, client_id, username, "refused a login without a look");
+            let (wait, is_first) = (held.wait, held.is_first);
+            self.fault(remote, &ClientFault::LoginsFailed { wait, is_first });
+            link.refuse(Refused::ServerUnavailable);
+            write_all(&mut stream, &mut link).await.map_err(io)?;
+            return Ok(None);
+        }
         let admission = self.platform.login(LoginRequest { connect: *connect, origin }).await;
         let (product_key, device_name, sync) = match admission {
             Err(refused) => {
                 tracing::info!(%remote, client_id, username, why = %refused, "refused a login");
+                // That a platform fails is no guess.
+                if refused != Refused::ServerUnavailable
+                    && let Some(limits) = limits
+                {
+                    tokio::time::sleep(limits.failed(address, name)).await;
+                }
                 link.refuse(refused);
                 write_all(&mut stream, &mut link).await.map_err(io)?;
                 let _ = stream.shutdown().await;
                 return Ok(None);
             }
             Ok(Admission::Registration { topic, payload }) => {
+                if let Some(limits) = limits {
+                    limits.succeeded(name);
+                }
                 link.accept(clock.now());
                 if let Err(error) = link.publish(&topic, &payload, QoS::AtMostOnce, clock.now()) {
                     tracing::error!(%error, "cannot tell a registration's result");
@@ -302,6 +348,9 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             write_all(&mut stream, &mut link).await.map_err(io)?;
             return Ok(None);
         }
+        if let Some(limits) = limits {
+            limits.succeeded(name);
+        }
         link.accept(clock.now());
         write_all(&mut stream, &mut link).await.map_err(io)?;
         Ok(Some(Admitted { stream, link, product_key, device_name, sync, remote }))
@@ -316,18 +365,26 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         let device = DeviceRef { product_key: &product_key, device_name: &device_name };
         let mut channel = Channel::platform(link, device, sync);
         channel.set_qos(self.config.qos);
-        let (publisher, outgoing) = Publisher::new();
+        let asked = Arc::new(Asked::new(device, false));
+        let _ending = Ending(Arc::clone(&asked));
+        let (publisher, outgoing) = Publisher::platform(asked);
         let (platform, peer) = (&self.platform, connection.peer().clone());
         let taker: Taker<'_> = {
             let (peer, publisher) = (peer.clone(), publisher.clone());
             Box::new(move |message| {
+                let Some(message) = publisher.answered(message) else { return Box::pin(std::future::ready(())) };
                 let (peer, publisher) = (peer.clone(), publisher.clone());
                 Box::pin(async move { platform.message(&peer, &publisher, message).await })
             })
         };
-        let mut socket = AlinkSocket::new(stream, channel, self.clock, outgoing, taker);
+        let of = Faulty { device: Some(device), remote: Some(remote) };
+        let unread: Unread<'_> = Box::new(move |topic| {
+            tracing::warn!(topic, "ignored a message that is no text");
+            platform.fault(of, &ClientFault::NotText { topic: topic.to_owned() });
+        });
+        let mut socket = AlinkSocket::new(stream, channel, self.clock, outgoing, taker, unread);
         let presence = self.peers.enter(&peer, Arc::new(Info::new(Some(remote), None, self.clock)));
-        let span = tracing::info_span!("connection", identity, protocol = dialect.name);
+        let span = tracing::info_span!("connection", identity, protocol = PROTOCOL);
         let handlers = pin!(connection.serve_send(platform.router()));
         // Whoever is silent is found by MQTT's own keep-alive.
         let keep_alive = KeepAlive { ping_after: None, patience: self.config.patience };
@@ -337,54 +394,10 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             platform.connected(&peer, &publisher).await;
             let ended = pump::run(&mut socket, &connection, self.clock, keep_alive, handlers, presence, watch).await;
             tracing::info!(%ended, "disconnected");
+            if let Some(fault) = ClientFault::of(&ended) {
+                platform.fault(of, &fault);
+            }
         };
         run.instrument(span).await;
-    }
-}
-
-/// What a device may ask for: its own topics, and those that are everybody's.
-pub(super) struct Allowed([String; 9]);
-
-impl Allowed {
-    pub(super) fn of(device: DeviceRef<'_>) -> Self {
-        Self([
-            format!("/sys/{device}/"),
-            format!("/ota/device/upgrade/{device}"),
-            format!("/shadow/get/{device}"),
-            format!("/ext/ntp/{device}/"),
-            format!("/ext/session/{device}/"),
-            format!("/ext/error/{device}"),
-            format!("/{device}/user/"),
-            format!("/broadcast/{}/", device.product_key),
-            "/ext/rrpc/".to_owned(),
-        ])
-    }
-
-    pub(super) fn has(&self, filter: &str) -> bool {
-        self.0.iter().any(|own| filter == own || (own.ends_with('/') && filter.starts_with(own)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_device_may_ask_for_its_own_topics_only() {
-        let device = DeviceRef { product_key: "a1", device_name: "d" };
-        for filter in ["/sys/a1/d/thing/#", "/ota/device/upgrade/a1/d", "/ext/rrpc/+/sys/a1/d/#", "/a1/d/user/get"] {
-            assert!(Allowed::of(device).has(filter), "{filter}");
-        }
-        for filter in [
-            "#",
-            "/sys/#",
-            "/sys/a1/+/thing/#",
-            "/sys/a1/d2/thing/#",
-            "/ota/device/upgrade/a1/d2",
-            "/a1/x/user/get",
-            "",
-        ] {
-            assert!(!Allowed::of(device).has(filter), "{filter}");
-        }
     }
 }

@@ -1,10 +1,11 @@
 //! Messages that are no calls: clock, shadow, updates, raw bytes, the user's own topics.
 
-#[cfg(feature = "client")]
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+#[cfg(feature = "server")]
+use super::rrpc::Asked;
 #[cfg(feature = "client")]
 use super::waiting::Waiting;
 use crate::alink::Topic;
@@ -41,8 +42,13 @@ pub struct QueueEnded;
 
 /// Sends messages on topics of one's choice; clones send on the same connection.
 #[derive(Debug, Clone)]
-// A channel has room for 32 items from the beginning, and most connections never have one.
-pub struct Publisher(mpsc::Sender<Box<Outgoing>>);
+pub struct Publisher {
+    // A channel has room for 32 items from the beginning, and most connections never have one.
+    queue: mpsc::Sender<Box<Outgoing>>,
+    /// Of a platform: what the device was asked.
+    #[cfg(feature = "server")]
+    pub(super) asked: Option<Arc<Asked>>,
+}
 
 #[derive(Debug)]
 pub(super) struct Outgoing {
@@ -52,15 +58,29 @@ pub(super) struct Outgoing {
 }
 
 impl Publisher {
-    pub(super) fn new() -> (Self, mpsc::Receiver<Box<Outgoing>>) {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        (Self(sender), receiver)
+    /// That of a device.
+    #[cfg(feature = "client")]
+    pub(super) fn device() -> (Self, mpsc::Receiver<Box<Outgoing>>) {
+        let (queue, receiver) = mpsc::channel(QUEUE);
+        let publisher = Self {
+            queue,
+            #[cfg(feature = "server")]
+            asked: None,
+        };
+        (publisher, receiver)
     }
 
-    /// On a queue that somebody else empties.
+    /// That of a platform, to one device.
+    #[cfg(feature = "server")]
+    pub(super) fn platform(asked: Arc<Asked>) -> (Self, mpsc::Receiver<Box<Outgoing>>) {
+        let (queue, receiver) = mpsc::channel(QUEUE);
+        (Self { queue, asked: Some(asked) }, receiver)
+    }
+
+    /// The same on a queue that somebody else empties.
     #[cfg(all(feature = "client", feature = "server"))]
-    pub(super) fn of(queue: mpsc::Sender<Box<Outgoing>>) -> Self {
-        Self(queue)
+    pub(super) fn of(queue: mpsc::Sender<Box<Outgoing>>, asked: Arc<Asked>) -> Self {
+        Self { queue, asked: Some(asked) }
     }
 
     /// Queues a message, once there is room: 32 wait for a peer that does not read. Whether it arrives stays unknown. One on
@@ -70,19 +90,19 @@ impl Publisher {
     /// [`QueueEnded`].
     pub async fn publish(&self, topic: impl ToString, payload: impl Into<Vec<u8>>, qos: QoS) -> Result<(), QueueEnded> {
         let message = Box::new(Outgoing { topic: topic.to_string(), payload: payload.into(), qos });
-        self.0.send(message).await.map_err(|_| QueueEnded)
+        self.queue.send(message).await.map_err(|_| QueueEnded)
     }
 
     /// Whether the connection has ended.
     #[cfg(feature = "client")]
     pub(super) fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.queue.is_closed()
     }
 
     /// Waits until it has.
     #[cfg(feature = "client")]
     pub(super) async fn ended(&self) {
-        self.0.closed().await;
+        self.queue.closed().await;
     }
 }
 

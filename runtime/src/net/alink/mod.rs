@@ -19,6 +19,8 @@ mod clock;
 mod device;
 #[cfg(feature = "client")]
 mod dispatch;
+#[cfg(feature = "server")]
+mod fault;
 #[cfg(feature = "client")]
 mod handlers;
 #[cfg(feature = "alink-https")]
@@ -32,6 +34,8 @@ mod messages;
 mod register;
 #[cfg(feature = "client")]
 mod request;
+#[cfg(feature = "server")]
+mod rrpc;
 #[cfg(feature = "client")]
 mod shadow;
 mod socket;
@@ -45,14 +49,22 @@ pub use clock::PlatformClock;
 #[cfg(feature = "client")]
 pub use device::{Device, DeviceBuilder};
 #[cfg(feature = "server")]
+pub use fault::{ClientFault, Faulty};
+#[cfg(feature = "server")]
 pub use listener::{Admission, Listener, ListenerConfig, LoginRequest, Platform};
 pub use messages::{Message, Publisher, QueueEnded};
 #[cfg(feature = "client")]
 pub use register::{RegisterFailure, Registration};
 #[cfg(feature = "client")]
 pub use request::{Messages, RequestFailure};
+#[cfg(feature = "server")]
+pub use rrpc::RrpcFailure;
 #[cfg(feature = "client")]
 pub use shadow::Shadow;
+
+/// What connections are named by in the program's log. A router's dialect is that of one thing model; a platform has devices of many.
+#[cfg(feature = "server")]
+const PROTOCOL: &str = "Alink";
 
 /// How the directory knows a device: by its user name.
 #[cfg(feature = "server")]

@@ -8,10 +8,14 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::messages::{Message, QueueEnded, Session};
+use super::shadow::ShadowVersion;
 use super::waiting::Expected;
-use crate::alink::{DeviceRef, RawDirection, ShadowRefused, Topic};
-use crate::codec::DecodeError;
+use crate::alink::system::{FileUploadSendRequest, FileUploadSendResponse};
+use crate::alink::{DeviceRef, FRAMING, RawDirection, ShadowRefused, Topic, UploadBlockFrame};
+use crate::codec::{DecodeError, EncodeError, Quirks, decode};
+use crate::frame::Frame;
 use crate::mqtt::QoS;
+use crate::{CallError, ErrorCode};
 
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,6 +42,12 @@ pub enum RequestFailure {
     /// The shadow refuses.
     #[error(transparent)]
     Refused(#[from] ShadowRefused),
+    /// The platform refuses a block of a file.
+    #[error("the platform refuses: {0}")]
+    BlockRefused(CallError),
+    /// The block cannot be sent: it is larger than 131,072 bytes. Nothing was sent.
+    #[error("the block cannot be sent: {0}")]
+    Block(#[from] EncodeError),
 }
 
 /// Sends messages that are no calls, and asks what is no call; clones send for the same device.
@@ -54,10 +64,8 @@ pub struct Messages {
 struct Shared {
     product_key: String,
     device_name: String,
-    /// The shadow's version, as far as it is known. Whoever holds it may ask: one after the other, since answers do not say
-    /// to what they belong.
-    shadow: Mutex<Option<i64>>,
-    /// Likewise.
+    shadow: ShadowVersion,
+    /// Whoever holds it may send: one after the other, since answers do not say to what they belong.
     raw: Mutex<()>,
     /// Of requests for blocks.
     next_id: AtomicU32,
@@ -68,7 +76,7 @@ impl Messages {
         let shared = Shared {
             product_key: device.product_key.to_owned(),
             device_name: device.device_name.to_owned(),
-            shadow: Mutex::default(),
+            shadow: ShadowVersion::default(),
             raw: Mutex::default(),
             next_id: AtomicU32::new(crate::net::random_first_id()),
         };
@@ -126,11 +134,60 @@ impl Messages {
         Ok(answer.payload)
     }
 
+    /// Sends a block of a file that is uploaded (`thing.file.upload.mqtt.send`) and waits until the platform has it. What the
+    /// upload is known by says the answer to `FileUploadInit`, and from which byte on it goes on; `is_last` is needed for a
+    /// file whose size was not said. 131,072 bytes at the most, 256 at the least but for the last.
+    ///
+    /// A block that was not answered is sent again: the platform knows it by its offset.
+    ///
+    /// ```no_run
+    /// use onwire::alink::system::{FileUploadInitRequest, FileUploadInitResponse};
+    /// use onwire::net::Link;
+    /// use onwire::net::alink::Messages;
+    ///
+    /// async fn upload(link: &Link, messages: &Messages, name: &str, file: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let mut init = FileUploadInitRequest::new(name, i64::try_from(file.len())?);
+    ///     // Goes on where an upload of that name was cut.
+    ///     init.conflict_strategy = Some("append".into());
+    ///     let FileUploadInitResponse { upload_id, offset, .. } = link.call(init).await?;
+    ///     let mut offset = u32::try_from(offset.unwrap_or(0))?;
+    ///     while let Some(rest @ [_, ..]) = file.get(offset as usize..) {
+    ///         let block = rest.get(..4096).unwrap_or(rest);
+    ///         messages.upload_block(&upload_id, offset, block, block.len() == rest.len()).await?;
+    ///         offset += u32::try_from(block.len())?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`RequestFailure`].
+    pub async fn upload_block(
+        &self,
+        upload_id: &str,
+        offset: u32,
+        block: &[u8],
+        is_last: bool,
+    ) -> Result<FileUploadSendResponse, RequestFailure> {
+        let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
+        let mut about = FileUploadSendRequest::new(upload_id, i64::from(offset), 0);
+        about.is_complete = Some(is_last);
+        let frame = UploadBlockFrame { id: &format!("\"{id}\""), about, block }.to_bytes()?;
+        let topic = Topic::Thing { device: self.device(), path: "file/upload/mqtt/send" };
+        let answer = self.opened().await?.ask(Expected::Uploaded(id), topic, frame).await?;
+        let text = String::from_utf8_lossy(&answer.payload);
+        match (FRAMING.split)(&text) {
+            Ok(Frame::CallResult { payload, .. }) => Ok(decode(text.get(payload).unwrap_or(""), Quirks::ALL)?),
+            Ok(Frame::CallError { error, .. }) => Err(RequestFailure::BlockRefused(error)),
+            _ => Err(RequestFailure::BlockRefused(CallError::new(ErrorCode::FormationViolation, "no answer"))),
+        }
+    }
+
     pub(super) fn device(&self) -> DeviceRef<'_> {
         DeviceRef { product_key: &self.shared.product_key, device_name: &self.shared.device_name }
     }
 
-    pub(super) fn shadow_version(&self) -> &Mutex<Option<i64>> {
+    pub(super) fn shadow_version(&self) -> &ShadowVersion {
         &self.shared.shadow
     }
 

@@ -1,5 +1,10 @@
 //! The device's shadow.
 
+use std::sync::PoisonError;
+
+use tokio::sync::Mutex;
+
+use super::messages::Message;
 use super::request::{Messages, RequestFailure};
 use super::waiting::Expected;
 use crate::alink::{
@@ -9,12 +14,50 @@ use crate::types::RawJson;
 
 /// The device's shadow; [`Messages::shadow`] gives it. One request after the other.
 ///
-/// Each change needs a version above the shadow's. It is asked for where it is not known, and again, once, if somebody else
-/// has changed the shadow meanwhile.
+/// Each change needs a version above the shadow's. It is kept of what the platform says, asked for where it is not known, and
+/// again, once, if somebody else has changed the shadow meanwhile.
 #[derive(Debug, Clone, Copy)]
 pub struct Shadow<'a>(&'a Messages);
 
+/// The shadow's version, as far as it is known.
+#[derive(Debug, Default)]
+pub(super) struct ShadowVersion {
+    /// Whoever holds it may ask: one after the other, since answers do not say to what they belong.
+    turn: Mutex<()>,
+    /// The platform tells of it unasked too, while somebody asks.
+    known: std::sync::Mutex<Option<i64>>,
+}
+
+impl ShadowVersion {
+    fn known(&self) -> std::sync::MutexGuard<'_, Option<i64>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One that is too high does no harm: it is greater all the same.
+    fn is_at_least(&self, version: i64) {
+        let mut known = self.known();
+        *known = Some(known.map_or(version, |known| known.max(version)));
+    }
+
+    /// Nothing is known from here on but what is told meanwhile.
+    fn take(&self) -> Option<i64> {
+        self.known().take()
+    }
+}
+
 impl Messages {
+    /// Keeps what a message that nobody has asked for says of the shadow's version.
+    pub(super) fn heard(&self, message: &Message) {
+        if message.topic() != Some(Topic::ShadowGet { device: self.device() }) {
+            return;
+        }
+        if let Ok(ShadowMessage::Control(ShadowState { version: Some(version), .. })) =
+            ShadowMessage::parse(&String::from_utf8_lossy(&message.payload))
+        {
+            self.shadow_version().is_at_least(version);
+        }
+    }
+
     /// The device's shadow: what the platform keeps of it while it is away.
     ///
     /// ```no_run
@@ -40,9 +83,11 @@ impl Shadow<'_> {
     /// # Errors
     /// [`RequestFailure`].
     pub async fn get(&self) -> Result<ShadowState, RequestFailure> {
-        let mut version = self.0.shadow_version().lock().await;
+        let version = self.0.shadow_version();
+        let _turn = version.turn.lock().await;
+        let before = version.take();
         let state = self.ask(Expected::Shadow, shadow_get()).await?;
-        *version = state.version.or(*version);
+        state.version.or(before).into_iter().for_each(|known| version.is_at_least(known));
         Ok(state)
     }
 
@@ -87,33 +132,40 @@ impl Shadow<'_> {
     /// # Errors
     /// [`RequestFailure`].
     pub async fn begin_anew(&self, reported: &RawJson) -> Result<(), RequestFailure> {
-        let mut version = self.0.shadow_version().lock().await;
-        *version = None;
+        let version = self.0.shadow_version();
+        let _turn = version.turn.lock().await;
+        version.take();
         let state = self.ask(Expected::Shadow, shadow_report(reported, -1)).await?;
-        *version = state.version;
+        state.version.into_iter().for_each(|known| version.is_at_least(known));
         Ok(())
     }
 
     async fn change(&self, request: impl Fn(i64) -> String) -> Result<(), RequestFailure> {
-        let mut known = self.0.shadow_version().lock().await;
+        let version = self.0.shadow_version();
+        let _turn = version.turn.lock().await;
         let mut is_second = false;
         loop {
             // Whoever gives up in between leaves nothing behind that may be wrong.
-            let before = match known.take() {
-                Some(version) => version,
+            let before = match version.take() {
+                Some(known) => known,
                 None => self.version().await?,
             };
             let next = before.saturating_add(1);
             match self.ask(Expected::ShadowVersion(next), request(next)).await {
                 Ok(_) => {
-                    *known = Some(next);
+                    version.is_at_least(next);
                     return Ok(());
                 }
-                Err(RequestFailure::Refused(why)) if why.code == ShadowRefused::VERSION_CONFLICT && !is_second => {
+                Err(RequestFailure::Refused(why)) if why.code == ShadowRefused::VERSION_CONFLICT => {
+                    // What is asked for now is newer than what was told meanwhile.
+                    version.take();
+                    if is_second {
+                        return Err(why.into());
+                    }
                     is_second = true;
                 }
                 Err(RequestFailure::Refused(why)) => {
-                    *known = (why.code != ShadowRefused::VERSION_CONFLICT).then_some(before);
+                    version.is_at_least(before);
                     return Err(why.into());
                 }
                 Err(error) => return Err(error),

@@ -27,6 +27,9 @@ const BACKLOG: usize = 64 * 1024;
 /// Somebody who takes messages that are no frames, one after the other.
 pub(super) type Taker<'a> = Box<dyn Fn(Message) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send + Sync + 'a>;
 
+/// Somebody who is told on which topic a message is not text where text was due.
+pub(super) type Unread<'a> = Box<dyn Fn(&str) + Send + Sync + 'a>;
+
 /// What the two sides do differently.
 pub(super) trait Sided: Role + Sized {
     /// Answers what only this side is asked.
@@ -55,9 +58,9 @@ impl Sided for crate::mqtt::Client {
 impl Sided for crate::mqtt::Server {
     fn packet(channel: &mut Channel<Self>, packet: &Packet) {
         if let Packet::Subscribe { id, filters } = packet {
-            // A packet has room for tens of thousands of filters.
-            let allowed = super::listener::Allowed::of(channel.own());
-            let granted: Vec<_> = filters.iter().map(|(filter, qos)| allowed.has(filter).then_some(*qos)).collect();
+            let own = channel.own();
+            let granted: Vec<_> =
+                filters.iter().map(|(filter, qos)| own.may_subscribe(filter).then_some(*qos)).collect();
             channel.link_mut().subscribed(*id, &granted);
         }
     }
@@ -75,10 +78,13 @@ pub(super) struct AlinkSocket<'a, S, R: Role> {
     unflushed: bool,
     outgoing: mpsc::Receiver<Box<Outgoing>>,
     taker: Taker<'a>,
+    unread: Unread<'a>,
     /// A message that is being taken; nothing is read meanwhile.
     taking: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
     /// Whoever takes frames had enough.
     is_held: bool,
+    /// What came together with the login has not been looked at.
+    is_new: bool,
     /// Goodbye was said, which MQTT does not answer.
     has_left: bool,
     /// Rings for MQTT's own deadlines; too early at times, never too late.
@@ -92,6 +98,7 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
         clock: Clock,
         outgoing: mpsc::Receiver<Box<Outgoing>>,
         taker: Taker<'a>,
+        unread: Unread<'a>,
     ) -> Self {
         Self {
             stream,
@@ -102,8 +109,10 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
             unflushed: false,
             outgoing,
             taker,
+            unread,
             taking: None,
             is_held: false,
+            is_new: true,
             has_left: false,
             timer: None,
         }
@@ -125,7 +134,7 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
                     take(Heard::Control)
                 }
                 Incoming::Unreadable { topic } => {
-                    tracing::warn!(topic, "ignored a message that is no text");
+                    (self.unread)(&topic);
                     take(Heard::Control)
                 }
                 Incoming::Packet(Packet::Disconnect) => return Poll::Ready(Err(Disconnected::Closed(1000))),
@@ -218,10 +227,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, 
         }
         let mut buffer = [0; BUFFER];
         let mut read = ReadBuf::new(&mut buffer);
-        match ready!(Pin::new(&mut self.stream).poll_read(context, &mut read)) {
-            Err(error) => return Poll::Ready(Err(tungstenite::Error::Io(error).into())),
-            Ok(()) if read.filled().is_empty() => return Poll::Ready(Err(Disconnected::Closed(1006))),
-            Ok(()) => {}
+        // Whoever speaks on before the login is answered has said it all, and may wait for an answer now.
+        if !std::mem::take(&mut self.is_new) {
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut read)) {
+                Err(error) => return Poll::Ready(Err(tungstenite::Error::Io(error).into())),
+                Ok(()) if read.filled().is_empty() => return Poll::Ready(Err(Disconnected::Closed(1006))),
+                Ok(()) => {}
+            }
         }
         let received = self.channel.receive(read.filled(), self.clock.now());
         // What was whole before the fault is handed over; the end comes with the next look.
@@ -333,8 +345,10 @@ mod tests {
         let (peer, stream) = tokio::io::duplex(4096);
         let taker: Taker<'static> = Box::new(|_| Box::pin(std::future::ready(())));
         let (_sender, outgoing) = mpsc::channel(1);
-        let (mut peer, mut socket) =
-            (std::pin::pin!(peer), AlinkSocket::new(stream, channel, Clock::start(), outgoing, taker));
+        let (mut peer, mut socket) = (
+            std::pin::pin!(peer),
+            AlinkSocket::new(stream, channel, Clock::start(), outgoing, taker, Box::new(|_| {})),
+        );
         let flood = message.repeat(400);
         let (mut rest, mut context) = (&*flood, Context::from_waker(Waker::noop()));
         for _ in 0..200 {

@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use super::messages::Message;
-use crate::alink::{FileBlockFrame, NtpResponse, RawDirection, ShadowMessage, Topic};
+use crate::alink::{FRAMING, FileBlockFrame, NtpResponse, RawDirection, ShadowMessage, Topic};
+use crate::frame::Frame;
 
 /// How many wait at once on one connection.
 const PLACES: usize = 32;
@@ -23,6 +24,8 @@ pub(super) enum Expected {
     Raw,
     /// A block of a file, by the request's id.
     Block(u32),
+    /// That a block of a file has come, by the request's id.
+    Uploaded(u32),
 }
 
 impl Expected {
@@ -45,6 +48,15 @@ impl Expected {
             (Self::Block(id), Topic::ThingReply { path: "file/download", .. }) => {
                 // Nor does a refusal say whose it is, once it is read.
                 FileBlockFrame::parse(payload).map_or(true, |frame| frame.id.trim_matches('"').parse() == Ok(id))
+            }
+            (Self::Uploaded(id), Topic::ThingReply { path: "file/upload/mqtt/send", .. }) => {
+                match (FRAMING.split)(text()) {
+                    Ok(Frame::CallResult { id: of, .. } | Frame::CallError { id: of, .. }) => {
+                        text().get(of).map(|of| of.trim_matches('"').parse()) == Some(Ok(id))
+                    }
+                    // One that cannot be read is somebody's.
+                    _ => true,
+                }
             }
             (Self::Raw, Topic::Raw { direction: RawDirection::UpReply, .. }) => true,
             _ => false,

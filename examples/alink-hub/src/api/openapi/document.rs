@@ -24,9 +24,11 @@ const FAILURES: [(&str, &str); 13] = [
 ];
 
 /// What the groups of handlers are.
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 7] = [
     ("devices", "Who there is, and what is wanted of them."),
     ("calls", "What a device is asked, and answers."),
+    ("messages", "What a device is sent in an operator's own words."),
+    ("files", "What devices have uploaded."),
     ("products", "Thing models, dynamic registration, configuration."),
     ("updates", "Files, and the devices that are told to fetch them."),
     ("log", "What happens, and what has happened."),
@@ -87,11 +89,23 @@ fn each_operation(document: &mut Value) {
                 _ => true,
             };
             let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { continue };
+            responses.values_mut().for_each(as_problem);
             for (status, _) in FAILURES.iter().filter(|(status, _)| applies(status)) {
                 let reference = json!({"$ref": format!("#/components/responses/Problem{status}")});
                 responses.entry(*status).or_insert(reference);
             }
         }
+    }
+}
+
+/// A handler that names a problem itself means one of the content type that they all have.
+fn as_problem(response: &mut Value) {
+    let Some(content) = response.get_mut("content").and_then(Value::as_object_mut) else { return };
+    let is_problem = |kind: &Value| kind.pointer("/schema/$ref").is_some_and(|of| of == "#/components/schemas/Problem");
+    if content.get("application/json").is_some_and(is_problem)
+        && let Some(kind) = content.remove("application/json")
+    {
+        content.insert("application/problem+json".to_owned(), kind);
     }
 }
 

@@ -2,10 +2,15 @@
 
 /// SplitMix64.
 #[derive(Debug, Clone)]
-pub(crate) struct Chance(u64);
+pub struct Chance(u64);
 
 impl Chance {
-    pub(crate) fn next(&mut self) -> u64 {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d))
+    }
+
+    #[allow(clippy::should_implement_trait, reason = "it has no end")]
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -14,16 +19,20 @@ impl Chance {
     }
 
     /// From `low` to `high`, both included.
-    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)
     }
 
-    pub(crate) fn percent(&mut self, percent: u64) -> bool {
+    pub fn percent(&mut self, percent: u64) -> bool {
         self.next() % 100 < percent
     }
 
-    pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[usize::try_from(self.next() % of.len() as u64).unwrap()]
+    }
+
+    pub fn bytes(&mut self, length: u64) -> Vec<u8> {
+        (0..length).map(|_| u8::try_from(self.next() & 0xff).unwrap()).collect()
     }
 }
 
@@ -38,12 +47,12 @@ impl Drop for Replay {
     }
 }
 
-pub(crate) fn for_each_seed(count: u64, run: impl Fn(Chance)) {
+pub fn for_each_seed(count: u64, run: impl Fn(Chance)) {
     let one = std::env::var("ONWIRE_SEED").ok().map(|seed| seed.parse::<u64>().expect("ONWIRE_SEED is a number"));
     let seeds = one.map_or(0..count, |seed| seed..seed + 1);
     for seed in seeds {
         let replay = Replay(seed);
-        run(Chance(seed.wrapping_mul(0x2545_f491_4f6c_dd1d)));
+        run(Chance::new(seed));
         std::mem::forget(replay);
     }
 }

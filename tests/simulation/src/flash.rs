@@ -1,7 +1,9 @@
 //! NOR flash whose power goes.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 
 use embedded_storage_async::nor_flash::{
     ErrorType, MultiwriteNorFlash, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
@@ -9,21 +11,23 @@ use embedded_storage_async::nor_flash::{
 
 use crate::chance::Chance;
 
-pub(crate) const PAGE: usize = 512;
+pub const PAGE: usize = 512;
 
 /// A handle to a chip that outlives the device's restarts. `WORD`: bytes that are written at once.
 #[derive(Debug, Clone)]
-pub(crate) struct Flash<const WORD: usize>(Rc<RefCell<Chip>>);
+pub struct Flash<const WORD: usize>(Rc<RefCell<Chip>>);
 
 /// What happens in the middle of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
     /// The power goes, and everything after it fails.
     Power,
     /// It fails, and those after it do not.
     Failure,
     /// It does not come to its end, and its future is dropped.
     Drop,
+    /// The power goes, and nothing comes to its end after it: whoever runs the device is [told](Flash::dark).
+    Dark,
 }
 
 #[derive(Debug)]
@@ -40,10 +44,14 @@ struct Chip {
     dead: bool,
     steps: u64,
     cuts: u64,
+    operations: u64,
+    /// How many operations come to their end before the power goes between two of them.
+    until_dark: Option<u64>,
+    waits: Option<Waker>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NoPower;
+pub struct NoPower;
 
 impl std::fmt::Display for NoPower {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -58,7 +66,7 @@ impl NorFlashError for NoPower {
 }
 
 impl<const WORD: usize> Flash<WORD> {
-    pub(crate) fn new(pages: usize, chance: Chance) -> Self {
+    pub fn new(pages: usize, chance: Chance) -> Self {
         let chip = Chip {
             bytes: vec![0xff; pages * PAGE],
             chance,
@@ -69,65 +77,131 @@ impl<const WORD: usize> Flash<WORD> {
             dead: false,
             steps: 0,
             cuts: 0,
+            operations: 0,
+            until_dark: None,
+            waits: None,
         };
         Self(Rc::new(RefCell::new(chip)))
     }
 
     /// Writes are of words of eight bytes from now on, or the test fails: shorter ones do not keep what is stored from a torn
     /// header before it.
-    pub(crate) fn in_long_words(self) -> Self {
+    pub fn in_long_words(self) -> Self {
         self.0.borrow_mut().unit = 8;
         self
     }
 
     /// No word takes a second write from now on.
-    pub(crate) fn write_once(self) -> Self {
+    pub fn write_once(self) -> Self {
         let words = self.capacity() / WORD;
         self.0.borrow_mut().written = Some(vec![false; words]);
         self
     }
 
     /// Power again, until it goes after so many steps.
-    pub(crate) fn power_on(&self, until_cut: Option<u64>) {
+    pub fn power_on(&self, until_cut: Option<u64>) {
         let mut chip = self.0.borrow_mut();
         (chip.until_cut, chip.end, chip.dead) = (until_cut, End::Power, false);
     }
 
     /// One operation ends so in its middle after so many steps.
-    pub(crate) fn end_once(&self, end: End, after: u64) {
+    pub fn end_once(&self, end: End, after: u64) {
         let mut chip = self.0.borrow_mut();
         (chip.until_cut, chip.end, chip.dead) = (Some(after), end, false);
     }
 
-    /// The power goes between two operations.
-    pub(crate) fn power_off(&self) {
+    /// The power goes with the end of the operation that follows so many others, and [nothing](End::Dark) comes to its end after it.
+    pub fn dark_between(&self, after: u64) {
         let mut chip = self.0.borrow_mut();
-        chip.dead = true;
-        chip.cuts += 1;
+        (chip.until_dark, chip.end, chip.dead) = (Some(after), End::Dark, false);
     }
 
-    pub(crate) fn has_power(&self) -> bool {
+    /// Waits until the power has gone.
+    pub async fn dark(&self) {
+        poll_fn(|context| {
+            let mut chip = self.0.borrow_mut();
+            if chip.dead {
+                return Poll::Ready(());
+            }
+            chip.waits = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// The end of an operation that is not the flash's own, such as the boot loader's.
+    pub async fn operation(&self) {
+        self.0.borrow_mut().ended();
+        self.unless_dark().await;
+    }
+
+    async fn unless_dark(&self) {
+        let is_dark = {
+            let chip = self.0.borrow();
+            chip.dead && chip.end == End::Dark
+        };
+        if is_dark {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The power goes between two operations.
+    pub fn power_off(&self) {
+        let mut chip = self.0.borrow_mut();
+        chip.cuts += 1;
+        chip.die();
+    }
+
+    pub fn has_power(&self) -> bool {
         !self.0.borrow().dead
     }
 
-    pub(crate) fn steps(&self) -> u64 {
+    pub fn operations(&self) -> u64 {
+        self.0.borrow().operations
+    }
+
+    pub fn steps(&self) -> u64 {
         self.0.borrow().steps
     }
 
-    pub(crate) fn cuts(&self) -> u64 {
+    pub fn cuts(&self) -> u64 {
         self.0.borrow().cuts
     }
 }
 
 impl Chip {
+    fn die(&mut self) {
+        self.dead = true;
+        self.waits.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// An operation has come to its end.
+    fn ended(&mut self) {
+        if self.dead {
+            return;
+        }
+        self.operations += 1;
+        match &mut self.until_dark {
+            Some(0) => {
+                self.until_dark = None;
+                self.cuts += 1;
+                self.die();
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
+    }
+
     /// Whether the power goes in this step.
     fn step(&mut self) -> bool {
         self.steps += 1;
         match &mut self.until_cut {
             Some(0) => {
                 self.until_cut = None;
-                self.dead = self.end == End::Power;
                 self.cuts += 1;
+                if matches!(self.end, End::Power | End::Dark) {
+                    self.die();
+                }
                 true
             }
             Some(left) => {
@@ -147,6 +221,7 @@ impl<const WORD: usize> ReadNorFlash for Flash<WORD> {
     const READ_SIZE: usize = WORD;
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NoPower> {
+        self.unless_dark().await;
         let chip = self.0.borrow();
         if chip.dead {
             return Err(NoPower);
@@ -179,6 +254,8 @@ impl<const WORD: usize> NorFlash for Flash<WORD> {
 
 impl<const WORD: usize> Flash<WORD> {
     async fn or_hang(&self, done: Result<(), NoPower>) -> Result<(), NoPower> {
+        self.0.borrow_mut().ended();
+        self.unless_dark().await;
         let hangs = done.is_err() && self.0.borrow().end == End::Drop;
         if hangs { std::future::pending().await } else { done }
     }
