@@ -6,6 +6,7 @@ import { history } from '/web/history.js';
 import { properties } from '/web/properties.js';
 import { services } from '/web/services.js';
 import { updates } from '/web/updates.js';
+import { uploads } from '/web/uploads.js';
 import { wanted } from '/web/wanted.js';
 
 /** The view, and what is to be told it. */
@@ -33,10 +34,10 @@ export async function device(product, name) {
     ];
   }, { testid: 'device', beside: [changed.node] });
 
-  const parts = { properties: properties(base, tsl), updates: updates(base, product), history: history(base) };
+  const parts = { properties: properties(base, tsl), updates: updates(base, product), history: history(base), uploads: uploads(base) };
   const view = h('div', { class: 'columns' },
     h('div', { class: 'stack' }, parts.properties.node, parts.history.node),
-    h('div', { class: 'stack' }, services(base, tsl), parts.updates.nodes, wanted(base)));
+    h('div', { class: 'stack' }, services(base, tsl), parts.updates.nodes, parts.uploads.node, wanted(base)));
   const told = (kind, { productKey, deviceName, data }) => {
     if (kind === 'lagged') return Object.values(parts).forEach(each => each.refresh());
     if (productKey !== product || deviceName !== name) return;

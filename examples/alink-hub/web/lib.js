@@ -63,8 +63,10 @@ export async function request(method, path, body) {
   } catch {
     throw new Error(t('unreachable'));
   }
+  const kind = response.headers.get('content-type') ?? '';
+  if (response.ok && kind.includes('octet-stream')) return response.blob();
   const text = await response.text();
-  const isAnswer = (response.headers.get('content-type') ?? '').includes('json');
+  const isAnswer = kind.includes('json');
   const answer = text && isAnswer ? JSON.parse(text) : null;
   if (response.ok) return answer;
   if (response.status === 401) dispatchEvent(new Event('unauthorized'));

@@ -12,8 +12,9 @@ function progress({ state, step, description }) {
 export function updates(base, product) {
   const files = `/products/${encodeURIComponent(product)}/firmware`;
   const told = outcome('update-outcome');
+  const protocol = h('select', { name: 'protocol' }, ['http', 'mqtt'].map(value => h('option', { value }, t(`protocol.${value}`))));
   const push = ({ id, version }) => told.run(async () => {
-    const { state } = await request('POST', `${base}/updates`, { firmwareId: id });
+    const { state } = await request('POST', `${base}/updates`, { firmwareId: id, protocol: protocol.value });
     await begun.refresh();
     return `${version}: ${t(`state.${state}`)}`;
   });
@@ -50,7 +51,7 @@ export function updates(base, product) {
     if (!all.length) return nothing(t('noFiles'));
     return table([t('version'), t('module'), t('name'), t('size'), ''], all.map(each => row(each.version, each.module, each.fileName, each.size,
       h('span', { class: 'row' }, button(t('push'), () => push(each), { testid: `push-${each.version}` }), button(t('remove'), () => remove(each))))));
-  }, { testid: 'files', beside: [told.node, form] });
+  }, { testid: 'files', beside: [h('div', { class: 'row', testid: 'push' }, h('label', {}, t('protocol'), protocol)), told.node, form] });
   const begun = part(t('updates'), async () => {
     const all = await request('GET', `${base}/updates`);
     if (!all.length) return nothing(t('empty'));

@@ -13,11 +13,12 @@ AWAY = "T2"
 def before_call(context, case, kwargs):
     path = case.path_parameters or {}
     method = case.method.upper()
-    if path.get("device_name") == CONNECTED:
-        if case.path.endswith("/{device_name}") and method in ("DELETE", "PATCH"):
-            # A walk deletes what it made, and learns this name from lists as well.
-            case.path_parameters["device_name"] = f"not-{CONNECTED}"
-        elif case.path.endswith("/updates") and method == "POST":
+    name = path.get("device_name")
+    if name in (CONNECTED, AWAY) and case.path.endswith("/{device_name}") and method in ("DELETE", "PATCH"):
+        # A walk deletes what it made, and learns these names from lists as well.
+        case.path_parameters["device_name"] = f"not-{name}"
+    elif name == CONNECTED:
+        if case.path.endswith("/updates") and method == "POST":
             # It would run what it fetches.
             case.path_parameters["device_name"] = AWAY
     # Of a product that there is not, no device is ever made.

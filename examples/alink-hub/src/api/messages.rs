@@ -51,7 +51,7 @@ type Key = (String, String);
 #[into_params(parameter_in = Query)]
 struct Asked {
     /// Any, with its slash; none is the system's.
-    #[param(max_length = 128)]
+    #[param(max_length = 128, pattern = "^/[^+#]*$")]
     topic: Option<String>,
     /// In milliseconds; 5000 if it is absent.
     #[param(minimum = 1, maximum = 60_000, default = 5000)]
@@ -156,8 +156,8 @@ struct LogSettings {
 /// Settings that were kept.
 #[derive(Debug, Serialize, ToSchema)]
 struct NewLogSettings {
-    #[serde(flatten)]
-    settings: LogSettings,
+    /// Whether it uploads its log.
+    upload: bool,
     /// Whether the device was told.
     told: bool,
 }
@@ -186,5 +186,5 @@ async fn set_log_settings(
     let device = super::device(&app, &key).await?;
     devices::set_uploads_log(&app.store, device.id, settings.upload).await?;
     let told = push_log_settings(&app, &device, settings.upload);
-    Ok(axum::Json(NewLogSettings { settings, told }))
+    Ok(axum::Json(NewLogSettings { upload: settings.upload, told }))
 }

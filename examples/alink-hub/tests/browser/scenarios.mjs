@@ -32,6 +32,7 @@ export const SCENARIOS = [
   ['a service is called and its answer shown', service],
   ['what the device refuses is told with its code', refused],
   ['a file is uploaded and pushed', update],
+  ['what it has uploaded is listed and handed out', uploaded],
   ['history shows events and calls', history],
   ['desired properties are kept, and what is no JSON is told', desired],
   ['a configuration is kept and taken away', configuration],
@@ -163,6 +164,7 @@ async function update({ browser, programs }) {
   await browser.fillIn('upload', { version: '9.0.0' });
   await browser.submit('upload');
   await browser.outcome('upload-outcome', 'good', 'SHA-256');
+  await browser.fillIn('push', { protocol: 'mqtt' });
   await browser.click('push-9.0.0');
   await browser.outcome('update-outcome', 'good', '9.0.0');
   await browser.at('updates').locator('[data-state="done"]').waitFor();
@@ -171,6 +173,22 @@ async function update({ browser, programs }) {
   await browser.click('confirm-yes');
   await browser.gone('confirm');
   await browser.at('files').locator('[data-empty]').waitFor();
+}
+
+/** The simulated tracker uploads nothing: the list is the test's own. */
+async function uploaded({ browser }) {
+  const file = { name: 'a.log', size: 5, received: 5, complete: true, createdAt: '2026-01-01T00:00:00Z', changedAt: '2026-01-01T00:00:00Z' };
+  await browser.page.route('**/T%401/files', (route) => route.fulfill({ json: [file, { ...file, name: 'b.log', size: null, received: 2, complete: false }] }));
+  await browser.page.route('**/T%401/files/a.log', (route) => route.fulfill({ contentType: 'application/octet-stream', body: 'hello' }));
+  await browser.go('');
+  await browser.settled();
+  await browser.go(HERE);
+  await browser.hasText('uploads', '2 / ?');
+  const [download] = await Promise.all([browser.page.waitForEvent('download'), browser.click('download-a.log')]);
+  assert.equal(download.suggestedFilename(), 'a.log');
+  await browser.page.unrouteAll();
+  await browser.page.locator('[data-testid="uploads"] [name="log"]').setChecked(false);
+  await browser.outcome('uploads-outcome', 'good');
 }
 
 async function history({ browser }) {
