@@ -26,14 +26,25 @@ use crate::app::SharedApp;
 /// What answers may load that do not say: nothing. Pages say.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/// To be put around everything. A request of the REST interface, or for metrics, gets its [`Caller`](super::access::Caller), or why there is
-/// none, among its extensions.
+/// To be put around everything. A request of the REST interface, or for metrics, gets its
+/// [`Caller`](super::access::Caller), or why there is none, among its extensions.
 pub(crate) async fn guard(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let is_api = path.starts_with("/api/") || path == "/metrics";
-    let mut response = if is_api { guarded(&app, request, next).await } else { next.run(request).await };
+    let (is_api, is_known) = (path.starts_with("/api/"), path == "/metrics");
+    let mut response = match (is_api, is_known) {
+        (true, _) => guarded(&app, request, next).await,
+        // Programs scrape it by whatever name they know the hub.
+        (false, true) => known(&app, request, next).await,
+        (false, false) => next.run(request).await,
+    };
     advise(&mut response, is_api);
     response
+}
+
+async fn known(app: &SharedApp, mut request: Request, next: Next) -> Response {
+    let headers = request.headers().clone();
+    request.extensions_mut().insert(caller(&headers, app).await);
+    next.run(request).await
 }
 
 async fn guarded(app: &SharedApp, mut request: Request, next: Next) -> Response {
