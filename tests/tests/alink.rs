@@ -26,6 +26,12 @@ impl Tracker {
     #[on(PropertySet)]
     fn set(&self, _wanted: Properties) {}
 
+    #[on(PropertyGet)]
+    fn get(&self, request: PropertyGetRequest) -> Properties {
+        let all = Properties { battery_level: Some(80), report_interval: Some(60), ..Properties::default() };
+        all.only(request.identifiers)
+    }
+
     #[on(SetPowerLevel)]
     async fn power_level(&self, req: SetPowerLevelRequest) -> SetPowerLevelResponse {
         SetPowerLevelResponse::new(req.power_level != PowerLevel::AlwaysOn)
@@ -157,6 +163,8 @@ async fn services_reach_the_device_on_all_three_topics() {
         assert_eq!(peer.call(SetPowerLevelRequest::new(PowerLevel::High)).await, Ok(SetPowerLevelResponse::new(true)));
         let set = Properties { report_interval: Some(60), ..Properties::default() };
         assert_eq!(peer.call(PropertySetRequest::from(set)).await, Ok(PropertySetResponse::new()));
+        let got = peer.call(PropertyGetRequest::new(["BatteryLevel"])).await.unwrap();
+        assert_eq!(got, Properties { battery_level: Some(80), ..Properties::default() });
         let Err(CallFailure::Refused(error)) = peer.call(LocateRequest::new()).await else { panic!("was located") };
         assert_eq!((error.code, &*error.description), (ErrorCode::Other("100001".into()), "no \"satellites\""));
         assert_eq!(error.details, Some(RawJson::new(r#"{"seen":0}"#).unwrap()));

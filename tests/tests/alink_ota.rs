@@ -208,6 +208,85 @@ async fn an_image_over_mqtt_is_fetched_block_by_block() {
     assert!(!steps.iter().any(|step| step.starts_with('-')), "{steps:?}");
 }
 
+/// Takes no image.
+struct Refusing;
+
+impl HandOver<FileFlash> for Refusing {
+    type Error = &'static str;
+
+    async fn hand_over(&mut self, _: &Image, _: &mut FileFlash, _: Range<u32>) -> Result<(), &'static str> {
+        Err("the boot loader is locked")
+    }
+}
+
+/// What a device tells of an update that comes to nothing.
+async fn failed(package: OtaPackage, image: Vec<u8>) -> (String, String, String) {
+    let listener = Listener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    let (connected, mut devices) = mpsc::unbounded_channel();
+    let (told, mut reports) = mpsc::unbounded_channel();
+    tokio::spawn(listener.serve(Cloud { image, has_broken: AtomicBool::new(true), connected, told }));
+    let folder = tempfile::tempdir().unwrap();
+    let flash = FileFlash::open(folder.path().join("slot"), 8).unwrap();
+    let updater = FlashUpdater::new(flash, 0..8192, 8192..32_768, Refusing).unwrap();
+    let at_once = std::time::Duration::from_millis(1);
+    let config = Config { retry_first: at_once, retry_longest: at_once, retries: 2, query: false, ..Config::default() };
+    let mut updates = Updates::open(updater, vec![Module::new("default", "1")], config).await.unwrap();
+    let builder = Device::builder(&url, DEVICE, || Connect::new("device"));
+    let (builder, driver) = Driver::new(builder, Client::new(ClientConfig::default()).unwrap());
+    let device = builder.build(Tracker).unwrap();
+    let link = device.link();
+    tokio::spawn(device.run());
+    let platform = async {
+        let (peer, _) = devices.recv().await.unwrap();
+        peer.send(OtaUpgradeRequest::from(package)).unwrap();
+        loop {
+            let (what, said) = reports.recv().await.unwrap();
+            let [module, step, desc] = ["module", "step", "desc"].map(|name| said[name].as_str().unwrap_or_default());
+            if what == Ota::Progress && step.starts_with('-') {
+                return (module.to_owned(), step.to_owned(), desc.to_owned());
+            }
+            assert_ne!(step, "100", "it has failed");
+        }
+    };
+    tokio::select! {
+        failed = platform => failed,
+        () = driver.run(&mut updates, &link, |_, _| panic!("there is nothing to restart into")) => panic!("it ran on"),
+    }
+}
+
+#[tokio::test]
+async fn each_failure_is_told_with_the_step_that_it_has() {
+    let image: Vec<u8> = image().into_iter().take(9000).collect();
+    let md5 = md5::Md5::digest(&image).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let package = OtaPackage {
+        size: Some(9000),
+        version: Some("2".into()),
+        md5: Some(md5.as_str().into()),
+        d_protocol: Some("mqtt".into()),
+        stream_id: Some(3),
+        stream_file_id: Some(4),
+        ..OtaPackage::default()
+    };
+    let step = |module: &str, step: &str| (module.to_owned(), step.to_owned());
+    let failed = async |package| {
+        let (module, step, desc) = failed(package, image.clone()).await;
+        assert!(!desc.is_empty(), "{step}");
+        (module, step)
+    };
+    let unknown = OtaPackage { module: Some("modem".into()), ..package.clone() };
+    assert_eq!(failed(unknown).await, step("modem", "-1"));
+    assert_eq!(failed(OtaPackage { size: Some(32_768), ..package.clone() }).await, step("default", "-1"));
+    // Nobody listens there.
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let nowhere = OtaPackage { url: Some(format!("http://{closed}/2").into()), ..package.clone() };
+    let nowhere = OtaPackage { d_protocol: None, stream_id: None, stream_file_id: None, ..nowhere };
+    assert_eq!(failed(nowhere).await, step("default", "-2"));
+    let other = OtaPackage { md5: Some("0".repeat(32).into()), ..package.clone() };
+    assert_eq!(failed(other).await, step("default", "-3"));
+    assert_eq!(failed(package).await, step("default", "-4"));
+}
+
 /// Takes updates as it takes calls.
 struct Typed(mpsc::UnboundedSender<OtaPackage>);
 

@@ -132,8 +132,8 @@ settings! {
     /// Days that files which devices have uploaded are kept; 0 keeps them for ever [default: 30]
     #[arg(long, env = "HUB_UPLOAD_DAYS", value_name = "DAYS")]
     upload_days: u32,
-    /// How many logins in one device's name may fail within the window; then none is looked at until it ends; 0 sets no limit
-    /// [default: 10]
+    /// How many logins in one device's name may fail within the window; then none is looked at until it ends, but from where
+    /// the device last got in; 0 sets no limit [default: 10]
     #[arg(long, env = "HUB_LOGIN_FAILURES", value_name = "COUNT")]
     login_failures: u32,
     /// How many logins from one address may fail within the window; 0 sets no limit [default: 100]

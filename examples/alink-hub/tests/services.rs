@@ -101,6 +101,11 @@ async fn messages_go_to_a_device_on_its_own_topics() {
     peer.publish_bytes("/sys/socket/SN1/thing/model/down_raw_reply", &[255]).await;
     assert_eq!(live.wait("message").await["data"], json!({"topic": "down_raw_reply", "data": {"base64": "/w=="}}));
 
+    let topic = "/sys/socket/SN1/_thing/diag/post";
+    peer.publish(topic, r#"{"id":"9","params":{"wifi":{"rssi":-60}}}"#).await;
+    assert_eq!(peer.message(&format!("{topic}_reply")).await["id"], "9");
+    assert_eq!(live.wait("message").await["data"]["topic"], "_thing/diag/post");
+
     let settings = format!("{own}/log-settings");
     assert_eq!(hub.get(&settings).await, json!({"upload": true}));
     let (status, told) = hub.json("PUT", &settings, json!({"upload": false})).await;

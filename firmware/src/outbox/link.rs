@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use onwire::net::Link;
+use onwire::net::{Link, LinkState};
 use onwire::{CallError, Instant};
 
 use super::{Clock, Entry, OutboxError, Postbox};
@@ -33,7 +33,15 @@ impl<S: Fifo> Postbox<S> {
     ) -> Result<(), OutboxError<S::Error>> {
         let clock = Tokio(tokio::time::Instant::now());
         while let Some(peer) = link.connected().await {
-            self.deliver(&peer, &clock, &mut refused).await?;
+            let mut states = link.states();
+            let is_other =
+                |state: &LinkState| !matches!(state, LinkState::Connected(now) if now.is_same_connection(&peer));
+            tokio::select! {
+                biased;
+                delivered = self.deliver(&peer, &clock, &mut refused) => delivered?,
+                // What is under way is sent again on the next one.
+                _ = states.wait_for(is_other) => {}
+            }
         }
         Ok(())
     }

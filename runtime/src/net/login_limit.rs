@@ -45,7 +45,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(1);
 pub struct LoginLimit {
     failures: u32,
     window: Duration,
-    counted: Arc<Mutex<Counted>>,
+    counted: Arc<Mutex<Generations<Entry>>>,
 }
 
 /// Why a login is not looked at.
@@ -60,10 +60,10 @@ pub struct HeldOff {
 }
 
 /// Two generations, so that to forget is cheap whoever fills them.
-#[derive(Debug, Default)]
-struct Counted {
-    young: HashMap<Box<str>, Entry>,
-    old: HashMap<Box<str>, Entry>,
+#[derive(Debug)]
+struct Generations<T> {
+    young: HashMap<Box<str>, T>,
+    old: HashMap<Box<str>, T>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +88,7 @@ impl LoginLimit {
             return Ok(());
         }
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(entry) = counted.get(&short(key), self.window) else { return Ok(()) };
+        let Some(entry) = counted.current(&short(key), self.window) else { return Ok(()) };
         if entry.failures < self.failures {
             return Ok(());
         }
@@ -103,7 +103,7 @@ impl LoginLimit {
             return Duration::ZERO;
         }
         let (key, mut counted) = (short(key), self.counted.lock().unwrap_or_else(PoisonError::into_inner));
-        let failures = match counted.get(&key, self.window) {
+        let failures = match counted.current(&key, self.window) {
             Some(entry) => {
                 entry.failures = entry.failures.saturating_add(1);
                 entry.failures
@@ -119,8 +119,7 @@ impl LoginLimit {
     /// Forgets what failed: it was somebody's mistake, which is mended.
     pub fn succeeded(&self, key: &str) {
         let (key, mut counted) = (short(key), self.counted.lock().unwrap_or_else(PoisonError::into_inner));
-        counted.young.remove(&*key);
-        counted.old.remove(&*key);
+        counted.remove(&key);
     }
 }
 
@@ -131,28 +130,45 @@ fn short(key: &str) -> Cow<'_, str> {
     }
 }
 
-impl Counted {
-    fn get(&mut self, key: &str, window: Duration) -> Option<&mut Entry> {
-        let generation = if self.young.contains_key(key) { &mut self.young } else { &mut self.old };
-        if generation.get(key)?.since.elapsed() >= window {
-            generation.remove(key);
-            return None;
-        }
-        generation.get_mut(key)
+impl<T> Default for Generations<T> {
+    fn default() -> Self {
+        Self { young: HashMap::new(), old: HashMap::new() }
+    }
+}
+
+impl<T> Generations<T> {
+    fn get_mut(&mut self, key: &str) -> Option<&mut T> {
+        if self.young.contains_key(key) { self.young.get_mut(key) } else { self.old.get_mut(key) }
     }
 
-    fn put(&mut self, key: &str, entry: Entry) {
-        if self.young.len() >= KEYS / 2 {
+    fn put(&mut self, key: &str, value: T) {
+        if self.young.len() >= KEYS / 2 && !self.young.contains_key(key) {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(key.into(), entry);
+        self.young.insert(key.into(), value);
+    }
+
+    fn remove(&mut self, key: &str) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+}
+
+impl Generations<Entry> {
+    /// The entry, unless its window has ended.
+    fn current(&mut self, key: &str, window: Duration) -> Option<&mut Entry> {
+        if self.get_mut(key)?.since.elapsed() >= window {
+            self.remove(key);
+        }
+        self.get_mut(key)
     }
 }
 
 /// [`LoginLimit`]s of a listener: by the address that a client comes from, and by the name that it gives. Clones count together.
 ///
-/// A limit by name keeps guesses from many addresses apart from the device that they are about, and keeps that device out as
-/// long; a limit by address hits all who share one, as behind a provider's NAT, and should be higher.
+/// A limit by name stops guesses that come from many addresses. It does not keep the device itself out that they are about, as long
+/// as that comes from where it last got in: of 65,536 devices at the most this is remembered, not across a restart of the
+/// program. A limit by address hits all who share one, as behind a provider's NAT, and should be higher.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct LoginLimits {
@@ -160,12 +176,14 @@ pub struct LoginLimits {
     pub by_address: LoginLimit,
     /// By user name.
     pub by_name: LoginLimit,
+    /// From where who has that name got in.
+    known: Arc<Mutex<Generations<Box<str>>>>,
 }
 
 impl LoginLimits {
     /// Both.
     pub fn new(by_address: LoginLimit, by_name: LoginLimit) -> Self {
-        Self { by_address, by_name }
+        Self { by_address, by_name, known: Arc::default() }
     }
 
     /// Whether a login is to be looked at.
@@ -174,7 +192,12 @@ impl LoginLimits {
     /// [`HeldOff`].
     pub fn check(&self, address: Option<IpAddr>, name: &str) -> Result<(), HeldOff> {
         if let Some(address) = address {
-            self.by_address.check(&key(address))?;
+            let address = key(address);
+            self.by_address.check(&address)?;
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.get_mut(&short(name)).is_some_and(|known| **known == *address) {
+                return Ok(());
+            }
         }
         self.by_name.check(name)
     }
@@ -188,9 +211,14 @@ impl LoginLimits {
         self.by_name.failed(name)
     }
 
-    /// Forgets the failures in this name. Those of the address stay: one device that gets in does not let its neighbour guess.
-    pub fn succeeded(&self, name: &str) {
+    /// Forgets the failures in this name, and remembers the address. Its failures stay: one device that gets in does not let its
+    /// neighbour guess.
+    pub fn succeeded(&self, address: Option<IpAddr>, name: &str) {
         self.by_name.succeeded(name);
+        if let Some(address) = address {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.put(&short(name), key(address).into());
+        }
     }
 }
 
@@ -257,5 +285,23 @@ mod tests {
         assert!(limits.check(address("2001:db8:1:3::1"), "a").is_ok());
         limits.failed(address("::ffff:192.0.2.1"), "a");
         assert!(limits.check(address("192.0.2.1"), "a").is_err());
+    }
+
+    #[test]
+    fn guesses_from_elsewhere_do_not_keep_a_device_out() {
+        let limits =
+            LoginLimits::new(LoginLimit::new(0, Duration::from_secs(60)), LoginLimit::new(2, Duration::from_secs(60)));
+        let [home, elsewhere] = ["192.0.2.1", "192.0.2.2"].map(|address| Some(address.parse().unwrap()));
+        limits.succeeded(home, "a");
+        for _ in 0..2 {
+            limits.failed(elsewhere, "a");
+        }
+        assert!(limits.check(elsewhere, "a").is_err() && limits.check(None, "a").is_err());
+        assert_eq!((limits.check(home, "a"), limits.check(home, "b")), (Ok(()), Ok(())));
+        limits.succeeded(elsewhere, "a");
+        for _ in 0..2 {
+            limits.failed(home, "a");
+        }
+        assert!(limits.check(home, "a").is_err() && limits.check(elsewhere, "a").is_ok());
     }
 }

@@ -1,9 +1,9 @@
 //! What is said outside calls: logins, registration, shadow, clock, parts of files.
 
-use onwire::alink::system::FileDownloadResponse;
+use onwire::alink::system::{FileDownloadResponse, FileUploadSendRequest};
 use onwire::alink::{
     Claim, FileBlockFrame, NtpResponse, RegisterForm, Registered, RegisteredUnlisted, Secret, ShadowMessage,
-    ntp_response, parse_register_answer, shadow_delete,
+    UploadBlockFrame, ntp_response, parse_register_answer, shadow_delete,
 };
 use onwire::types::DateTime;
 
@@ -36,10 +36,16 @@ pub fn alink_documents(data: &[u8]) {
     let _ = shadow_delete(&[text], 1);
 }
 
-/// A block of a file, or the answer that refuses one; and a block with that for its head's id, which has the right checksum.
+/// A block of a file that comes or goes, or the answer that refuses one; and a block with that for its head's id, which has the right checksum.
 pub fn file_blocks(data: &[u8]) {
     let (id, block) = data.split_at(data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len()));
     if let Some(id) = crate::text(id) {
+        let upload = UploadBlockFrame { id, about: FileUploadSendRequest::new(id, 0, 0), block };
+        if let Ok(frame) = upload.to_bytes()
+            && let Ok(read) = UploadBlockFrame::parse(&frame)
+        {
+            assert_eq!(read.block, block);
+        }
         let about = FileDownloadResponse::new(0, 0);
         if let Ok(frame) = (FileBlockFrame { id, about, block }).to_bytes()
             && let Ok(read) = FileBlockFrame::parse(&frame)
@@ -47,10 +53,16 @@ pub fn file_blocks(data: &[u8]) {
             assert_eq!(read.block, block);
         }
     }
-    let Ok(frame) = FileBlockFrame::parse(data) else { return };
-    let Ok(written) = frame.to_bytes() else { return };
-    let again = FileBlockFrame::parse(&written);
-    assert_eq!(again.as_ref(), Ok(&frame));
+    if let Ok(frame) = FileBlockFrame::parse(data)
+        && let Ok(written) = frame.to_bytes()
+    {
+        assert_eq!(FileBlockFrame::parse(&written).as_ref(), Ok(&frame));
+    }
+    if let Ok(frame) = UploadBlockFrame::parse(data)
+        && let Ok(written) = frame.to_bytes()
+    {
+        assert_eq!(UploadBlockFrame::parse(&written).as_ref(), Ok(&frame));
+    }
 }
 
 pub(crate) fn document_seeds() -> Vec<Vec<u8>> {
@@ -78,5 +90,6 @@ pub(crate) fn file_block_seeds() -> Vec<Vec<u8>> {
         });
     let refused = br#"{"id":"7","code":404,"message":"no"}"#;
     let refused = [&[0, refused.len().try_into().unwrap_or_default()], refused.as_slice()].concat();
-    frames.into_iter().chain([refused]).collect()
+    let upload = UploadBlockFrame { id: "\"7\"", about: FileUploadSendRequest::new("u1", 0, 3), block: b"abc" };
+    frames.into_iter().chain([refused, upload.to_bytes().unwrap_or_default()]).collect()
 }

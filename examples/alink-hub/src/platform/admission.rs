@@ -197,7 +197,7 @@ pub(crate) async fn register(app: &SharedApp, body: &[u8], address: IpAddr) -> S
     match judged.await {
         Ok(Ok(known)) => {
             app.metrics.login("registered");
-            limits.succeeded(&name);
+            limits.succeeded(Some(address), &name);
             register_answer(Ok(&registered(&known)))
         }
         Ok(Err((code, why))) => {

@@ -64,7 +64,8 @@ pub(super) async fn tags_update(app: &SharedApp, device: &Device, params: &Value
 
 /// All tags, or those of the listed keys.
 pub(super) async fn tags_get(app: &SharedApp, device: &Device, params: &Value) -> Result<Reply, StoreError> {
-    let listed = params.as_array().into_iter().flatten();
+    // How they are named is not verified: a list, of names or of objects, or a list within an object.
+    let listed = params.get("attrKeys").unwrap_or(params).as_array().into_iter().flatten();
     let keys: Vec<&str> = listed.filter_map(|tag| tag.get("attrKey").unwrap_or(tag).as_str()).collect();
     let all = tags::all(&app.store, device.id).await?;
     let wanted = all.into_iter().filter(|(key, _)| keys.is_empty() || keys.contains(&key.as_str()));

@@ -43,6 +43,12 @@ pub(crate) async fn receive(app: &SharedApp, device: &Device, topic: &str, paylo
             _ => malformed(app, device, topic, payload).await,
         },
         Topic::User { rest, .. } => own(app, device, rest, payload).await,
+        Topic::System { rest: rest @ "_thing/diag/post", .. } => {
+            own(app, device, rest, payload).await;
+            if let Some(envelope) = Envelope::read(payload).filter(Envelope::wants_answer) {
+                app.link.publish(device, format!("{topic}_reply"), Reply::ok(json!({})).text(envelope.id())).await;
+            }
+        }
         _ => app.note_of("warn", device, format!("a message on a topic that this hub does not serve: {topic}")).await,
     }
 }

@@ -27,7 +27,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 pub use self::database::{database, is_sqlite, look_into};
 pub use self::events::Events;
@@ -38,6 +38,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Csms {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    /// What it logs, if the test says how much that is to be.
+    log: Option<Lines<BufReader<ChildStderr>>>,
     /// `ws://HOST:PORT/ocpp/`
     pub url: String,
     /// `http://HOST:PORT`
@@ -52,7 +54,7 @@ impl Csms {
         Self::start_with(data, flags, &[]).await
     }
 
-    /// The same with environment variables.
+    /// The same with environment variables; with `RUST_LOG`, the log is for [`Csms::logged`].
     pub async fn start_with(data: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let csms = Self::try_start_with(data, flags, environment).await;
         csms.expect("the program has ended; standard error says why")
@@ -76,8 +78,12 @@ impl Csms {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
+        if environment.iter().any(|(name, level)| *name == "RUST_LOG" && *level != "off") {
+            command.stderr(Stdio::piped());
+        }
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let log = child.stderr.take().map(|log| BufReader::new(log).lines());
         let (mut urls, mut pages) = (Vec::new(), Vec::new());
         let is_plain = !flags.windows(2).any(|pair| pair == ["--listen", "none"]);
         let addresses = [is_plain, flags.contains(&"--tls-listen")].iter().filter(|is| **is).count();
@@ -92,7 +98,7 @@ impl Csms {
             }
         }
         let tls = if addresses == 2 { urls.pop().zip(pages.pop()) } else { None };
-        Some(Self { child, lines, url: urls.pop().unwrap(), http: pages.pop().unwrap(), tls })
+        Some(Self { child, lines, log, url: urls.pop().unwrap(), http: pages.pop().unwrap(), tls })
     }
 
     /// The process.
@@ -103,6 +109,19 @@ impl Csms {
     /// The next line of its standard output; `None` at the end.
     pub async fn line(&mut self) -> Option<String> {
         tokio::time::timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time").unwrap()
+    }
+
+    /// Waits until it logs something with that text.
+    pub async fn logged(&mut self, text: &str) {
+        let log = self.log.as_mut().expect("it was started with RUST_LOG");
+        loop {
+            let line = tokio::time::timeout(PATIENCE, log.next_line()).await.expect("a line in time").unwrap();
+            let line = line.expect("it runs");
+            eprintln!("{line}");
+            if line.contains(text) {
+                return;
+            }
+        }
     }
 
     /// Kills it at once (SIGKILL). What the system had of its writes stays, unlike after a power cut.

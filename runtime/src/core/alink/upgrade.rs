@@ -34,7 +34,9 @@ pub(super) fn framed(text: &str) -> Option<String> {
             write(&mut out, text.get(id)?, error.details.as_ref().map_or("{}", RawJson::as_str));
         }
         Ok(Frame::Call { id, payload, .. } | Frame::Send { id, payload, .. } | Frame::CallResult { id, payload }) => {
-            write(&mut out, text.get(id)?, text.get(payload)?);
+            // One that is not there is an object without anything in it, which says what is missing.
+            let params = text.get(payload).filter(|params| !params.is_empty()).unwrap_or("{}");
+            write(&mut out, text.get(id)?, params);
         }
         Err(bad) if bad.defect == Defect::Call => return framed(&framing::with_method(text, METHOD)?),
         _ => return None,
@@ -68,6 +70,12 @@ mod tests {
             r#"{"id":7,"params":{"version":"2"},"method":"thing.ota.x"}"#,
         ] {
             assert_eq!(framed(other).as_deref(), Some(read), "{other}");
+        }
+        let empty = r#"{"id":7,"sys":{"ack":0},"params":{},"method":"ota.device.upgrade"}"#;
+        for without in
+            [r#"{"id":7}"#, r#"{"id":7,"code":200}"#, r#"{"id":7,"code":"1000"}"#, r#"{"id":7,"method":"x"}"#]
+        {
+            assert_eq!(framed(without).as_deref(), Some(empty), "{without}");
         }
         for nothing in ["", "[]", "7", r#"{"data":{}}"#, r#"{"code":"404","id":7,"data":{}}"#] {
             assert_eq!(framed(nothing), None, "{nothing}");

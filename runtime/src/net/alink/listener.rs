@@ -329,7 +329,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             }
             Ok(Admission::Registration { topic, payload }) => {
                 if let Some(limits) = limits {
-                    limits.succeeded(name);
+                    limits.succeeded(address, name);
                 }
                 link.accept(clock.now());
                 if let Err(error) = link.publish(&topic, &payload, QoS::AtMostOnce, clock.now()) {
@@ -349,7 +349,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             return Ok(None);
         }
         if let Some(limits) = limits {
-            limits.succeeded(name);
+            limits.succeeded(address, name);
         }
         link.accept(clock.now());
         write_all(&mut stream, &mut link).await.map_err(io)?;
