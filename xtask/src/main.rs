@@ -17,6 +17,7 @@ mod peers;
 mod postgres;
 mod proxy;
 mod runner;
+mod serving;
 mod stages;
 mod system;
 mod workspace;

@@ -1,5 +1,5 @@
-//! The `postgres` stage: the central system's tests, on a PostgreSQL of our own instead of files
-//! (`tests/support/database.rs`).
+//! The `postgres` stage: the tests of the programs that have a database, on a PostgreSQL of our own instead of files
+//! (`examples/support/database.rs`).
 //!
 //! The server is Debian's. It listens on a Unix socket only, in a folder of the system's temporary one: the path of a socket
 //! is short, and PostgreSQL, which refuses to run as root, has to reach it when the checkout is in root's home.
@@ -18,11 +18,11 @@ const USER: &str = "postgres";
 
 /// Runs the stage.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    ensure_system(&["postgresql"], "the central system's tests on PostgreSQL")?;
+    ensure_system(&["postgresql"], "the tests on PostgreSQL")?;
     let server = Server::start(workspace)?;
     // What concerns files only says so to itself.
-    let mut tests = workspace.cargo(["test", "--locked", "-p", "csms", "--tests", "--no-fail-fast"]);
-    run(tests.env("CSMS_TEST_DATABASE", server.url()))
+    let mut tests = workspace.cargo(["test", "--locked", "-p", "csms", "-p", "alink-hub", "--tests", "--no-fail-fast"]);
+    run(tests.env("ONWIRE_TEST_DATABASE", server.url()))
 }
 
 /// A running server; stopped and removed in the end.

@@ -58,11 +58,11 @@ const STAGES: &[Stage] = &[
         about: "a charge point in C over the static library, in memory and at central systems",
         run: c::check,
     },
-    Stage { name: "postgres", about: "the central system keeps its data in PostgreSQL as well", run: postgres::check },
+    Stage { name: "postgres", about: "csms and alink-hub keep their data in PostgreSQL as well", run: postgres::check },
     Stage { name: "proxy", about: "the central system behind nginx, configured as its README says", run: proxy::check },
     Stage { name: "interop", about: "onwire talks to independent implementations", run: interop },
-    Stage { name: "api", about: "the REST interface of csms keeps to its own OpenAPI document", run: api::check },
-    Stage { name: "browser", about: "the web page of csms does what it should in Chromium", run: browser::check },
+    Stage { name: "api", about: "the REST interfaces keep to their own OpenAPI documents", run: api::check },
+    Stage { name: "browser", about: "the web pages do what they should in Chromium", run: browser::check },
 ];
 
 /// The names, for the command line.

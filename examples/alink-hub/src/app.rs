@@ -101,7 +101,7 @@ impl App {
         }
         tracing::info!(product_key, device_name, level, "{content}");
         let data = serde_json::json!({"level": level, "content": content});
-        let entry = log::New { source: "hub", level: level.to_owned(), details: None, content };
+        let entry = log::New { source: log::Source::Hub, level: level.to_owned(), details: None, content };
         if let Err(error) = log::add(&self.store, (product_key, device_name), vec![entry]).await {
             tracing::error!(%error, "the log cannot be written");
         }

@@ -10,9 +10,9 @@
 //! | `platform` | what devices say, and what they are answered |
 //! | `typed` | typed handlers for a model that is compiled in |
 //! | `store` | the database: SQLite or PostgreSQL |
-//! | `api` | REST: `/api/v1`; files that devices fetch |
+//! | `api` | REST: `/api/v1` and its OpenAPI document; files that devices fetch |
 //! | `web` | the page |
-//! | `security` | secrets at rest, API tokens |
+//! | `security` | secrets at rest, API tokens, who changed what |
 
 mod api;
 mod app;

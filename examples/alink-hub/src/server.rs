@@ -8,12 +8,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use axum::Router;
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-use crate::app::{App, Brake};
+use crate::app::{App, Brake, SharedApp};
 use crate::config::{Command, Config, TokenCommand};
 use crate::entered::Entered;
 use crate::front::Front;
@@ -24,7 +24,9 @@ use crate::mqtt;
 use crate::platform::calls::Calls;
 use crate::platform::repeated::Repeated;
 use crate::platform::upload;
+use crate::security::guard::guard;
 use crate::security::seal::Seal;
+use crate::store::log::{self, New, Source};
 use crate::store::{Store, products, retention, tokens};
 use crate::{api, model, web};
 
@@ -89,7 +91,7 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
         async move { retention::keep_for(&app.store, &app.config).await }
     });
     println!("the page is at http://{http_address}/");
-    let router: Router = Router::new().merge(api::router(&app)).merge(web::router()).with_state(Arc::clone(&app));
+    let router = router(&app);
     let mut stops = app.ends.clone();
     let stopped = async move { drop(stops.wait_for(|ends| *ends).await) };
     let serving = tokio::spawn(
@@ -119,6 +121,12 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
     ended
 }
 
+/// Everything that is spoken over HTTP.
+fn router(app: &SharedApp) -> Router {
+    let router = Router::new().merge(api::router()).merge(web::router());
+    router.layer(middleware::from_fn_with_state(Arc::clone(app), guard)).with_state(Arc::clone(app))
+}
+
 /// Does something else than serving.
 ///
 /// # Errors
@@ -129,7 +137,10 @@ pub(crate) async fn command(command: Command, config: &Config) -> Result<()> {
     let Command::Token(command) = command;
     match command {
         TokenCommand::Add { name, role } => match tokens::add(&store, &name, role).await? {
-            Some(token) => println!("{token}"),
+            Some(token) => {
+                println!("{token}");
+                note(&store, format!("command line: a token {name} ({}) was made", role.name())).await?;
+            }
             None => bail!("there is a token of that name"),
         },
         TokenCommand::List => {
@@ -141,10 +152,17 @@ pub(crate) async fn command(command: Command, config: &Config) -> Result<()> {
             if !tokens::remove(&store, &name).await? {
                 bail!("there is no token of that name");
             }
+            note(&store, format!("command line: the token {name} was removed")).await?;
         }
     }
     store.close().await;
     Ok(())
+}
+
+/// Writes down what the command line has changed.
+async fn note(store: &Store, content: String) -> Result<()> {
+    let entry = New { source: Source::Api, level: "info".to_owned(), details: None, content };
+    Ok(log::add(store, ("", ""), vec![entry]).await?)
 }
 
 /// Ready when the process is asked to end: ctrl-c, or SIGTERM where there is such.

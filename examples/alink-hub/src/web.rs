@@ -4,8 +4,9 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use data_encoding::HEXLOWER;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, StatusCode};
 use rust_embed::RustEmbed;
 
 use crate::app::SharedApp;
@@ -20,11 +21,11 @@ struct Files;
 
 pub(crate) fn router() -> Router<SharedApp> {
     Router::new()
-        .route("/", get(|| async { file("index.html") }))
-        .route("/web/{name}", get(|Path(name): Path<String>| async move { file(&name) }))
+        .route("/", get(|headers: HeaderMap| async move { file("index.html", &headers) }))
+        .route("/web/{name}", get(|Path(name): Path<String>, headers: HeaderMap| async move { file(&name, &headers) }))
 }
 
-fn file(name: &str) -> Response {
+fn file(name: &str, headers: &HeaderMap) -> Response {
     let Some(file) = Files::get(name) else {
         return (StatusCode::NOT_FOUND, "there is no such file\n").into_response();
     };
@@ -35,12 +36,10 @@ fn file(name: &str) -> Response {
         "svg" => "image/svg+xml",
         _ => "application/octet-stream",
     };
-    let headers = [
-        (CONTENT_TYPE, kind),
-        (CACHE_CONTROL, "no-cache"),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (X_FRAME_OPTIONS, "DENY"),
-    ];
-    (headers, file.data).into_response()
+    let tag = format!("\"{}\"", HEXLOWER.encode(&file.metadata.sha256_hash()));
+    let always = [(CACHE_CONTROL, "no-cache"), (CONTENT_SECURITY_POLICY, POLICY), (CONTENT_TYPE, kind)];
+    if headers.get(IF_NONE_MATCH).is_some_and(|known| known == tag.as_str()) {
+        return (StatusCode::NOT_MODIFIED, always, [(ETAG, tag)]).into_response();
+    }
+    (always, [(ETAG, tag)], file.data).into_response()
 }

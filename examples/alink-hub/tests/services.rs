@@ -202,10 +202,10 @@ async fn a_device_uploads_files_goes_on_where_it_was_cut_and_may_not_fill_the_di
     assert_eq!(uploads(), 2);
     assert_eq!(hub.bytes("GET", "/devices/socket/SN1/files/a.log", Vec::new()).await, (200, file));
     assert_eq!(hub.bytes("GET", "/devices/socket/SN1/files/..%2Fhub.db", Vec::new()).await.0, 404);
-    assert_eq!(hub.bytes("DELETE", "/devices/socket/SN1/files/a.log", Vec::new()).await.0, 200);
+    assert_eq!(hub.bytes("DELETE", "/devices/socket/SN1/files/a.log", Vec::new()).await.0, 204);
     assert_eq!(hub.bytes("DELETE", "/devices/socket/SN1/files/a.log", Vec::new()).await.0, 404);
     assert_eq!(uploads(), 1);
-    assert_eq!(hub.bytes("DELETE", "/devices/socket/SN1", Vec::new()).await.0, 200);
+    assert_eq!(hub.bytes("DELETE", "/devices/socket/SN1", Vec::new()).await.0, 204);
     assert_eq!(uploads(), 0);
     hub.stop().await;
 }

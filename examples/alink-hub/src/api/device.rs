@@ -1,11 +1,15 @@
 //! What a device is to be: desired properties, shadow, tags, updates.
 
-use axum::Router;
-use axum::extract::State;
-use axum::routing::{get, post};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::DeviceKey;
 use super::extract::{Json, Path};
 use super::problem::Problem;
 use crate::app::SharedApp;
@@ -15,35 +19,53 @@ use crate::security::access::{Operator, Viewer};
 use crate::store::updates::Protocol;
 use crate::store::{desired, firmware, shadows, tags, updates};
 
-pub(super) fn router() -> Router<SharedApp> {
-    Router::new()
-        .route("/devices/{product_key}/{device_name}/desired", get(wanted).patch(want))
-        .route("/devices/{product_key}/{device_name}/shadow", get(show_shadow).patch(want_in_shadow))
-        .route("/devices/{product_key}/{device_name}/tags", get(show_tags))
-        .route("/devices/{product_key}/{device_name}/updates", get(show_updates))
-        .route("/devices/{product_key}/{device_name}/updates", post(begin_update))
+pub(super) fn router() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new()
+        .routes(routes!(wanted, want))
+        .routes(routes!(show_shadow, want_in_shadow))
+        .routes(routes!(show_tags))
+        .routes(routes!(show_updates, begin_update))
 }
 
 type Key = (String, String);
 
-async fn show_wanted(app: &SharedApp, device: i64) -> Result<axum::Json<Value>, Problem> {
-    let all = desired::all(&app.store, device).await?.into_iter();
-    let all = all.map(|(identifier, (value, version))| (identifier, json!({"value": value, "version": version})));
-    Ok(axum::Json(Value::Object(all.collect())))
+/// What a property is to be.
+#[derive(Debug, Serialize, ToSchema)]
+struct Desired {
+    /// As the thing model says.
+    value: Value,
+    /// Which change of it this is; the device takes a value away by its version.
+    version: i64,
 }
 
-async fn wanted(_: Viewer, State(app): State<SharedApp>, Path(key): Path<Key>) -> Result<axum::Json<Value>, Problem> {
+type AllDesired = BTreeMap<String, Desired>;
+
+async fn show_wanted(app: &SharedApp, device: i64) -> Result<axum::Json<AllDesired>, Problem> {
+    let all = desired::all(&app.store, device).await?.into_iter();
+    Ok(axum::Json(all.map(|(identifier, (value, version))| (identifier, Desired { value, version })).collect()))
+}
+
+/// Desired properties.
+#[utoipa::path(get, path = "/devices/{product_key}/{device_name}/desired", tag = "devices", params(DeviceKey),
+    responses((status = OK, body = BTreeMap<String, Desired>)))]
+async fn wanted(
+    _: Viewer,
+    State(app): State<SharedApp>,
+    Path(key): Path<Key>,
+) -> Result<axum::Json<AllDesired>, Problem> {
     let device = super::device(&app, &key).await?;
     show_wanted(&app, device.id).await
 }
 
 /// Changes what is desired, `null` takes it away; a device that is connected is told to set what is new.
+#[utoipa::path(patch, path = "/devices/{product_key}/{device_name}/desired", tag = "devices", params(DeviceKey),
+    request_body = BTreeMap<String, Value>, responses((status = OK, body = BTreeMap<String, Desired>)))]
 async fn want(
     _: Operator,
     State(app): State<SharedApp>,
     Path(key): Path<Key>,
     Json(changes): Json<Map<String, Value>>,
-) -> Result<axum::Json<Value>, Problem> {
+) -> Result<axum::Json<AllDesired>, Problem> {
     let device = super::device(&app, &key).await?;
     let (gone, new): (Map<String, Value>, Map<String, Value>) =
         changes.into_iter().partition(|(_, value)| value.is_null());
@@ -60,6 +82,9 @@ async fn want(
     show_wanted(&app, device.id).await
 }
 
+/// The shadow: what the device last said of itself, and what is wanted of it.
+#[utoipa::path(get, path = "/devices/{product_key}/{device_name}/shadow", tag = "devices", params(DeviceKey),
+    responses((status = OK, body = shadow::Shadow)))]
 async fn show_shadow(
     _: Viewer,
     State(app): State<SharedApp>,
@@ -71,6 +96,8 @@ async fn show_shadow(
 }
 
 /// Changes what is wanted in the shadow, `null` takes it away; a device that is connected is told.
+#[utoipa::path(patch, path = "/devices/{product_key}/{device_name}/shadow", tag = "devices", params(DeviceKey),
+    request_body = BTreeMap<String, Value>, responses((status = OK, body = shadow::Shadow)))]
 async fn want_in_shadow(
     _: Operator,
     State(app): State<SharedApp>,
@@ -78,22 +105,25 @@ async fn want_in_shadow(
     Json(desired): Json<Map<String, Value>>,
 ) -> Result<axum::Json<shadow::Shadow>, Problem> {
     let device = super::device(&app, &key).await?;
-    if desired.len() > 128 {
-        return Err(Problem::invalid("", "more than 128 attributes"));
-    }
-    Ok(axum::Json(shadow::want(&app, &device, desired).await?))
+    let shadow = shadow::want(&app, &device, desired).await?;
+    shadow.map(axum::Json).ok_or_else(|| Problem::invalid("", "the shadow would have more than 128 attributes"))
 }
 
+/// Tags, which devices set themselves.
+#[utoipa::path(get, path = "/devices/{product_key}/{device_name}/tags", tag = "devices", params(DeviceKey),
+    responses((status = OK, body = BTreeMap<String, String>)))]
 async fn show_tags(
     _: Viewer,
     State(app): State<SharedApp>,
     Path(key): Path<Key>,
-) -> Result<axum::Json<Value>, Problem> {
+) -> Result<axum::Json<BTreeMap<String, String>>, Problem> {
     let device = super::device(&app, &key).await?;
-    let all = tags::all(&app.store, device.id).await?;
-    Ok(axum::Json(all.into_iter().map(|(key, value)| (key, value.into())).collect::<Map<_, _>>().into()))
+    Ok(axum::Json(tags::all(&app.store, device.id).await?.into_iter().collect()))
 }
 
+/// The last 100 updates, the latest first.
+#[utoipa::path(get, path = "/devices/{product_key}/{device_name}/updates", tag = "updates", params(DeviceKey),
+    responses((status = OK, body = Vec<updates::Update>)))]
 async fn show_updates(
     _: Viewer,
     State(app): State<SharedApp>,
@@ -103,9 +133,11 @@ async fn show_updates(
     Ok(axum::Json(updates::list(&app.store, device.id).await?))
 }
 
-#[derive(Debug, Deserialize)]
+/// An update that is to begin.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Begin {
+struct NewUpdate {
+    /// The file; one of the device's product.
     firmware_id: String,
     /// How the device is to fetch the file.
     #[serde(default)]
@@ -113,11 +145,13 @@ struct Begin {
 }
 
 /// Begins an update; a device that is connected is told at once, others when they report their version.
+#[utoipa::path(post, path = "/devices/{product_key}/{device_name}/updates", tag = "updates", params(DeviceKey),
+    request_body = NewUpdate, responses((status = OK, body = updates::Update)))]
 async fn begin_update(
     _: Operator,
     State(app): State<SharedApp>,
     Path(key): Path<Key>,
-    Json(begin): Json<Begin>,
+    Json(begin): Json<NewUpdate>,
 ) -> Result<axum::Json<updates::Update>, Problem> {
     let device = super::device(&app, &key).await?;
     let file = firmware::find(&app.store, &begin.firmware_id).await?;

@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::routing::{delete, get};
 use data_encoding::HEXLOWER;
 use futures_util::StreamExt;
 use http::StatusCode;
@@ -13,9 +11,14 @@ use md5::{Digest, Md5};
 use ring::digest;
 use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::ProductKey;
 use super::extract::{Path, Query};
 use super::problem::Problem;
+use super::products::no_product;
 use crate::app::SharedApp;
 use crate::platform::update::DEFAULT;
 use crate::security::access::{Operator, Viewer};
@@ -24,11 +27,8 @@ use crate::store::firmware::{self, Firmware};
 use crate::time::now;
 
 /// The size of a body is judged as it comes in.
-pub(super) fn router() -> Router<SharedApp> {
-    Router::new()
-        .route("/products/{product_key}/firmware", get(list).post(upload))
-        .route("/firmware/{id}", delete(remove))
-        .layer(DefaultBodyLimit::disable())
+pub(super) fn router() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new().routes(routes!(list, upload)).routes(routes!(remove)).layer(DefaultBodyLimit::disable())
 }
 
 /// Where the bytes of a file are. The id is one that was made here.
@@ -36,23 +36,40 @@ pub(crate) fn path(app: &SharedApp, id: &str) -> PathBuf {
     app.config.data.join("firmware").join(id)
 }
 
+/// Files for updates, the latest first.
+#[utoipa::path(get, path = "/products/{product_key}/firmware", tag = "updates", params(ProductKey),
+    responses((status = OK, body = Vec<Firmware>)))]
 async fn list(
     _: Viewer,
     State(app): State<SharedApp>,
     Path(product_key): Path<String>,
 ) -> Result<axum::Json<Vec<Firmware>>, Problem> {
+    if !app.models.contains_key(&product_key) {
+        return Err(no_product());
+    }
     Ok(axum::Json(firmware::list(&app.store, &product_key).await?))
 }
 
-#[derive(Debug, Deserialize)]
+/// What a file is.
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
 struct About {
+    /// What a device reports once it runs it.
+    #[param(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-][A-Za-z0-9_.-]*$")]
     version: String,
+    /// Which part of the device it is for; `default` is the device itself.
+    #[param(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-][A-Za-z0-9_.-]*$", default = "default")]
     module: Option<String>,
+    /// The last part of its URL.
+    #[param(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-][A-Za-z0-9_.-]*$", default = "firmware.bin")]
     file_name: Option<String>,
 }
 
-/// The body is the file itself.
+/// Keeps a file for updates: the body is the file itself.
+#[utoipa::path(post, path = "/products/{product_key}/firmware", tag = "updates", params(ProductKey, About),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses((status = OK, body = Firmware)))]
 async fn upload(
     _: Operator,
     State(app): State<SharedApp>,
@@ -61,7 +78,7 @@ async fn upload(
     body: Body,
 ) -> Result<axum::Json<Firmware>, Problem> {
     if !app.models.contains_key(&product_key) {
-        return Err(Problem::not_found("there is no such product"));
+        return Err(no_product());
     }
     let is_name = |text: &str| {
         let fits = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
@@ -119,10 +136,13 @@ async fn write(path: &std::path::Path, body: Body, limit: u64) -> Result<(i64, S
     Ok((size, HEXLOWER.encode(&md5.finalize()), HEXLOWER.encode(sha256.finish().as_ref())))
 }
 
-async fn remove(_: Operator, State(app): State<SharedApp>, Path(id): Path<String>) -> Result<(), Problem> {
+/// Deletes a file, unless an update with it is under way.
+#[utoipa::path(delete, path = "/firmware/{id}", tag = "updates", params(("id" = String, Path)),
+    responses((status = NO_CONTENT)))]
+async fn remove(_: Operator, State(app): State<SharedApp>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
     if firmware::remove(&app.store, &id).await? {
         drop(tokio::fs::remove_file(path(&app, &id)).await);
-        return Ok(());
+        return Ok(StatusCode::NO_CONTENT);
     }
     match firmware::find(&app.store, &id).await? {
         Some(_) => Err(Problem::conflict("an update with this file is under way")),

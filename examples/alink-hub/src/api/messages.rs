@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -14,10 +12,13 @@ use onwire::alink::{DeviceRef, RawDirection, Topic};
 use onwire::mqtt::QoS;
 use onwire::net::alink::RrpcFailure;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::extract::{Json, Path, Query};
 use super::problem::Problem;
+use super::{DeviceKey, ProductKey};
 use crate::app::SharedApp;
 use crate::platform::calls::{CallError, push_log_settings};
 use crate::security::access::{Operator, Viewer};
@@ -35,27 +36,35 @@ const PATIENCE: u64 = 5000;
 /// How long it may take at most.
 const LONGEST: u64 = 60_000;
 
-pub(super) fn router() -> Router<SharedApp> {
-    Router::new()
-        .route("/devices/{product_key}/{device_name}/rrpc", post(rrpc))
-        .route("/devices/{product_key}/{device_name}/messages", post(publish))
-        .route("/devices/{product_key}/{device_name}/raw", post(raw))
-        .route("/products/{product_key}/broadcast", post(broadcast))
+pub(super) fn router() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new()
+        .routes(routes!(rrpc))
+        .routes(routes!(publish))
+        .routes(routes!(raw))
+        .routes(routes!(broadcast))
         .layer(DefaultBodyLimit::max(LARGEST))
-        .route("/devices/{product_key}/{device_name}/log-settings", get(log_settings).put(set_log_settings))
+        .routes(routes!(log_settings, set_log_settings))
 }
 
 type Key = (String, String);
 
-#[derive(Debug, Deserialize)]
+/// What an answer is waited for on, and how long.
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
 struct Asked {
     /// Any, with its slash; none is the system's.
+    #[param(max_length = 128, pattern = "^/[^+#]*$")]
     topic: Option<String>,
+    /// In milliseconds; 5000 if it is absent.
+    #[param(minimum = 1, maximum = 60_000, default = 5000)]
     timeout_ms: Option<u64>,
 }
 
 /// Asks a device, and answers with its answer: bytes, as they come.
+#[utoipa::path(post, path = "/devices/{product_key}/{device_name}/rrpc", tag = "calls", params(DeviceKey, Asked),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses((status = OK, content((String = "application/octet-stream")))))]
 async fn rrpc(
     _: Operator,
     State(app): State<SharedApp>,
@@ -85,13 +94,19 @@ async fn rrpc(
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], answer).into_response())
 }
 
-#[derive(Debug, Deserialize)]
+/// Where a message goes.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct To {
     /// What follows `/{productKey}/{deviceName}/user/`, or `/broadcast/{productKey}/`.
+    #[param(min_length = 1, max_length = 128)]
     topic: String,
 }
 
 /// Sends a message on a topic of the user's own; whether it arrives stays unknown.
+#[utoipa::path(post, path = "/devices/{product_key}/{device_name}/messages", tag = "messages",
+    params(DeviceKey, To), request_body(content = String, content_type = "application/octet-stream"),
+    responses((status = ACCEPTED)))]
 async fn publish(
     _: Operator,
     State(app): State<SharedApp>,
@@ -105,6 +120,13 @@ async fn publish(
     send(&app, &device, topic, body).await
 }
 
+/// Whom a message was sent to.
+#[derive(Debug, Serialize, ToSchema)]
+struct Told {
+    /// How many devices.
+    told: usize,
+}
+
 /// How many devices are told at once.
 const AT_ONCE: usize = 256;
 
@@ -113,13 +135,15 @@ const ROOM: Duration = Duration::from_secs(1);
 
 /// Sends a message to all devices of a product that are connected, on `/broadcast/{productKey}/{topic}`; to how many. Whether it
 /// arrives stays unknown. Behind a broker it is sent once, and the broker's matter.
+#[utoipa::path(post, path = "/products/{product_key}/broadcast", tag = "messages", params(ProductKey, To),
+    request_body(content = String, content_type = "application/octet-stream"), responses((status = OK, body = Told)))]
 async fn broadcast(
     _: Operator,
     State(app): State<SharedApp>,
     Path(product_key): Path<String>,
     Query(To { topic }): Query<To>,
     body: Bytes,
-) -> Result<axum::Json<serde_json::Value>, Problem> {
+) -> Result<axum::Json<Told>, Problem> {
     if !app.models.contains_key(&product_key) {
         return Err(Problem::not_found("there is no such product"));
     }
@@ -136,7 +160,7 @@ async fn broadcast(
         }
     });
     let told = told.buffer_unordered(AT_ONCE).filter(|told| std::future::ready(*told)).count().await;
-    Ok(axum::Json(json!({"told": told})))
+    Ok(axum::Json(Told { told }))
 }
 
 /// A name that can be published on; `of` is what of it a user chose.
@@ -149,6 +173,8 @@ fn judge_topic<'t>(topic: &'t str, of: &str) -> Result<&'t str, Problem> {
 }
 
 /// Sends raw bytes (`thing/model/down_raw`); what the device answers is in its history, as a message on `down_raw_reply`.
+#[utoipa::path(post, path = "/devices/{product_key}/{device_name}/raw", tag = "messages", params(DeviceKey),
+    request_body(content = String, content_type = "application/octet-stream"), responses((status = ACCEPTED)))]
 async fn raw(
     _: Operator,
     State(app): State<SharedApp>,
@@ -172,12 +198,25 @@ async fn send(app: &SharedApp, device: &Device, topic: String, body: Bytes) -> R
 }
 
 /// Whether a device uploads its log.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LogSettings {
+    /// Whether it does.
     upload: bool,
 }
 
+/// Settings that were kept.
+#[derive(Debug, Serialize, ToSchema)]
+struct NewLogSettings {
+    /// Whether it uploads its log.
+    upload: bool,
+    /// Whether the device was told.
+    told: bool,
+}
+
+/// Whether a device uploads its log.
+#[utoipa::path(get, path = "/devices/{product_key}/{device_name}/log-settings", tag = "log", params(DeviceKey),
+    responses((status = OK, body = LogSettings)))]
 async fn log_settings(
     _: Viewer,
     State(app): State<SharedApp>,
@@ -188,14 +227,16 @@ async fn log_settings(
 }
 
 /// Changes it; a device that is connected is told, others when they ask.
+#[utoipa::path(put, path = "/devices/{product_key}/{device_name}/log-settings", tag = "log", params(DeviceKey),
+    request_body = LogSettings, responses((status = OK, body = NewLogSettings)))]
 async fn set_log_settings(
     _: Operator,
     State(app): State<SharedApp>,
     Path(key): Path<Key>,
     Json(settings): Json<LogSettings>,
-) -> Result<axum::Json<serde_json::Value>, Problem> {
+) -> Result<axum::Json<NewLogSettings>, Problem> {
     let device = super::device(&app, &key).await?;
     devices::set_uploads_log(&app.store, device.id, settings.upload).await?;
     let told = push_log_settings(&app, &device, settings.upload);
-    Ok(axum::Json(json!({"upload": settings.upload, "told": told})))
+    Ok(axum::Json(NewLogSettings { upload: settings.upload, told }))
 }

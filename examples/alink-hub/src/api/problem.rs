@@ -11,9 +11,11 @@ use crate::platform::calls::CallError;
 use crate::store::StoreError;
 
 /// What a request failed with.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub(crate) struct Problem {
+    /// HTTP status code.
     status: u16,
+    /// The status in words.
     title: &'static str,
     /// For programs: `offline`, `timeout`, `refused`, `invalidPayload`, ..
     kind: &'static str,
@@ -43,14 +45,18 @@ impl Problem {
         }
     }
 
+    /// There is nothing under this path. What only the query or the body names is not this: it is
+    /// [`Self::bad_request`] or [`Self::invalid`].
     pub(crate) fn not_found(what: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "notFound", what)
     }
 
+    /// It is there already, or something else stands against it.
     pub(crate) fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", detail)
     }
 
+    /// The path or the query is not what it should be.
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "badRequest", detail)
     }

@@ -139,7 +139,7 @@ pub(super) async fn log_post(app: &SharedApp, device: &Device, params: &Value) -
     }
     let text = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let entry = |entry: &Value| log::New {
-        source: "device",
+        source: log::Source::Device,
         level: text(entry, "logLevel").to_ascii_lowercase(),
         content: text(entry, "logContent"),
         details: entry.as_object().map(|whole| {

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use super::envelope::whole;
 use crate::app::SharedApp;
@@ -18,18 +19,24 @@ const MOST: usize = 128;
 type Refusal = (u16, &'static str);
 
 /// The document.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Shadow {
+    /// Values of attributes.
     state: Sections,
     /// Of each attribute, when it was set, in seconds since 1970.
     metadata: Sections,
+    /// When it was changed, in seconds since 1970.
     timestamp: i64,
+    /// One more with each change.
     version: i64,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// One part for each of the two who speak of the device.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 struct Sections {
+    /// What the device said.
     reported: Map<String, Value>,
+    /// What is wanted of it.
     desired: Map<String, Value>,
 }
 
@@ -68,20 +75,22 @@ pub(super) async fn receive(app: &SharedApp, device: &Device, payload: &[u8]) {
     app.link.publish(device, topic, reply.to_string()).await;
 }
 
-/// Changes what is wanted of a device, and tells it if it is connected. The document then.
+/// Changes what is wanted of a device, and tells it if it is connected. The document then; `None`, and nothing is changed, if
+/// it would have too many attributes.
 pub(crate) async fn want(
     app: &SharedApp,
     device: &Device,
     desired: Map<String, Value>,
-) -> Result<Shadow, crate::store::StoreError> {
+) -> Result<Option<Shadow>, crate::store::StoreError> {
     let seconds = now() / 1000;
-    let shadow = shadows::change(&app.store, device.id, move |shadow| {
+    let changed = shadows::change(&app.store, device.id, move |shadow| {
         let mut shadow: Shadow = shadow.unwrap_or_default();
         shadow.set(Name::Desired, &desired, seconds);
         (shadow.version, shadow.timestamp) = (shadow.version.saturating_add(1), seconds);
-        (Some(shadow.clone()), shadow)
-    })
-    .await?;
+        let shadow = Some(shadow).filter(|shadow| shadow.state.desired.len() <= MOST);
+        (shadow.clone(), shadow)
+    });
+    let Some(shadow) = changed.await? else { return Ok(None) };
     let control = json!({
         "method": "control",
         "payload": {"state": shadow.state, "metadata": shadow.metadata},
@@ -90,7 +99,7 @@ pub(crate) async fn want(
     });
     let topic = format!("/shadow/get/{}/{}", device.product_key, device.device_name);
     app.link.publish(device, topic, control.to_string()).await;
-    Ok(shadow)
+    Ok(Some(shadow))
 }
 
 fn refused((code, reason): Refusal) -> Value {

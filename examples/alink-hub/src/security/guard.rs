@@ -1,4 +1,5 @@
-//! Before every request of the REST interface: web pages of elsewhere are kept out.
+//! Around every request: web pages of elsewhere are kept out of the REST interface, who sends a request is found, who
+//! changed what is written down, and browsers are told what they may do with an answer.
 //!
 //! A page of another site can have a browser send requests to addresses that only the browser can reach, such as loopback,
 //! where nobody has to show a token. It cannot read the answers, and cannot send JSON or headers of its own without asking
@@ -11,26 +12,85 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, HOST, HeaderMap, HeaderValue, ORIGIN, REFERER, X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERER,
+    REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::uri::Authority;
 use http::{Method, StatusCode};
 
+use super::access::caller;
+use super::audit::Audited;
 use crate::api::problem::Problem;
 use crate::app::SharedApp;
 
-/// To be put around `/api`.
+/// What answers may load that do not say: nothing. Pages say.
+const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// To be put around everything. A request of the REST interface, or for metrics, gets its
+/// [`Caller`](super::access::Caller), or why there is none, among its extensions.
 pub(crate) async fn guard(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let (is_api, is_known) = (path.starts_with("/api/"), path == "/metrics");
+    let mut response = match (is_api, is_known) {
+        (true, _) => guarded(&app, request, next).await,
+        // Programs scrape it by whatever name they know the hub.
+        (false, true) => known(&app, request, next).await,
+        (false, false) => next.run(request).await,
+    };
+    advise(&mut response, is_api);
+    response
+}
+
+async fn known(app: &SharedApp, mut request: Request, next: Next) -> Response {
+    let headers = request.headers().clone();
+    request.extensions_mut().insert(caller(&headers, app).await);
+    next.run(request).await
+}
+
+async fn guarded(app: &SharedApp, mut request: Request, next: Next) -> Response {
     // A body cannot be looked at from two threads, and waits in the request.
     let (method, headers) = (request.method().clone(), request.headers().clone());
-    let mut response = match judge(&app, &method, &headers).await {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+    if let Err(problem) = judge(app, &method, &headers).await {
+        return problem.into_response();
+    }
+    let caller = caller(&headers, app).await;
+    request.extensions_mut().insert(caller.clone());
+    let Ok(caller) = caller else { return next.run(request).await };
+    if is_safe(&method) {
+        return next.run(request).await;
+    }
+    let (audited, request) = match Audited::read(caller, request).await {
+        Ok(read) => read,
+        Err(problem) => return problem.into_response(),
     };
-    let headers = response.headers_mut();
-    headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let response = next.run(request).await;
+    audited.write(app, response.status()).await;
     response
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// What browsers are told with each answer; what a handler has set stays.
+fn advise(response: &mut Response, is_api: bool) {
+    let needs_token = response.status() == StatusCode::UNAUTHORIZED;
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    set(X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(X_FRAME_OPTIONS, "DENY");
+    set(REFERRER_POLICY, "same-origin");
+    set(CONTENT_SECURITY_POLICY, POLICY);
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    if is_api {
+        set(CACHE_CONTROL, "no-store");
+    }
+    if needs_token {
+        set(WWW_AUTHENTICATE, "Bearer realm=\"alink-hub\"");
+    }
 }
 
 async fn judge(app: &SharedApp, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
@@ -43,8 +103,7 @@ async fn judge(app: &SharedApp, method: &Method, headers: &HeaderMap) -> Result<
         let detail = format!("{host:?} is no address; with an API token any name does");
         return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "forbidden", detail));
     }
-    let is_safe = matches!(*method, Method::GET | Method::HEAD);
-    if !is_safe && is_of_elsewhere(headers, host) {
+    if !is_safe(method) && is_of_elsewhere(headers, host) {
         let detail = "a web page of another site may not do this";
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }

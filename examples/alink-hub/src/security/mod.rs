@@ -1,6 +1,7 @@
 //! Secrets at rest, and who may use the REST interface.
 
 pub(crate) mod access;
+pub(crate) mod audit;
 pub(crate) mod guard;
 pub(crate) mod seal;
 

@@ -7,13 +7,16 @@ use crate::security::hash;
 use crate::time::now;
 
 /// A configuration.
-#[derive(Debug, Clone, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, Serialize, sqlx::FromRow, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Config {
     /// Random: part of the URL that devices get, and what they know it by.
     pub(crate) config_id: String,
+    /// As it was put.
     pub(crate) content: String,
+    /// When it was put.
     #[serde(serialize_with = "crate::api::time")]
+    #[schema(value_type = String, format = DateTime)]
     pub(crate) created_at: i64,
 }
 

@@ -5,21 +5,28 @@ use serde::Serialize;
 use super::{Store, StoreError};
 
 /// A file.
-#[derive(Debug, Clone, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, Serialize, sqlx::FromRow, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Firmware {
     /// Random: part of the URL that devices get.
     pub(crate) id: String,
+    /// Whose devices it is for.
     pub(crate) product_key: String,
     /// Which part of the device it is for: `default` is the device itself.
     pub(crate) module: String,
+    /// What a device reports once it runs it.
     pub(crate) version: String,
+    /// The last part of its URL.
     pub(crate) file_name: String,
     /// In bytes.
     pub(crate) size: i64,
+    /// Hexadecimal.
     pub(crate) md5: String,
+    /// Hexadecimal.
     pub(crate) sha256: String,
+    /// When it was uploaded.
     #[serde(serialize_with = "crate::api::time")]
+    #[schema(value_type = String, format = DateTime)]
     pub(crate) created_at: i64,
 }
 

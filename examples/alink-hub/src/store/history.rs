@@ -2,17 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::Value;
 use sqlx::{AnyConnection, AssertSqlSafe};
+use utoipa::ToSchema;
 
 use super::{Store, StoreError, json, storable};
 use crate::time::now;
 
 /// What an entry is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
+    /// A property's value.
     Property,
+    /// An event.
     Event,
+    /// A service, or properties that were set.
     Service,
     /// Of a topic of the user's own.
     Message,
@@ -157,7 +163,7 @@ pub(crate) async fn last(store: &Store, device: i64) -> Result<Vec<(String, Valu
 /// What is wanted of the history.
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
-    pub(crate) kind: Option<String>,
+    pub(crate) kind: Option<Kind>,
     pub(crate) identifier: Option<String>,
     pub(crate) from: i64,
     pub(crate) to: i64,
@@ -169,7 +175,7 @@ pub(crate) async fn list(store: &Store, device: i64, wanted: Wanted) -> Result<V
     let sql = "SELECT kind, identifier, data, code, output, time FROM history WHERE device_id = $1
         AND (CAST($2 AS TEXT) IS NULL OR kind = $2) AND (CAST($3 AS TEXT) IS NULL OR identifier = $3)
         AND time >= $4 AND time < $5 ORDER BY time DESC LIMIT $6";
-    let query = sqlx::query_as(sql).bind(device).bind(wanted.kind).bind(wanted.identifier);
+    let query = sqlx::query_as(sql).bind(device).bind(wanted.kind.map(Kind::name)).bind(wanted.identifier);
     let query = query.bind(wanted.from).bind(wanted.to).bind(wanted.limit);
     let rows: Vec<Row> = query.fetch_all(store.readers()).await?;
     let kept = |(kind, identifier, data, code, output, time): Row| {

@@ -1,14 +1,38 @@
 //! The log: what devices report, and what the hub has to say of them.
 
+use serde::Deserialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{Store, StoreError, storable};
 use crate::time::now;
 
+/// Who says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Source {
+    /// A device.
+    Device,
+    /// The hub.
+    Hub,
+    /// The REST interface or the command line: who changed what.
+    Api,
+}
+
+impl Source {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Hub => "hub",
+            Self::Api => "api",
+        }
+    }
+}
+
 /// An entry.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Entry {
-    /// `device` or `hub`.
+    /// Name of a [`Source`].
     pub(crate) source: String,
     pub(crate) product_key: String,
     pub(crate) device_name: String,
@@ -21,7 +45,7 @@ pub(crate) struct Entry {
 /// What is to be written down.
 #[derive(Debug, Clone)]
 pub(crate) struct New {
-    pub(crate) source: &'static str,
+    pub(crate) source: Source,
     pub(crate) level: String,
     pub(crate) details: Option<Value>,
     pub(crate) content: String,
@@ -35,7 +59,8 @@ pub(crate) async fn add(store: &Store, device: (&str, &str), entries: Vec<New>) 
                 for entry in entries {
                     let sql = "INSERT INTO log (source, product_key, device_name, level, details, content, logged_at)
                         VALUES ($1, $2, $3, $4, $5, $6, $7)";
-                    let query = sqlx::query(sql).bind(entry.source).bind(product_key.clone()).bind(device_name.clone());
+                    let query =
+                        sqlx::query(sql).bind(entry.source.name()).bind(product_key.clone()).bind(device_name.clone());
                     let details = entry.details.map(|details| storable(&details.to_string()));
                     let query = query.bind(storable(&entry.level)).bind(details).bind(storable(&entry.content));
                     query.bind(now()).execute(&mut *db).await?;
@@ -46,16 +71,19 @@ pub(crate) async fn add(store: &Store, device: (&str, &str), entries: Vec<New>) 
         .await
 }
 
+/// Which entries are wanted; `None`: whatever it is.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) product_key: Option<String>,
+    pub(crate) device_name: Option<String>,
+    pub(crate) source: Option<Source>,
+}
+
 /// The latest first.
-pub(crate) async fn list(
-    store: &Store,
-    product_key: Option<&str>,
-    device_name: Option<&str>,
-    limit: i64,
-) -> Result<Vec<Entry>, StoreError> {
+pub(crate) async fn list(store: &Store, wanted: Wanted, limit: i64) -> Result<Vec<Entry>, StoreError> {
     let sql = "SELECT source, product_key, device_name, level, details, content, logged_at FROM log
         WHERE (CAST($1 AS TEXT) IS NULL OR product_key = $1) AND (CAST($2 AS TEXT) IS NULL OR device_name = $2)
-        ORDER BY logged_at DESC LIMIT $3";
-    let query = sqlx::query_as(sql).bind(product_key.map(str::to_owned)).bind(device_name.map(str::to_owned));
-    Ok(query.bind(limit).fetch_all(store.readers()).await?)
+        AND (CAST($3 AS TEXT) IS NULL OR source = $3) ORDER BY logged_at DESC LIMIT $4";
+    let query = sqlx::query_as(sql).bind(wanted.product_key).bind(wanted.device_name);
+    Ok(query.bind(wanted.source.map(Source::name)).bind(limit).fetch_all(store.readers()).await?)
 }

@@ -9,7 +9,7 @@ use crate::security::seal::Seal;
 use crate::time::now;
 
 /// Which devices may ask for their secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Registration {
     /// None.

@@ -25,11 +25,11 @@ pub(crate) async fn add(store: &Store, name: &str, role: Role) -> Result<Option<
     Ok(added.await?.then_some(token))
 }
 
-/// What the owner of a token may do.
-pub(crate) async fn find(store: &Store, token: &str) -> Result<Option<Role>, StoreError> {
-    let query = sqlx::query_scalar("SELECT role FROM api_tokens WHERE token_hash = $1").bind(hash(token));
-    let role: Option<String> = query.fetch_optional(store.readers()).await?;
-    role.map(|role| Role::read(&role).ok_or(StoreError::Corrupt("a role"))).transpose()
+/// Name of a token, and what its owner may do.
+pub(crate) async fn find(store: &Store, token: &str) -> Result<Option<(String, Role)>, StoreError> {
+    let query = sqlx::query_as("SELECT name, role FROM api_tokens WHERE token_hash = $1").bind(hash(token));
+    let found: Option<(String, String)> = query.fetch_optional(store.readers()).await?;
+    found.map(|(name, role)| Ok((name, Role::read(&role).ok_or(StoreError::Corrupt("a role"))?))).transpose()
 }
 
 pub(crate) async fn list(store: &Store) -> Result<Vec<(String, String)>, StoreError> {

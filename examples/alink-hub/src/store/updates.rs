@@ -7,7 +7,7 @@ use super::{Store, StoreError, storable};
 use crate::time::now;
 
 /// How a device is to fetch the file of an update.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Protocol {
     /// From a URL.
@@ -27,23 +27,34 @@ impl Protocol {
 }
 
 /// An update.
-#[derive(Debug, Clone, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, Serialize, sqlx::FromRow, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Update {
+    /// Its number.
     pub(crate) id: i64,
+    /// The file.
     pub(crate) firmware_id: String,
+    /// Which part of the device it is for.
     pub(crate) module: String,
     /// `http` or `mqtt`.
     pub(crate) protocol: String,
     /// `waiting`, `pushed`, `running`, `done`, `failed` or `cancelled`.
     pub(crate) state: String,
+    /// How far the device is, in percent; below 0 it failed to update (-1), download (-2), check (-3) or write (-4).
     pub(crate) step: Option<i64>,
+    /// What the device says of it.
     pub(crate) description: Option<String>,
+    /// When it was begun.
     #[serde(serialize_with = "crate::api::time")]
+    #[schema(value_type = String, format = DateTime)]
     pub(crate) created_at: i64,
+    /// When the device was told.
     #[serde(serialize_with = "crate::api::optional_time")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) pushed_at: Option<i64>,
+    /// When something was last heard of it.
     #[serde(serialize_with = "crate::api::time")]
+    #[schema(value_type = String, format = DateTime)]
     pub(crate) changed_at: i64,
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(
     dead_code,
+    unused_imports,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -9,6 +10,9 @@
     reason = "a test's own code, of which each test takes a part"
 )]
 
+#[path = "../../../support/database.rs"]
+#[allow(unreachable_pub, missing_docs, reason = "for other tests, too")]
+mod database;
 pub(crate) mod raw;
 
 use std::process::Stdio;
@@ -21,6 +25,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
+
+use self::database::database;
+pub(crate) use self::database::is_sqlite;
 
 onwire::include_protocol!(pub(crate) mod socket);
 
@@ -53,13 +60,14 @@ pub(crate) struct Hub {
     client: Client,
 }
 
-fn command(data: &TempDir) -> Command {
+async fn command(data: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alink-hub"));
     command.arg("--data").arg(data.path()).env("RUST_LOG", "error").kill_on_drop(true);
     // A developer's own settings are not what is tested.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HUB_")) {
         command.env_remove(name);
     }
+    command.env("HUB_DATABASE", database(data.path()).await);
     command
 }
 
@@ -72,7 +80,7 @@ struct Started {
 
 /// Where it listens, or what it says instead.
 async fn started(data: &TempDir, arguments: &[&str]) -> Result<Started, String> {
-    let mut command = command(data);
+    let mut command = command(data).await;
     command.args(["--mqtt", "127.0.0.1:0"]);
     if !arguments.contains(&"--http") {
         command.args(["--http", "127.0.0.1:0"]);
@@ -136,7 +144,7 @@ impl Hub {
     }
 
     pub(crate) async fn token(&self, name: &str, role: &str) -> String {
-        let output = command(&self.data).args(["token", "add", name, "--role", role]).output().await.unwrap();
+        let output = command(&self.data).await.args(["token", "add", name, "--role", role]).output().await.unwrap();
         assert!(output.status.success());
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -206,6 +214,21 @@ impl Hub {
         let (got, answer) = self.send(method, path, Some(body)).await;
         assert_eq!(got, status, "{method} {path}: {answer}");
         answer
+    }
+
+    /// The answer to a request of somebody's, as it is.
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<Value>,
+    ) -> reqwest::Response {
+        let request =
+            self.client.request(Method::from_bytes(method.as_bytes()).unwrap(), format!("{}{path}", self.http));
+        let request = token.map(|token| request.try_clone().unwrap().bearer_auth(token)).unwrap_or(request);
+        let request = body.map(|body| request.try_clone().unwrap().json(&body)).unwrap_or(request);
+        in_time(request.send()).await.unwrap()
     }
 
     /// Enters a socket; its secret.

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { DESK, PHONE } from './browser.mjs';
+import { DESK, PHONE } from '../../../../tests/browser/browser.mjs';
 import { ChargePoint, SILENCE } from './charge-point.mjs';
 
 const ID = 'CP-浏览器 1';
@@ -17,6 +17,17 @@ const VIEWS = [
   'charging-profiles', 'reservations', 'local-lists', 'files', 'security-events', 'audit', 'users', 'server',
 ];
 const HERE = `charge-points/${encodeURIComponent(ID)}`;
+
+export const HOME = '/web/';
+
+export function begin(world, require) {
+  world.WebSocket = require('ws').WebSocket;
+  world.chargePoints = [];
+}
+
+export function end(world) {
+  for (const chargePoint of world.chargePoints) chargePoint.close();
+}
 
 export const SCENARIOS = [
   ['the page is served under a strict policy', strictPolicy],

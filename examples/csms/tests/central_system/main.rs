@@ -1,4 +1,4 @@
-//! What the central system answers and keeps, on the wire. With `CSMS_TEST_DATABASE`, on a PostgreSQL.
+//! What the central system answers and keeps, on the wire. With `ONWIRE_TEST_DATABASE`, on a PostgreSQL.
 
 #![allow(
     clippy::unwrap_used,

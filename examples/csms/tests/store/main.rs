@@ -1,5 +1,5 @@
 //! The database, through the library: what is durable, what fails, and whom a failure concerns. With
-//! `CSMS_TEST_DATABASE`, on a PostgreSQL.
+//! `ONWIRE_TEST_DATABASE`, on a PostgreSQL.
 
 #![allow(
     clippy::unwrap_used,

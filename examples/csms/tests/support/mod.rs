@@ -10,6 +10,7 @@
     reason = "a test that panics has failed"
 )]
 
+#[path = "../../../support/database.rs"]
 mod database;
 mod events;
 

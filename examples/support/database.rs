@@ -1,5 +1,6 @@
-//! Which database a test uses: a file in its folder, or, if `CSMS_TEST_DATABASE` is the URL of a database on a PostgreSQL
-//! server, another one on that server, made for the test.
+//! Which database a test uses: if `ONWIRE_TEST_DATABASE` is the URL of a database on a PostgreSQL server, another one on that
+//! server, made for the test; else a file. The tests of each program of `examples/` that has a database take this in by its
+//! path.
 
 use std::path::Path;
 
@@ -8,8 +9,8 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 
 /// The database of the test with that folder; the same each time.
 pub async fn database(data: &Path) -> String {
-    let Ok(server) = std::env::var("CSMS_TEST_DATABASE") else {
-        return format!("sqlite://{}", data.join("csms.db").display());
+    let Ok(server) = std::env::var("ONWIRE_TEST_DATABASE") else {
+        return format!("sqlite://{}", data.join(concat!(env!("CARGO_PKG_NAME"), ".db")).display());
     };
     let name = data.file_name().unwrap().to_str().unwrap().bytes().fold("test_".to_owned(), |name, byte| {
         // Names of temporary folders differ in case, which names of databases do not have.
@@ -28,7 +29,7 @@ pub async fn database(data: &Path) -> String {
 
 /// Whether tests use files.
 pub fn is_sqlite() -> bool {
-    std::env::var_os("CSMS_TEST_DATABASE").is_none()
+    std::env::var_os("ONWIRE_TEST_DATABASE").is_none()
 }
 
 /// A connection to it, beside those of the program.

@@ -2,7 +2,7 @@
 
 import schemathesis
 
-# The charge point that is connected: nearly every path names it (`schemathesis.toml`).
+# The charge point that is connected: nearly every path names it (`csms.toml`).
 CONNECTED = "CP1"
 
 

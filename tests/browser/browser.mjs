@@ -19,13 +19,15 @@ export class Browser {
     return browser;
   }
 
+  /** Where the page is. */
+  home = '/';
   page = null;
   context = null;
   complaints = [];
   requests = new Set();
 
   /** A new window: fresh storage, `locale` as the browser's language. */
-  async open({ locale = 'en-GB', viewport = DESK, dark = false, path = '/web/' } = {}) {
+  async open({ locale = 'en-GB', viewport = DESK, dark = false, path = this.home } = {}) {
     await this.close();
     this.profile = mkdtempSync(join(tmpdir(), 'onwire-browser-'));
     this.context = await this.chromium.launchPersistentContext(this.profile, {
