@@ -52,6 +52,12 @@ impl Socket {
     fn set(&self, wanted: socket::Properties) {
         self.system.0.send(("set", format!("{:?}", wanted.countdown))).unwrap();
     }
+
+    #[on(PropertyGet)]
+    fn get(&self, asked: socket::PropertyGetRequest) -> socket::Properties {
+        self.system.0.send(("get", format!("{asked:?}"))).unwrap();
+        socket::Properties { countdown: Some(180), ..socket::Properties::default() }
+    }
 }
 
 struct Running {
@@ -121,6 +127,20 @@ async fn what_was_so_some_time_ago_is_posted_many_at_once() {
     let mut other = HistoryEntry::new(Identity::new("socket", "SN2"));
     other.properties = Some(vec![[("Power".into(), timed("9.5", NOON))].into()]);
     assert_eq!(code(link.call(HistoryPostRequest::new([other])).await.unwrap_err()), ErrorCode::Other("6332".into()));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_is_asked_what_its_properties_are_now() {
+    let Running { hub, mut told, .. } = running().await;
+    let get = "/devices/socket/SN1/properties/get";
+    let answer = hub.post(get, json!(["Countdown", "Power"])).await;
+    assert_eq!((&answer["code"], &answer["data"]), (&json!(200), &json!({"Countdown": 180})));
+    let (kind, asked) = told.recv().await.unwrap();
+    assert!(kind == "get" && asked.contains("Countdown") && asked.contains("Power"), "{asked}");
+    assert_eq!(hub.get("/devices/socket/SN1/properties").await["Countdown"]["value"], 180);
+    assert_eq!(hub.refused("POST", get, json!(["Countdown", "Nothing"]), 422).await["pointer"], "/1");
+    assert_eq!(hub.refused("POST", get, json!([]), 422).await["kind"], "invalidPayload");
     hub.stop().await;
 }
 

@@ -14,8 +14,9 @@ use super::DeviceKey;
 use super::extract::{Json, Path, Query};
 use super::problem::Problem;
 use crate::app::SharedApp;
-use crate::platform::calls::{CallError, SET, call, set_soon};
+use crate::platform::calls::{CallError, GET, SET, call, set_soon};
 use crate::platform::envelope::Reply;
+use crate::platform::thing::post as posted;
 use crate::security::access::{Operator, Viewer};
 use crate::store::devices::Device;
 use crate::store::history::{self, Entry, Kind, Wanted};
@@ -31,7 +32,11 @@ const LONGEST: u64 = 60_000;
 const MOST: i64 = 1000;
 
 pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(properties, set)).routes(routes!(service)).routes(routes!(list))
+    OpenApiRouter::new()
+        .routes(routes!(properties, set))
+        .routes(routes!(ask))
+        .routes(routes!(service))
+        .routes(routes!(list))
 }
 
 /// What a property was last.
@@ -134,6 +139,37 @@ async fn set(
     let answer = call(&app, &device, SET, &params, patience.duration()).await;
     keep(&app, &device, "set", &params, &answer).await?;
     Ok(axum::Json(answer?.into()))
+}
+
+/// Asks the device what properties are now; what it answers is kept as if it had posted it.
+#[utoipa::path(post, path = "/devices/{product_key}/{device_name}/properties/get", tag = "calls",
+    params(DeviceKey, Patience),
+    request_body(content = Vec<String>, description = "Their identifiers, at least one."),
+    responses((status = OK, body = DeviceAnswer)))]
+async fn ask(
+    _: Operator,
+    State(app): State<SharedApp>,
+    Path(key): Path<(String, String)>,
+    Query(patience): Query<Patience>,
+    Json(identifiers): Json<Vec<String>>,
+) -> Result<axum::Json<DeviceAnswer>, Problem> {
+    let device = super::device(&app, &key).await?;
+    if identifiers.is_empty() {
+        return Err(Problem::invalid("", "there is nothing to ask for"));
+    }
+    if let Some(model) = app.models.get(&device.product_key)
+        && let Some(unknown) = identifiers.iter().position(|identifier| !model.properties.contains_key(identifier))
+    {
+        return Err(Problem::invalid(&format!("/{unknown}"), "the model has no such property"));
+    }
+    let params = json!(identifiers);
+    let answer = call(&app, &device, GET, &params, patience.duration()).await;
+    keep(&app, &device, "get", &params, &answer).await?;
+    let answer = answer?;
+    if answer.data.is_object() {
+        posted(&app, &device, &answer.data).await?;
+    }
+    Ok(axum::Json(answer.into()))
 }
 
 /// Name of a service in a path.

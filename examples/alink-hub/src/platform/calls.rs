@@ -37,6 +37,7 @@ pub(crate) struct Calls {
 
 /// Names of those that every model has.
 pub(crate) const SET: &str = "thing.service.property.set";
+pub(crate) const GET: &str = "thing.service.property.get";
 const CONFIG_PUSH: &str = "thing.config.push";
 const TOPOLOGY_CHANGE: &str = "thing.topo.change";
 const LOG_PUSH: &str = "thing.config.log.push";
@@ -46,7 +47,7 @@ impl Calls {
     pub(crate) fn new(models: &BTreeMap<String, Model>) -> Self {
         let services = models.values().flat_map(|model| model.services.keys());
         let names = services.map(|identifier| format!("thing.service.{identifier}"));
-        let own = [SET, "thing.service.property.get", CONFIG_PUSH, TOPOLOGY_CHANGE, LOG_PUSH];
+        let own = [SET, GET, CONFIG_PUSH, TOPOLOGY_CHANGE, LOG_PUSH];
         let names = names.chain(own.map(str::to_owned));
         // Models are read once, so that their names last as long as the program.
         let entry = |name: String| {

@@ -26,7 +26,7 @@ struct Sorted<'m> {
 }
 
 /// `{"Power":1}` or `{"Power":{"value":1,"time":..}}`.
-pub(super) async fn post(app: &SharedApp, device: &Device, params: &Value) -> Result<Reply, StoreError> {
+pub(crate) async fn post(app: &SharedApp, device: &Device, params: &Value) -> Result<Reply, StoreError> {
     let Some(params) = params.as_object() else { return Ok(no_object()) };
     let mut sorted = Sorted::new(app, device);
     for (identifier, value) in params {
