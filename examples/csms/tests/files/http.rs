@@ -344,7 +344,7 @@ async fn an_order_that_cannot_be_carried_out_is_refused_and_leaves_nothing() {
     let (code, _) = csms.http("POST", path, Some(json!({"retrys": 1}))).await;
     assert_eq!(code, 422);
     let update = "/api/v1/charge-points/CP1/update-firmware";
-    assert_eq!(csms.http("POST", update, Some(json!({"fileId": "none"}))).await.0, 404);
+    assert_eq!(csms.http("POST", update, Some(json!({"fileId": "none"}))).await.0, 422);
     let firmware = csms.put_firmware("fw.bin", b"firmware".to_vec()).await;
     let (code, problem) = csms.http("POST", update, Some(json!({"fileId": firmware["id"], "signed": true}))).await;
     assert_eq!((code, &problem["kind"]), (409, &json!("conflict")), "there is no key");
