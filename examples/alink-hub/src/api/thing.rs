@@ -230,7 +230,7 @@ async fn keep(
     };
     let told = json!({"identifier": identifier, "input": input, "code": answer.as_ref().map(|(code, _)| code)});
     let (identifier, data) = (identifier.to_owned(), input.clone());
-    let entry = Entry { kind: Kind::Service, identifier, data, answer, time: time::now() };
+    let entry = Entry { kind: Kind::Service, identifier, data, answer, time: time::now(), is_dated: false };
     history::keep(&app.store, device.id, vec![entry]).await?;
     app.live.tell("service", &device.product_key, &device.device_name, || told);
     Ok(())

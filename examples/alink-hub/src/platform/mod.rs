@@ -132,7 +132,8 @@ async fn own(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
         Err(_) => json!({"base64": data_encoding::BASE64.encode(payload)}),
     };
     let told = json!({"topic": topic, "data": data});
-    let entry = Entry { kind: Kind::Message, identifier: topic.to_owned(), data, answer: None, time: now() };
+    let entry =
+        Entry { kind: Kind::Message, identifier: topic.to_owned(), data, answer: None, time: now(), is_dated: false };
     if let Err(error) = history::keep(&app.store, device.id, vec![entry]).await {
         tracing::error!(%error, "a message could not be kept");
     }

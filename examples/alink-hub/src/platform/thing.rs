@@ -111,12 +111,13 @@ impl<'m> Sorted<'m> {
             None => Ok(value.clone()),
         };
         match judged.and_then(|data| Ok((data, judge_time(time)?))) {
-            Ok((data, time)) => self.entries.push(Entry {
+            Ok((data, (time, is_dated))) => self.entries.push(Entry {
                 kind: Kind::Property,
                 identifier: identifier.to_owned(),
                 data,
                 answer: None,
                 time,
+                is_dated,
             }),
             Err(invalid) => self.refuse(identifier, invalid),
         }
@@ -137,9 +138,9 @@ impl<'m> Sorted<'m> {
             None => judge(params, None),
         };
         match judged {
-            Ok((data, time)) => {
+            Ok((data, (time, is_dated))) => {
                 let identifier = identifier.to_owned();
-                self.entries.push(Entry { kind: Kind::Event, identifier, data, answer: None, time });
+                self.entries.push(Entry { kind: Kind::Event, identifier, data, answer: None, time, is_dated });
             }
             Err(invalid) => self.refuse(identifier, invalid),
         }
@@ -198,12 +199,12 @@ fn unwrapped(value: &Value) -> Option<(&Value, Option<&Value>)> {
     Some((object.get("value").filter(|_| is_wrapper)?, object.get("time")))
 }
 
-/// When it was so: now, if the message does not say.
-fn judge_time(time: Option<&Value>) -> Result<i64, Invalid> {
-    let Some(time) = time.filter(|time| !time.is_null()) else { return Ok(now()) };
+/// When it was so, and whether the message says so: now, if it does not.
+fn judge_time(time: Option<&Value>) -> Result<(i64, bool), Invalid> {
+    let Some(time) = time.filter(|time| !time.is_null()) else { return Ok((now(), false)) };
     let time = whole(time).ok_or_else(|| Invalid::new("its time is no number of milliseconds"))?;
     match time {
-        0.. if time <= now() + AHEAD => Ok(time),
+        0.. if time <= now() + AHEAD => Ok((time, true)),
         _ => Err(Invalid::new("its time is more than 24 hours ahead, or before 1970")),
     }
 }
@@ -223,7 +224,8 @@ mod tests {
         for bare in [json!(1), json!({"time": 1}), json!({"value": 1, "unit": "V"})] {
             assert_eq!(unwrapped(&bare), None);
         }
-        assert_eq!(judge_time(Some(&json!("1700000000000"))), Ok(1_700_000_000_000));
+        assert_eq!(judge_time(Some(&json!("1700000000000"))), Ok((1_700_000_000_000, true)));
+        assert!(judge_time(None).is_ok_and(|(_, is_dated)| !is_dated));
         assert!(judge_time(Some(&json!(now() + AHEAD + 60_000))).is_err() && judge_time(Some(&json!("x"))).is_err());
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Entry {
     pub(crate) answer: Option<(i64, Value)>,
     /// When it was so, in milliseconds since 1970.
     pub(crate) time: i64,
+    /// The device itself said when: what it says word for word again is kept once, also after this program's own end.
+    pub(crate) is_dated: bool,
 }
 
 /// Something that was kept.
@@ -74,11 +76,13 @@ pub(super) async fn insert(db: &mut AnyConnection, entries: &[&StoredEntry]) -> 
     set_last(db, entries).await?;
     let received = now();
     for some in in_powers_of_two(entries) {
-        let sql = "INSERT INTO history (device_id, kind, identifier, data, code, output, time, received_at) VALUES ";
-        let mut query = sqlx::query(AssertSqlSafe(sql.to_owned() + &places(some.len(), 8)));
-        for StoredEntry { device, kind, identifier, data, code, output, time } in some {
+        let sql =
+            "INSERT INTO history (device_id, kind, identifier, data, code, output, time, digest, received_at) VALUES ";
+        let sql = sql.to_owned() + &places(some.len(), 9) + " ON CONFLICT DO NOTHING";
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for StoredEntry { device, kind, identifier, data, code, output, time, digest } in some {
             query = query.bind(device).bind(kind.name()).bind(identifier.clone()).bind(data.clone());
-            query = query.bind(code).bind(output.clone()).bind(time).bind(received);
+            query = query.bind(code).bind(output.clone()).bind(time).bind(digest).bind(received);
         }
         query.execute(&mut *db).await?;
     }
@@ -121,6 +125,12 @@ fn in_powers_of_two<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// A part of the SHA-256 digest, which is enough to tell apart what one device said of one thing at one time.
+fn digest_of(data: &str) -> i64 {
+    let digest = ring::digest::digest(&ring::digest::SHA256, data.as_bytes());
+    digest.as_ref().first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes))
+}
+
 /// `($1, $2), ($3, $4)`: places of so many rows.
 fn places(rows: usize, columns: usize) -> String {
     let row = |row| {
@@ -140,16 +150,19 @@ pub(super) struct StoredEntry {
     code: Option<i64>,
     output: Option<String>,
     time: i64,
+    digest: Option<i64>,
 }
 
 impl StoredEntry {
     fn of(device: i64, entry: Entry) -> Self {
-        let Entry { kind, identifier, data, answer, time } = entry;
+        let Entry { kind, identifier, data, answer, time, is_dated } = entry;
         let (code, output) = match answer {
             Some((code, output)) => (Some(code), Some(storable(&output.to_string()))),
             None => (None, None),
         };
-        Self { device, kind, identifier: storable(&identifier), data: storable(&data.to_string()), code, output, time }
+        let data = storable(&data.to_string());
+        let digest = is_dated.then(|| digest_of(&data));
+        Self { device, kind, identifier: storable(&identifier), data, code, output, time, digest }
     }
 }
 
@@ -213,6 +226,7 @@ mod tests {
             data: json!(time),
             answer: None,
             time,
+            is_dated: false,
         };
         // More than one statement holds, with the latest neither first nor last.
         let count = i64::try_from(COUNT).unwrap();
@@ -245,6 +259,7 @@ mod tests {
                 data: json!(1),
                 answer: None,
                 time: 1,
+                is_dated: false,
             }]
         };
         let (one, bad, other) =
@@ -256,6 +271,30 @@ mod tests {
         for (device, count) in [(1, 1), (2, 0), (3, 1)] {
             assert_eq!(last(&store, device).await.unwrap().len(), count);
         }
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_a_device_dates_is_kept_once_however_often_it_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/hub.db", folder.path().display());
+        let told = |data: i64, is_dated| {
+            let data = json!(data);
+            vec![Entry { kind: Kind::Event, identifier: "a".to_owned(), data, answer: None, time: 1, is_dated }]
+        };
+        for _ in 0..2 {
+            // Opened anew: it is not this program that remembers.
+            let store = Store::open(&url).await.unwrap();
+            for entries in [told(1, true), told(2, true), [told(3, true), told(3, true)].concat(), told(4, false)] {
+                keep(&store, 1, entries).await.unwrap();
+            }
+            store.close().await;
+        }
+        let store = Store::open(&url).await.unwrap();
+        let wanted = Wanted { to: i64::MAX, limit: 1000, ..Wanted::default() };
+        let mut kept: Vec<_> = list(&store, 1, wanted).await.unwrap().into_iter().map(|kept| kept.data).collect();
+        kept.sort_by_key(Value::as_i64);
+        assert_eq!(kept, [json!(1), json!(2), json!(3), json!(4), json!(4)]);
         store.close().await;
     }
 }
