@@ -124,7 +124,7 @@ async fn file_server(image: Vec<u8>) -> String {
 /// What a platform says of an update: in words of its own, or as a request.
 enum Push {
     Raw(Value),
-    Typed(OtaPackage),
+    Typed(Box<OtaPackage>),
 }
 
 /// Runs an update to its end; what the device told, by step.
@@ -154,7 +154,7 @@ async fn updated(push: impl FnOnce(&str) -> Push, image: Vec<u8>) -> Vec<String>
         let (peer, publisher) = publishers.recv().await.unwrap();
         assert_eq!(reports.recv().await.unwrap(), (Ota::Inform, json!({"version": "1", "module": "default"})));
         match push(&md5) {
-            Push::Typed(package) => peer.send(OtaUpgradeRequest::from(package)).unwrap(),
+            Push::Typed(package) => peer.send(OtaUpgradeRequest::from(*package)).unwrap(),
             Push::Raw(data) => {
                 let push = json!({"code": "1000", "data": data, "id": 1_507_707_025, "message": "success"});
                 let topic = Topic::Ota { device: DEVICE, what: Ota::Upgrade };
@@ -185,14 +185,14 @@ fn image() -> Vec<u8> {
 async fn an_image_over_http_is_fetched_resumed_and_handed_over() {
     let url = file_server(image()).await;
     let offer = |md5: &str| {
-        Push::Typed(OtaPackage {
+        Push::Typed(Box::new(OtaPackage {
             size: Some(i64::try_from(image().len()).unwrap()),
             version: Some("2".into()),
             url: Some(url.as_str().into()),
             md5: Some(md5.into()),
             module: Some("default".into()),
             ..OtaPackage::default()
-        })
+        }))
     };
     let steps = updated(offer, image()).await;
     assert!(!steps.iter().any(|step| step.starts_with('-')), "{steps:?}");
