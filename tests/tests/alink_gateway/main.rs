@@ -411,3 +411,28 @@ async fn one_that_says_more_than_is_handled_is_told_so_and_the_others_are_heard(
     assert_eq!(raw.message(&format!("{topic}_reply")).await["code"], 200);
     assert_eq!(in_time(running.posted.recv()).await.unwrap().0, "M2&a1Meter");
 }
+
+#[tokio::test]
+async fn a_connection_ends_though_all_that_were_behind_it_have_something_left_to_say() {
+    let running = running().await;
+    let mut raw = Raw::connect(&running, HALL).await;
+    let held = running.shared.gate.acquire().await.unwrap();
+    // More than wait for the connection at once.
+    let names: Vec<String> = (0..50).map(|number| format!("M{number}")).collect();
+    for name in &names {
+        raw.login(&running, name).await;
+    }
+    let mut behind: Vec<Peer> = Vec::new();
+    for name in &names {
+        behind.push(running.comes(meter(name), Some(HALL)).await);
+    }
+    raw.stream.shutdown().await.unwrap();
+    running.goes(HALL).await;
+    for peer in &behind {
+        peer.disconnect(CallFailure::ShuttingDown);
+    }
+    drop(held);
+    // Nobody waits for ever for a place among messages that nobody sends.
+    let publisher = running.shared.publishers.lock().unwrap()[&identity(HALL)].clone();
+    in_time(async { while publisher.publish("/any/topic", "", QoS::AtMostOnce).await.is_ok() {} }).await;
+}

@@ -13,6 +13,8 @@ pub(crate) struct Shared {
     pub(crate) stray: mpsc::UnboundedSender<(String, String)>,
     /// Logins that were judged.
     pub(crate) judged: mpsc::UnboundedSender<String>,
+    /// A sub-device is let on when it gets one of these.
+    pub(crate) gate: Semaphore,
     /// Who has come, and how to reach them.
     pub(crate) publishers: Mutex<HashMap<String, Publisher>>,
 }
@@ -111,6 +113,9 @@ impl Platform for Hub {
     }
 
     async fn connected(&self, peer: &Peer, publisher: &Publisher) {
+        if peer.identity().ends_with("&a1Meter") {
+            drop(self.shared.gate.acquire().await);
+        }
         self.shared.publishers.lock().unwrap().insert(peer.identity().to_owned(), publisher.clone());
     }
 
@@ -164,9 +169,16 @@ pub(crate) async fn running_with(change: impl FnOnce(&mut ListenerConfig)) -> Ru
     let (url, peers) = (format!("mqtt://{}", listener.local_addr().unwrap()), listener.peers());
     let ((posts, posted), (messages, seen)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
     let ((strays, stray), (judgements, judged)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
-    let (topology, publishers) = (Mutex::default(), Mutex::default());
-    let shared =
-        Arc::new(Shared { topology, posted: posts, seen: messages, stray: strays, judged: judgements, publishers });
+    let (topology, publishers, gate) = (Mutex::default(), Mutex::default(), Semaphore::new(1));
+    let shared = Arc::new(Shared {
+        topology,
+        posted: posts,
+        seen: messages,
+        stray: strays,
+        judged: judgements,
+        publishers,
+        gate,
+    });
     tokio::spawn(listener.serve(Hub { shared: Arc::clone(&shared), router: Model(System(Arc::clone(&shared))) }));
     Running { url, peers, shared, posted, seen, stray, judged }
 }

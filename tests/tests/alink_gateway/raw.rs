@@ -4,7 +4,7 @@ use super::*;
 
 /// An MQTT client without more around it.
 pub(crate) struct Raw {
-    stream: TcpStream,
+    pub(crate) stream: TcpStream,
     pub(crate) link: mqtt::Link<mqtt::Client>,
 }
 

@@ -1,6 +1,7 @@
 //! A platform behind somebody's broker.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -37,7 +38,7 @@ const OUTBOX: usize = 1024;
 /// is believed to be of the device whose topic it is on — let each device publish on its own topics only. A device has to
 /// subscribe, as `_ss=1` means nothing to a broker. It is "connected" from its first message until it was silent for
 /// [`Bridge::idle`]. Sub-devices are devices like any other there: a gateway's login for them is judged
-/// ([`Platform::sub_device`]) and answered, a logout ends their being connected, and nothing is refused for want of a login; nor is a
+/// ([`Platform::sub_device`]) and answered, its logout ends their being connected if it has logged them in, and nothing is refused for want of a login; nor is a
 /// gateway told of a second one. Messages while the platform is away are lost unless the broker keeps them. One platform for one product:
 /// answers to calls must come to who called.
 #[derive(Debug)]
@@ -216,8 +217,10 @@ impl Bridge {
                     _ => {}
                 }
             }
-            if let Err(error) = write_all(&mut stream, &mut link).await {
-                return io(error);
+            match tokio::time::timeout(self.config.patience, write_all(&mut stream, &mut link)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return io(error),
+                Err(_) => return Disconnected::Stalled,
             }
             let deadline = link.poll_deadline();
             tokio::select! {
@@ -302,14 +305,17 @@ impl<P: Platform> Devices<P> {
         let (product_key, device_name) = (device.product_key.to_owned(), device.device_name.to_owned());
         self.tasks.spawn(async move {
             let own = DeviceRef { product_key: &product_key, device_name: &device_name };
-            let (served, publisher, gateway) = (&*served, &publisher, &gateway);
+            let (served, publisher, gateway, behind) = (&*served, &publisher, &gateway, &Behind::default());
             let taker: Taker<'_> =
-                Box::new(move |message| Box::pin(bridged_message(served, gateway, own, publisher, message)));
+                Box::new(move |message| Box::pin(bridged_message(served, gateway, own, publisher, behind, message)));
             served.serve(on_lane, inbox, Some(taker)).await;
         });
         true
     }
 }
+
+/// Whom a gateway has logged in, by identities: nobody else is logged out by it.
+type Behind = Mutex<HashSet<String>>;
 
 /// A message that is no call: also what a gateway asks for sub-devices, which the broker carries as any device.
 async fn bridged_message<P: Platform>(
@@ -317,6 +323,7 @@ async fn bridged_message<P: Platform>(
     gateway: &Peer,
     own: DeviceRef<'_>,
     publisher: &Publisher,
+    behind: &Behind,
     message: Message,
 ) {
     let Some(message) = publisher.answered(message) else { return };
@@ -338,10 +345,20 @@ async fn bridged_message<P: Platform>(
                     break;
                 }
             }
+            let mut behind = behind.lock().unwrap_or_else(PoisonError::into_inner);
+            for login in logins.iter().filter(|_| done.is_ok()) {
+                if behind.len() < served.config.max_sub_devices {
+                    behind.insert(identity(&login.product_key, &login.device_name));
+                }
+            }
         }
         Ok(SessionRequest::Logout(names)) => {
+            let mut behind = behind.lock().unwrap_or_else(PoisonError::into_inner);
             for (product_key, device_name) in names {
-                if let Some(peer) = served.peers.get(&identity(product_key, device_name)) {
+                let identity = identity(product_key, device_name);
+                if behind.remove(&identity)
+                    && let Some(peer) = served.peers.get(&identity)
+                {
                     peer.close();
                 }
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::DeviceBuilder;
@@ -14,7 +15,7 @@ use crate::alink::system::{
     LoginEntry, RegisteredDevice, SignedIdentity, SubRegisterRequest, SubUnregisterRequest, TopoAddRequest,
     TopoDeleteRequest, TopoGetRequest,
 };
-use crate::alink::{DeviceRef, Secret, SignMethod, SubDevice};
+use crate::alink::{DeviceRef, Secret, SignMethod, SubDevice, SubDeviceFault};
 use crate::net::client::{Link, LinkState};
 use crate::types::DateTime;
 use crate::{CallFailure, Peer};
@@ -187,9 +188,10 @@ impl Gateway {
     /// Has something done for a sub-device, together with others.
     pub(super) async fn order(&self, what: What, peer: &Peer) -> Result<(), CallFailure> {
         let (answer, answered) = oneshot::channel();
-        let undo = matches!(what, What::Login(_)).then(|| Undo::new(self, what.identity(), peer));
+        let login = matches!(what, What::Login(_)).then(|| what.identity());
         let order = Order { what, peer: peer.clone(), answer };
         self.0.orders.send(order).await.map_err(|_| CallFailure::ShuttingDown)?;
+        let undo = login.map(|identity| Undo::new(self, identity, peer));
         let mut answer = Answer { answered, undo };
         (&mut answer.answered).await.unwrap_or(Err(CallFailure::ShuttingDown))
     }
@@ -227,7 +229,8 @@ impl Drop for Undo {
     fn drop(&mut self) {
         let Some((identity, peer)) = self.login.take() else { return };
         let order = Order { what: What::Logout(identity), peer, answer: oneshot::channel().0 };
-        if self.gateway.0.orders.try_send(order).is_err() {
+        // Without a desk the gateway itself is going.
+        if let Err(TrySendError::Full(_)) = self.gateway.0.orders.try_send(order) {
             tracing::warn!("a sub-device was not logged out: too much else is to be done");
         }
     }
@@ -347,13 +350,12 @@ struct Order {
 }
 
 impl Order {
-    /// Whom nobody waits for any more is not to stay online.
-    async fn answer(self, done: Result<(), CallFailure>) {
+    /// Whom nobody waits for any more is not to stay online: what is left to do, once all others have heard.
+    fn answer(self, done: Result<(), CallFailure>) -> Option<(What, Peer)> {
         let Self { what, peer, answer } = self;
         let is_online = matches!(what, What::Login(_)) && done.is_ok();
-        if answer.send(done).is_err() && is_online {
-            let _ = What::Logout(what.identity()).ask_alone(&peer).await;
-        }
+        let is_unheard = answer.send(done).is_err();
+        (is_online && is_unheard).then(|| (What::Logout(what.identity()), peer))
     }
 }
 
@@ -398,7 +400,7 @@ async fn follow(link: &Link, lanes: &Lanes) {
     }
 }
 
-/// Puts together what one message can be about.
+/// Puts together what one message can be about. What is ordered for one sub-device stays in its order.
 fn groups(orders: Vec<Order>) -> Vec<Vec<Order>> {
     let mut groups: Vec<Vec<Order>> = Vec::new();
     for order in orders {
@@ -408,7 +410,10 @@ fn groups(orders: Vec<Order>) -> Vec<Vec<Order>> {
                     first.what.goes_with(&order.what) && first.peer.is_same_connection(&order.peer)
                 })
         };
-        match groups.iter_mut().find(fits) {
+        let identity = order.what.identity();
+        let of_same = |group: &Vec<Order>| group.iter().any(|other| other.what.identity() == identity);
+        let after = groups.iter().rposition(of_same).map_or(0, |last| last + 1);
+        match groups.iter_mut().skip(after).find(fits) {
             Some(group) => group.push(order),
             None => groups.push(vec![order]),
         }
@@ -423,18 +428,26 @@ async fn serve(mut orders: Vec<Order>) {
     if orders.len() > 1 {
         match ask_together(&orders, &first.peer).await {
             // All or none: each hears its own reason.
-            Err(CallFailure::Refused(_)) => {}
+            // Whom one message is too much is not sent fifty.
+            Err(failure @ CallFailure::Refused(_))
+                if SubDeviceFault::of(&failure) != Some(SubDeviceFault::Throttled) => {}
             done => {
-                for order in orders {
-                    order.answer(done.clone()).await;
-                }
-                return;
+                let unheard: Vec<_> = orders.into_iter().filter_map(|order| order.answer(done.clone())).collect();
+                return undo(unheard).await;
             }
         }
     }
+    let mut unheard = Vec::new();
     for order in orders {
         let done = order.what.ask_alone(&order.peer).await;
-        order.answer(done).await;
+        unheard.extend(order.answer(done));
+    }
+    undo(unheard).await;
+}
+
+async fn undo(logouts: Vec<(What, Peer)>) {
+    for (logout, peer) in logouts {
+        let _ = logout.ask_alone(&peer).await;
     }
 }
 
@@ -453,5 +466,33 @@ async fn ask_together(orders: &[Order], peer: &Peer) -> Result<(), CallFailure> 
             peer.call(TopoAddRequest::new(signed)).await.map(drop)
         }
         _ => peer.call(CombineBatchLogoutRequest::new(whats().map(What::identity))).await.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Connection;
+    use crate::session::Config;
+
+    #[test]
+    fn what_is_ordered_for_one_stays_in_its_order_and_the_rest_goes_together() {
+        static DIALECT: crate::Dialect = crate::Dialect {
+            name: "Alink",
+            subprotocols: &[],
+            framing: &crate::alink::FRAMING,
+            actions: &[],
+            spell: crate::alink::spell,
+        };
+        let connection = Connection::new("gateway", &DIALECT, Config::default());
+        let device = |device_name| DeviceRef { product_key: "p", device_name };
+        let login = |name| What::Login(Signed::new(device(name), SignMethod::HmacSha256, &Secret::from("s")));
+        let logout = |name| What::Logout(named(device(name)));
+        let whats = [login("b"), logout("a"), login("a"), login("c"), logout("d"), login("d")];
+        let order = |what| Order { what, peer: connection.peer().clone(), answer: oneshot::channel().0 };
+        let shown = |order: &Order| format!("{}{}", order.what.most(), order.what.identity().device_name);
+        let groups = groups(whats.map(order).into());
+        let names: Vec<Vec<String>> = groups.iter().map(|group| group.iter().map(shown).collect()).collect();
+        assert_eq!(names, [vec!["50b", "50c"], vec!["50a", "50d"], vec!["50a", "50d"]]);
     }
 }

@@ -83,13 +83,13 @@ impl Socket for LaneSocket<'_> {
     const LEAVING: CloseCode = CloseCode::Away;
 
     fn poll_read(&mut self, context: &mut Context<'_>, take: &mut Take<'_>) -> Poll<Result<(), Disconnected>> {
+        if self.has_left {
+            // Nobody answers a goodbye, and a slow handler is not to hold it up.
+            return Poll::Ready(Err(Disconnected::Closed(1000)));
+        }
         if let Some(taking) = &mut self.taking {
             ready!(taking.as_mut().poll(context));
             self.taking = None;
-        }
-        if self.has_left {
-            // Nobody answers a goodbye.
-            return Poll::Ready(Err(Disconnected::Closed(1000)));
         }
         let received = match self.inbox.messages.poll_recv(context) {
             Poll::Ready(Some(received)) => received,

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -295,8 +296,11 @@ struct Admitted<S> {
 impl<P: Platform, T: Transport> Shared<P, T> {
     async fn admit(&self, stream: TcpStream, remote: SocketAddr) -> Option<Admitted<T::Stream>> {
         let timeout = self.served.config.limits.login_timeout;
-        match tokio::time::timeout(timeout, self.shake_hands(stream, remote)).await {
+        let is_done = AtomicBool::new(false);
+        match tokio::time::timeout(timeout, self.shake_hands(stream, remote, &is_done)).await {
             Ok(Ok(admitted)) => admitted,
+            // How it goes is its own matter.
+            _ if is_done.load(Ordering::Relaxed) => None,
             Ok(Err(error)) => {
                 tracing::info!(%remote, %error, "not let in");
                 if let Some(fault) = ClientFault::of(&error) {
@@ -321,6 +325,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         &self,
         stream: TcpStream,
         remote: SocketAddr,
+        is_done: &AtomicBool,
     ) -> Result<Option<Admitted<T::Stream>>, Disconnected> {
         let io = |error| Disconnected::from(async_tungstenite::tungstenite::Error::Io(error));
         stream.set_nodelay(true).map_err(io)?;
@@ -375,6 +380,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
                     tracing::error!(%error, "cannot tell a registration's result");
                 }
                 write_all(&mut stream, &mut link).await.map_err(io)?;
+                is_done.store(true, Ordering::Relaxed);
                 // It goes by itself; what it sends until then does not matter.
                 while next_packet(&mut stream, &mut link, clock).await? != Packet::Disconnect {}
                 return Ok(None);
@@ -431,6 +437,8 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             if let Some(fault) = ClientFault::of(&ended) {
                 platform.fault(of, &fault);
             }
+            // Their last words wait for room in a queue that nobody empties any more.
+            socket.close_queue();
             subs.end().await;
         };
         run.instrument(span).await;

@@ -102,7 +102,9 @@ impl<P: Platform> Served<P> {
             platform.connected(&peer, &publisher).await;
             let ended = pump::run(&mut socket, &connection, self.clock, keep_alive, handlers, presence, watch).await;
             tracing::info!(%ended, "disconnected");
-            if let Some(of_end) = ClientFault::of(&ended) {
+            // Behind a broker it is the broker that does not read.
+            let is_own = remote.is_some() || !matches!(ended, Disconnected::Stalled);
+            if let Some(of_end) = ClientFault::of(&ended).filter(|_| is_own) {
                 fault(&of_end);
             }
             ended

@@ -143,6 +143,12 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
         Self { may_also: Box::new(may_also), ..self }
     }
 
+    /// Takes no more messages: nobody sends them any more, and whoever waits for room is told so.
+    #[cfg(feature = "server")]
+    pub(super) fn close_queue(&mut self) {
+        self.outgoing.close();
+    }
+
     /// Hands over what has come, until there is no more or nobody wants it.
     fn hand_over(&mut self, context: &mut Context<'_>, take: &mut Take<'_>) -> Poll<Result<(), Disconnected>> {
         self.is_held = false;
