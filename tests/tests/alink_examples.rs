@@ -54,13 +54,16 @@ impl Hub {
     /// Calls a service once the device is there to answer.
     async fn call(&self, device: &str, service: &str, input: Value) -> Value {
         let path = format!("{}/devices/{device}/services/{service}", self.api);
-        loop {
-            let answer = reqwest::Client::new().post(&path).json(&input).send().await.unwrap();
-            if answer.status() == 200 {
-                return answer.json().await.unwrap();
+        in_time(async {
+            loop {
+                let answer = reqwest::Client::new().post(&path).json(&input).send().await.unwrap();
+                if answer.status() == 200 {
+                    return answer.json().await.unwrap();
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
-        }
+        })
+        .await
     }
 
     async fn orders(&self) -> Vec<String> {
@@ -82,6 +85,11 @@ async fn until(program: &mut Program, says: &str) {
     while !program.line().await.expect("it runs on").contains(says) {}
 }
 
+/// What does not come at all fails.
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it came in time")
+}
+
 #[tokio::test]
 async fn an_order_reaches_the_hub_once_though_both_lose_their_power() {
     let folder = tempfile::tempdir().unwrap();
@@ -96,9 +104,12 @@ async fn an_order_reaches_the_hub_once_though_both_lose_their_power() {
     let started = hub.call("pile/P1", "StartCharging", start("O1")).await;
     assert_eq!(started["data"]["Outcome"], 0, "{started}");
     // The hub has it that it began: one thing less that is under way.
-    while hub.get("/devices/pile/P1/history?kind=event").await.as_array().unwrap().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    in_time(async {
+        while hub.get("/devices/pile/P1/history?kind=event").await.as_array().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     let stopped = hub.call("pile/P1", "StopCharging", json!({"OrderNo": "O1", "Gun": 1, "Cause": 1})).await;
     assert_eq!(stopped["data"]["Outcome"], 0, "{stopped}");
     // Gone at once, by SIGKILL; the order may have come or not.
@@ -110,15 +121,21 @@ async fn an_order_reaches_the_hub_once_though_both_lose_their_power() {
     let hub = Hub::start(&data, &port).await;
     let mut device = pile(&hub.port, &secret, &orders);
     until(&mut device, "connected").await;
-    while hub.orders().await.is_empty() {
-        tokio::task::yield_now().await;
-    }
+    in_time(async {
+        while hub.orders().await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     // The next one comes behind it, and it does not come again.
     hub.call("pile/P1", "StartCharging", start("O2")).await;
     hub.call("pile/P1", "StopCharging", json!({"OrderNo": "O2", "Gun": 1, "Cause": 1})).await;
-    while !hub.orders().await.contains(&"O2".to_owned()) {
-        tokio::task::yield_now().await;
-    }
+    in_time(async {
+        while !hub.orders().await.contains(&"O2".to_owned()) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     let mut orders = hub.orders().await;
     orders.sort();
     assert_eq!(orders, ["O1", "O2"]);

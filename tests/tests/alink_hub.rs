@@ -74,6 +74,11 @@ impl Hub {
     }
 }
 
+/// What does not come at all fails.
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it came in time")
+}
+
 #[tokio::test]
 async fn aliyuns_python_sdk_posts_obeys_and_updates_itself() {
     let hub = Hub::start().await;
@@ -186,7 +191,7 @@ async fn a_gateway_behind_a_broker_has_its_sub_devices_served() {
     let (link, gateway) = (device.link(), device.gateway());
     tokio::spawn(device.run());
     // What is said before the hub has subscribed is lost.
-    while tokio::time::timeout(Duration::from_secs(1), gateway.topology()).await.is_err() {}
+    in_time(async { while tokio::time::timeout(Duration::from_secs(1), gateway.topology()).await.is_err() {} }).await;
     let of = DeviceRef { product_key: "socket", device_name: "S1" };
     let behind = gateway.sub_device(of, &Secret::from(secret.as_str())).back_off(back_off).build(Switch);
     let of_socket = behind.link();
@@ -276,10 +281,13 @@ async fn behind_a_broker_a_device_is_asked_in_ones_own_words() {
     let messages = device.messages();
     tokio::spawn(device.run());
     // What is said before the hub has subscribed is lost: the device speaks until it is known.
-    while hub.get("/devices/socket/SN1").await["online"] != true {
-        let _ = messages.publish("/socket/SN1/user/hello", "{}", onwire::mqtt::QoS::AtMostOnce).await;
-        tokio::task::yield_now().await;
-    }
+    in_time(async {
+        while hub.get("/devices/socket/SN1").await["online"] != true {
+            let _ = messages.publish("/socket/SN1/user/hello", "{}", onwire::mqtt::QoS::AtMostOnce).await;
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     let ask = async |query: &str| {
         let url = format!("{}/devices/socket/SN1/rrpc?timeoutMs=30000{query}", hub.api);
         let answer = reqwest::Client::new().post(url).body("open").send().await.unwrap();

@@ -101,12 +101,15 @@ async fn entries_arrive_in_their_order_over_connections_that_end() {
         for level in 2..6 {
             postbox.push(&BatteryLowOutput::new(level).at(NOON)).await.unwrap();
         }
-        while arrived.last().is_none_or(|(_, level)| *level < 5) {
-            tokio::select! {
-                ended = &mut run => panic!("it has ended: {ended:?}"),
-                Some(told) = seen.recv() => arrived.push(told),
+        let all = async {
+            while arrived.last().is_none_or(|(_, level)| *level < 5) {
+                tokio::select! {
+                    ended = &mut run => panic!("it has ended: {ended:?}"),
+                    Some(told) = seen.recv() => arrived.push(told),
+                }
             }
-        }
+        };
+        tokio::time::timeout(Duration::from_secs(60), all).await.expect("all came in time");
         link.stop();
         run.await.unwrap();
     }

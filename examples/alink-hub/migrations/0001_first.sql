@@ -53,11 +53,9 @@ CREATE TABLE history (
     code BIGINT,
     output TEXT,
     time BIGINT NOT NULL,
-    -- Of the data, if the device itself said when it was so: what it says again then is there once. NULL differs from NULL.
-    digest BIGINT,
     received_at BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX history_of_device ON history (device_id, kind, time, identifier, digest);
+CREATE INDEX history_of_device ON history (device_id, kind, time);
 CREATE INDEX history_by_age ON history (received_at);
 
 CREATE TABLE desired (

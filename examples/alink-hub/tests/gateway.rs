@@ -209,7 +209,10 @@ async fn sub_devices_are_registered_as_the_product_allows() {
     assert_eq!(refused(&one.link).await, SubDeviceFault::NoTopology);
 
     hub.patch("/products/socket", json!({"dynamicRegistration": "any"})).await;
+    let first = hall.gateway.register(&[named("S2"), named("S3")]).await.unwrap();
+    // The answer may have been lost.
     let registered = hall.gateway.register(&[named("S2"), named("S3")]).await.unwrap();
+    assert!(first.iter().zip(&registered).all(|(first, again)| first.device_secret == again.device_secret));
     for RegisteredDevice { device_name, device_secret, .. } in registered {
         let link = socket(&hall.gateway, &device_name, device_secret.expose(), true).link;
         in_time(link.connected()).await.unwrap();
@@ -271,6 +274,21 @@ async fn what_a_gateway_posts_for_several_is_kept_for_each() {
         let shown = hub.get(&format!("/devices/socket/{name}/properties")).await;
         assert_eq!(shown.get("Voltage").map_or(&Value::Null, |voltage| &voltage["value"]), &voltage, "{name}");
     }
+    // What is wrong with several entries of one is told of each, and one that is disabled is kept out.
+    let mut bad = HistoryEntry::new(Identity::new("socket", "S1"));
+    bad.properties = Some(vec![[("Nothing".into(), value("1"))].into_iter().collect()]);
+    let mut worse = HistoryEntry::new(Identity::new("socket", "S1"));
+    worse.properties = Some(vec![[("Power".into(), value("\"much\""))].into_iter().collect()]);
+    let CallFailure::Refused(error) = hall.link.call(HistoryPostRequest::new([bad, worse])).await.unwrap_err() else {
+        panic!()
+    };
+    let reasons = error.details.unwrap();
+    assert!(reasons.as_str().contains("\"Nothing\"") && reasons.as_str().contains("\"Power\""), "{reasons:?}");
+    hub.patch("/devices/socket/S1", json!({"disabled": true})).await;
+    let mut pack = PackPostRequest::new();
+    pack.sub_devices = Some(vec![packed("S1")]);
+    let CallFailure::Refused(error) = hall.link.call(pack).await.unwrap_err() else { panic!() };
+    assert_eq!(error.code, ErrorCode::Other("6401".into()));
     hall.link.call(ListFoundRequest::new([Identity::new("socket", "S7")])).await.unwrap();
     hub.logged("it has found sub-devices").await;
 }

@@ -1,5 +1,6 @@
 //! Messages in an operator's own words: RRPC, topics of the user's own, raw bytes; and whether a device uploads its log.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -10,7 +11,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use onwire::alink::{DeviceRef, RawDirection, Topic};
 use onwire::mqtt::QoS;
-use onwire::net::alink::RrpcFailure;
+use onwire::net::alink::{Publisher, RrpcFailure};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -20,6 +21,7 @@ use super::extract::{Json, Path, Query};
 use super::problem::Problem;
 use super::{DeviceKey, ProductKey};
 use crate::app::SharedApp;
+use crate::link::identity;
 use crate::platform::calls::{CallError, push_log_settings};
 use crate::security::access::{Operator, Viewer};
 use crate::store::devices::{self, Device};
@@ -149,17 +151,22 @@ async fn broadcast(
     }
     let rest = judge_topic(&topic, &topic)?;
     let topic = Topic::Broadcast { product_key: &product_key, rest }.to_string();
-    let sessions = app.link.of_product(&product_key);
-    let publishers = sessions.into_iter().map(|session| session.publisher);
+    // Once for each connection: all devices behind a gateway share one, and the topic names none of them.
+    let mut connections: HashMap<Box<str>, (Publisher, usize)> = HashMap::new();
+    for session in app.link.of_product(&product_key) {
+        let of = app.via(&session.device).map_or_else(|| identity(&session.device).into(), |via| Box::from(&*via));
+        connections.entry(of).or_insert((session.publisher, 0)).1 += 1;
+    }
     let most = if app.config.broker.is_some() { 1 } else { usize::MAX };
-    let told = stream::iter(publishers.take(most)).map(|publisher| {
+    let told = stream::iter(connections.into_values().take(most)).map(|(publisher, devices)| {
         let (topic, body) = (topic.clone(), body.clone());
         async move {
             let sent = publisher.publish(topic, Vec::from(body), QoS::AtMostOnce);
-            tokio::time::timeout(ROOM, sent).await.is_ok_and(|sent| sent.is_ok())
+            let is_sent = tokio::time::timeout(ROOM, sent).await.is_ok_and(|sent| sent.is_ok());
+            if is_sent { devices } else { 0 }
         }
     });
-    let told = told.buffer_unordered(AT_ONCE).filter(|told| std::future::ready(*told)).count().await;
+    let told = told.buffer_unordered(AT_ONCE).fold(0, |sum, devices| std::future::ready(sum + devices)).await;
     Ok(axum::Json(Told { told }))
 }
 

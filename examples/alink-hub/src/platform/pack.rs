@@ -1,5 +1,7 @@
 //! What a gateway posts for its sub-devices at once: packs, and histories of several devices.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::envelope::Reply;
@@ -10,6 +12,9 @@ use crate::store::{StoreError, topology};
 
 /// How many sub-devices a pack may be of.
 const MOST: usize = 20;
+
+/// How many a history may be of.
+const MOST_OF_HISTORY: usize = 200;
 
 /// `{"properties":{..},"events":{..},"subDevices":[{"identity":{..},"properties":{..},"events":{..}}]}`. What is good is kept; what is
 /// not is told in `data`, that of a sub-device under its name.
@@ -24,12 +29,15 @@ pub(super) async fn pack(app: &SharedApp, gateway: &Device, params: &Value) -> R
         all.add("", thing::batch(app, gateway, params).await?);
     }
     for one in packed {
-        let (name, device) = sub_device(app, gateway, one).await?;
-        let reply = match device {
-            Some(device) => thing::batch(app, &device, one).await?,
-            None => Reply::error(6401, "the sub-device is not behind this gateway".to_owned()),
+        let Some((product_key, device_name)) = names(gateway, one) else {
+            all.add("", thing::batch(app, gateway, one).await?);
+            continue;
         };
-        all.add(&name, reply);
+        let reply = match find(app, gateway, product_key, device_name).await? {
+            Some(device) => thing::batch(app, &device, one).await?,
+            None => Reply::error(6401, "the sub-device is not behind this gateway, or disabled".to_owned()),
+        };
+        all.add(&format!("{product_key}/{device_name}"), reply);
     }
     Ok(all.into_reply())
 }
@@ -37,15 +45,23 @@ pub(super) async fn pack(app: &SharedApp, gateway: &Device, params: &Value) -> R
 /// As [`thing::history`], of the gateway and of its sub-devices; others are refused.
 pub(super) async fn history(app: &SharedApp, gateway: &Device, params: &Value) -> Result<Reply, StoreError> {
     let Some(items) = params.as_array() else { return thing::history(app, gateway, params).await };
-    let mut all = Answers::default();
-    let mut own = Vec::new();
+    let mut of_each: BTreeMap<(&str, &str), Vec<Value>> = BTreeMap::new();
     for item in items {
-        let (name, device) = sub_device(app, gateway, item).await?;
-        match device {
-            Some(device) if !name.is_empty() => {
-                all.add(&name, thing::history(app, &device, &json!([item])).await?);
+        of_each.entry(names(gateway, item).unwrap_or_default()).or_default().push(item.clone());
+    }
+    if of_each.len() > MOST_OF_HISTORY {
+        return Ok(Reply::error(6357, format!("more than {MOST_OF_HISTORY} sub-devices")));
+    }
+    let mut own = of_each.remove(&("", "")).unwrap_or_default();
+    let mut all = Answers::default();
+    for ((product_key, device_name), items) in of_each {
+        match find(app, gateway, product_key, device_name).await? {
+            Some(device) => {
+                let reply = thing::history(app, &device, &Value::Array(items)).await?;
+                all.add(&format!("{product_key}/{device_name}"), reply);
             }
-            _ => own.push(item.clone()),
+            // There it is said that they are another device's.
+            None => own.extend(items),
         }
     }
     if !own.is_empty() || items.is_empty() {
@@ -54,18 +70,25 @@ pub(super) async fn history(app: &SharedApp, gateway: &Device, params: &Value) -
     Ok(all.into_reply())
 }
 
-/// The name, and the device if it is behind the gateway. Without a name it is the gateway.
-async fn sub_device(app: &SharedApp, gateway: &Device, item: &Value) -> Result<(String, Option<Device>), StoreError> {
+/// Product and name of the sub-device that an item is of; `None` if that is the gateway, or nobody is named.
+fn names<'i>(gateway: &Device, item: &'i Value) -> Option<(&'i str, &'i str)> {
     let part = |pointer| item.pointer(pointer).and_then(Value::as_str).unwrap_or("");
     let (product_key, device_name) = (part("/identity/productKey"), part("/identity/deviceName"));
-    if device_name.is_empty() || (product_key == gateway.product_key && device_name == gateway.device_name) {
-        return Ok((String::new(), Some(gateway.clone())));
-    }
-    let name = format!("{product_key}/{device_name}");
-    let Some(found) = devices::find(&app.store, product_key, device_name).await? else { return Ok((name, None)) };
+    let is_own = device_name.is_empty() || (product_key == gateway.product_key && device_name == gateway.device_name);
+    (!is_own).then_some((product_key, device_name))
+}
+
+/// The sub-device, if it is behind the gateway and not disabled. It need not be online: what it has measured before counts.
+async fn find(
+    app: &SharedApp,
+    gateway: &Device,
+    product_key: &str,
+    device_name: &str,
+) -> Result<Option<Device>, StoreError> {
+    let found = devices::find(&app.store, product_key, device_name).await?;
+    let Some(found) = found.filter(|found| found.disabled == 0) else { return Ok(None) };
     let related = topology::gateway(&app.store, found.id).await?;
-    let device = Device { id: found.id, product_key: found.product_key, device_name: found.device_name };
-    Ok((name, related.filter(|related| related.device.id == gateway.id).map(|_| device)))
+    Ok(related.filter(|related| related.device.id == gateway.id).map(|_| found.into_device()))
 }
 
 /// One answer of several.

@@ -144,6 +144,12 @@ async fn known(app: &SharedApp, device: DeviceRef<'_>) -> Result<Credentials, No
     found.ok_or_else(|| SubDeviceFault::Unknown.into())
 }
 
+/// Whether its secret can be read or not.
+async fn find(app: &SharedApp, device: DeviceRef<'_>) -> Result<Option<Device>, StoreError> {
+    let found = devices::find(&app.store, device.product_key, device.device_name).await?;
+    Ok(found.map(devices::Shown::into_device))
+}
+
 /// A sub-device's signature stands for its will: it may come from another gateway.
 async fn add(app: &SharedApp, gateway: &Device, params: &Value) -> Result<Value, Not> {
     let signed: Vec<Signed> = few(params)?;
@@ -203,8 +209,8 @@ impl From<PutFailure> for Not {
 async fn delete(app: &SharedApp, gateway: &Device, params: &Value) -> Result<Value, Not> {
     let named: Vec<Named> = few(params)?;
     for device in &named {
-        if let Ok(known) = known(app, device.of()).await {
-            take_away(app, gateway, &known.device).await?;
+        if let Some(device) = find(app, device.of()).await? {
+            take_away(app, gateway, &device).await?;
         }
     }
     Ok(names(named.iter().map(Named::of)))
@@ -229,8 +235,8 @@ async fn list(app: &SharedApp, gateway: &Device) -> Result<Value, Not> {
     Ok(names(all.iter().map(|related| of(&related.device))))
 }
 
-/// By the name alone. What was entered has to be put behind the gateway by an operator before, so that no device learns the secret
-/// of any other.
+/// By the name alone. What was entered before has to be behind the gateway, so that no device learns the secret of any other; what is
+/// entered by this is, so that the gateway may ask again if the answer is lost.
 async fn register(app: &SharedApp, gateway: &Device, params: &Value) -> Result<Value, Not> {
     let named: Vec<Named> = few(params)?;
     let mut registered = Vec::with_capacity(named.len());
@@ -243,7 +249,12 @@ async fn register(app: &SharedApp, gateway: &Device, params: &Value) -> Result<V
                 None => return Err(SubDeviceFault::NoTopology.into()),
             }
         }
-        registered.push(enter(app, &product, device.of(), known).await?);
+        let is_new = known.is_none();
+        let known = enter(app, &product, device.of(), known).await?;
+        if is_new {
+            put_behind(app, gateway, std::slice::from_ref(&known.device)).await?;
+        }
+        registered.push(known);
     }
     app.note_of("info", gateway, format!("it has registered {} sub-devices", registered.len())).await;
     Ok(registered.iter().map(secret).collect())
@@ -313,10 +324,10 @@ fn secret(known: &Credentials) -> Value {
 async fn unregister(app: &SharedApp, gateway: &Device, params: &Value) -> Result<Value, Not> {
     let named: Vec<Named> = few(params)?;
     for device in &named {
-        if let Ok(known) = known(app, device.of()).await
-            && take_away(app, gateway, &known.device).await?
+        if let Some(device) = find(app, device.of()).await?
+            && take_away(app, gateway, &device).await?
         {
-            devices::deactivate(&app.store, known.device.id).await?;
+            devices::deactivate(&app.store, device.id).await?;
         }
     }
     Ok(json!({}))

@@ -66,6 +66,8 @@ impl Audited {
         let level = if status < 400 { "info" } else { "warn" };
         let content = format!("{who}: {what}: {status}");
         let mut details = json!({"who": who, "status": status});
+        // What was not allowed or is not there changed nothing: whoever may only look is not to fill the disk with it.
+        let body = body.filter(|_| !matches!(status, 401 | 403 | 404 | 405));
         if let (Some(details), Some(body)) = (details.as_object_mut(), body) {
             details.insert("body".to_owned(), body);
         }

@@ -2,7 +2,7 @@
 
 use sqlx::AnyConnection;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, storable};
 use crate::security::seal::Seal;
 use crate::time::now;
 
@@ -38,6 +38,13 @@ pub(crate) struct Shown {
     pub(crate) created_at: i64,
 }
 
+impl Shown {
+    pub(crate) fn into_device(self) -> Device {
+        let Self { id, product_key, device_name, .. } = self;
+        Device { id, product_key, device_name }
+    }
+}
+
 const COLUMNS: &str = "id, product_key, device_name, disabled, activated_at, online_at, offline_at, created_at";
 
 type Row = (i64, String, Option<String>, Option<String>, i64, Option<i64>);
@@ -55,7 +62,7 @@ pub(crate) async fn credentials(
 ) -> Result<Option<Credentials>, StoreError> {
     let sql = "SELECT id, device_secret, client_id, device_token, disabled, activated_at FROM devices
         WHERE product_key = $1 AND device_name = $2";
-    let query = sqlx::query_as(sql).bind(product_key.to_owned()).bind(device_name.to_owned());
+    let query = sqlx::query_as(sql).bind(storable(product_key)).bind(storable(device_name));
     let row: Option<Row> = query.fetch_optional(store.readers()).await?;
     let Some((id, secret, client_id, token, disabled, activated_at)) = row else { return Ok(None) };
     let place = place(product_key, device_name);
@@ -160,7 +167,7 @@ async fn set_time(store: &Store, id: i64, sql: &'static str) -> Result<(), Store
 
 pub(crate) async fn find(store: &Store, product_key: &str, device_name: &str) -> Result<Option<Shown>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM devices WHERE product_key = $1 AND device_name = $2");
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(product_key.to_owned()).bind(device_name.to_owned());
+    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(storable(product_key)).bind(storable(device_name));
     Ok(query.fetch_optional(store.readers()).await?)
 }
 

@@ -125,9 +125,14 @@ fn in_powers_of_two<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// A part of the SHA-256 digest, which is enough to tell apart what one device said of one thing at one time.
-fn digest_of(data: &str) -> i64 {
-    let digest = ring::digest::digest(&ring::digest::SHA256, data.as_bytes());
+/// A part of the SHA-256 digest, which is enough to tell apart what one device said at one time. The identifier is in it, as an
+/// index of PostgreSQL takes no long texts.
+fn digest_of(identifier: &str, data: &str) -> i64 {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    context.update(&identifier.len().to_be_bytes());
+    context.update(identifier.as_bytes());
+    context.update(data.as_bytes());
+    let digest = context.finish();
     digest.as_ref().first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes))
 }
 
@@ -160,9 +165,9 @@ impl StoredEntry {
             Some((code, output)) => (Some(code), Some(storable(&output.to_string()))),
             None => (None, None),
         };
-        let data = storable(&data.to_string());
-        let digest = is_dated.then(|| digest_of(&data));
-        Self { device, kind, identifier: storable(&identifier), data, code, output, time, digest }
+        let (identifier, data) = (storable(&identifier), storable(&data.to_string()));
+        let digest = is_dated.then(|| digest_of(&identifier, &data));
+        Self { device, kind, identifier, data, code, output, time, digest }
     }
 }
 

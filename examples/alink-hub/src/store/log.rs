@@ -7,6 +7,9 @@ use utoipa::ToSchema;
 use super::{Store, StoreError, storable};
 use crate::time::now;
 
+/// The longest name that is kept, in characters.
+const LONGEST_NAME: usize = 128;
+
 /// Who says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -52,7 +55,9 @@ pub(crate) struct New {
 }
 
 pub(crate) async fn add(store: &Store, device: (&str, &str), entries: Vec<New>) -> Result<(), StoreError> {
-    let (product_key, device_name) = (storable(device.0), storable(device.1));
+    // Strangers' names may be anything, and an index of PostgreSQL takes no long ones.
+    let short = |name: &str| storable(&name.chars().take(LONGEST_NAME).collect::<String>());
+    let (product_key, device_name) = (short(device.0), short(device.1));
     store
         .write(move |db| {
             Box::pin(async move {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, storable};
 use crate::security::new_secret;
 use crate::security::seal::Seal;
 use crate::time::now;
@@ -64,7 +64,7 @@ pub(crate) async fn enter(store: &Store, seal: &Seal, product_key: &str) -> Resu
 
 pub(crate) async fn find(store: &Store, seal: &Seal, product_key: &str) -> Result<Option<Product>, StoreError> {
     let sql = "SELECT product_secret, dynamic_registration FROM products WHERE product_key = $1";
-    let query = sqlx::query_as(sql).bind(product_key.to_owned());
+    let query = sqlx::query_as(sql).bind(storable(product_key));
     let row: Option<(String, String)> = query.fetch_optional(store.readers()).await?;
     let Some((secret, registration)) = row else { return Ok(None) };
     let secret = seal.open_text(&place(product_key), &secret)?;

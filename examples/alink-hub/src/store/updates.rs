@@ -121,7 +121,7 @@ pub(crate) async fn open(store: &Store, device: i64, module: &str) -> Result<Opt
     let sql = format!(
         "SELECT {COLUMNS} FROM updates WHERE device_id = $1 AND module = $2 AND {OPEN} ORDER BY id DESC LIMIT 1"
     );
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(module.to_owned());
+    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(storable(module));
     Ok(query.fetch_optional(store.readers()).await?)
 }
 
