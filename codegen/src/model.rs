@@ -42,6 +42,8 @@ pub(crate) struct Action {
     /// Names of its message types; without a response it is never answered (OCPP 2.1's SEND).
     pub(crate) request: String,
     pub(crate) response: Option<String>,
+    /// The answer is only good at the moment.
+    pub(crate) fresh: bool,
 }
 
 #[derive(Debug, Clone)]

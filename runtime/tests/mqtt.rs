@@ -47,14 +47,59 @@ fn messages_pass_and_are_acknowledged() {
     let (mut client, mut server) = connected();
     let id = client.publish("/sys/a1/SN1/up", b"{}", QoS::AtLeastOnce, at(1)).unwrap();
     client.publish("/sys/a1/SN1/once", b"", QoS::AtMostOnce, at(1)).unwrap();
-    let message = |topic: &str, payload: &[u8]| Packet::Message { topic: topic.into(), payload: payload.into() };
+    let message = |topic: &str, payload: &[u8], id| Packet::Message {
+        topic: topic.into(),
+        payload: payload.into(),
+        id,
+        is_duplicate: false,
+    };
     assert_eq!(
         pass(&mut client, &mut server, at(1)),
-        [message("/sys/a1/SN1/up", b"{}"), message("/sys/a1/SN1/once", b"")]
+        [message("/sys/a1/SN1/up", b"{}", id), message("/sys/a1/SN1/once", b"", None)]
     );
+    assert_eq!(pass(&mut server, &mut client, at(1)), [], "nobody has handled it");
+    server.acknowledge(id.unwrap());
     assert_eq!(pass(&mut server, &mut client, at(1)), [Packet::Acknowledged { id: id.unwrap() }]);
     server.publish("/down", b"x", QoS::AtMostOnce, at(1)).unwrap();
-    assert_eq!(pass(&mut server, &mut client, at(1)), [message("/down", b"x")]);
+    assert_eq!(pass(&mut server, &mut client, at(1)), [message("/down", b"x", None)]);
+}
+
+#[test]
+fn acknowledgements_leave_in_the_order_of_the_messages() {
+    let (mut client, mut server) = connected();
+    let ids = [(); 3].map(|()| client.publish("a", b"", QoS::AtLeastOnce, at(1)).unwrap().unwrap());
+    pass(&mut client, &mut server, at(1));
+    server.acknowledge(ids[2]);
+    server.acknowledge(ids[1]);
+    server.acknowledge(9999);
+    assert_eq!((server.poll_transmit(), server.unacknowledged()), (None, 3), "the first one is not done with");
+    server.acknowledge(ids[0]);
+    let acknowledged = ids.map(|id| Packet::Acknowledged { id });
+    assert_eq!(pass(&mut server, &mut client, at(1)), acknowledged);
+    assert_eq!(server.unacknowledged(), 0);
+}
+
+#[test]
+fn a_message_that_comes_again_says_so_and_is_acknowledged_for_itself() {
+    let (_, mut server) = connected();
+    for first in [0x32, 0x3a] {
+        server.receive(&[first, 7, 0, 1, b'a', 0, 9, b'x', b'y'], at(1)).unwrap();
+        let Some(Packet::Message { id, is_duplicate, .. }) = server.poll_packet() else { panic!("a message") };
+        assert_eq!((id, is_duplicate), (Some(9), first == 0x3a));
+    }
+    server.acknowledge(9);
+    server.acknowledge(9);
+    assert_eq!(server.poll_transmit().unwrap(), [0x40, 2, 0, 9, 0x40, 2, 0, 9]);
+}
+
+#[test]
+fn after_a_goodbye_nothing_is_acknowledged() {
+    let (mut client, mut server) = connected();
+    let id = client.publish("a", b"", QoS::AtLeastOnce, at(1)).unwrap().unwrap();
+    client.disconnect();
+    pass(&mut client, &mut server, at(1));
+    server.acknowledge(id);
+    assert_eq!((server.poll_transmit(), server.unacknowledged()), (None, 0));
 }
 
 #[test]
@@ -90,7 +135,10 @@ fn what_waits_for_acknowledgement_is_bounded() {
         client.publish("a", b"", QoS::AtLeastOnce, at(1)).unwrap();
     }
     assert_eq!(client.publish("a", b"", QoS::AtLeastOnce, at(1)), Err(NotPublished::InFlight));
-    pass(&mut client, &mut server, at(1));
+    for packet in pass(&mut client, &mut server, at(1)) {
+        let Packet::Message { id: Some(id), .. } = packet else { panic!("{packet:?}") };
+        server.acknowledge(id);
+    }
     pass(&mut server, &mut client, at(1));
     assert!(client.publish("a", b"", QoS::AtLeastOnce, at(1)).is_ok());
     for topic in ["", "a/+", "#"] {
@@ -130,7 +178,7 @@ fn a_client_that_does_not_wait_is_heard_once_it_is_let_in() {
     assert!(matches!(server.poll_packet(), Some(Packet::Connect(_))));
     assert_eq!(server.poll_packet(), None);
     server.accept(at(0));
-    let message = Packet::Message { topic: "a".into(), payload: b"1".into() };
+    let message = Packet::Message { topic: "a".into(), payload: b"1".into(), id: Some(1), is_duplicate: false };
     assert_eq!([server.poll_packet(), server.poll_packet()], [Some(message.clone()), Some(message)]);
     let mut chatty = Link::server(limits(|limits| limits.max_packet = 200), at(0));
     chatty.receive(&hasty, at(0)).unwrap();
@@ -145,6 +193,10 @@ fn a_message_of_quality_2_is_taken_once() {
     server.receive(&message, at(1)).unwrap();
     assert!(matches!(server.poll_packet(), Some(Packet::Message { .. })));
     assert_eq!(server.poll_packet(), None);
+    assert_eq!(server.poll_transmit(), None, "nobody has handled it");
+    server.acknowledge(9);
+    server.receive(&message, at(1)).unwrap();
+    assert_eq!(server.poll_packet(), None, "its PUBREC was lost");
     server.receive(&[0x62, 2, 0, 9], at(1)).unwrap();
     assert_eq!(server.poll_transmit().unwrap(), [0x50, 2, 0, 9, 0x50, 2, 0, 9, 0x70, 2, 0, 9]);
     server.receive(&message, at(1)).unwrap();
@@ -222,7 +274,7 @@ fn another_implementation_writes_and_reads_the_same() {
         client.publish(&topic, &payload, QoS::AtLeastOnce, at(0)).unwrap();
         assert_eq!(client.poll_transmit().unwrap(), theirs);
         server.receive(&theirs, at(0)).unwrap();
-        assert_eq!(server.poll_packet(), Some(Packet::Message { topic, payload }));
+        assert_eq!(server.poll_packet(), Some(Packet::Message { topic, payload, id: Some(1), is_duplicate: false }));
 
         let filters: Vec<String> = (0..=round % 5).map(|_| format!("f{}", text(60))).collect();
         let ours: Vec<_> = filters.iter().map(|filter| (filter.as_str(), QoS::AtLeastOnce)).collect();

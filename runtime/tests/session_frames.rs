@@ -20,7 +20,14 @@ static V21: Dialect = dialect(&FRAMING_2_1);
 
 /// 1.6's messages in other frames.
 const fn dialect(framing: &'static Framing) -> Dialect {
-    Dialect { name: "test", subprotocols: &[], framing, actions: &["ClearCache", "Heartbeat", "Tick"], spell: spell_2 }
+    Dialect {
+        name: "test",
+        subprotocols: &[],
+        framing,
+        actions: &["ClearCache", "Heartbeat", "Tick"],
+        fresh: &[],
+        spell: spell_2,
+    }
 }
 
 /// A message that is never answered.

@@ -14,6 +14,9 @@ use onwire::{CallFailure, Connection, Instant};
 
 const HEARTBEAT: &str = r#"[2,"7","Heartbeat",{}]"#;
 
+/// A CALL that has an effect.
+const START: &str = r#"[2,"7","StartTransaction",{}]"#;
+
 fn session(change: impl FnOnce(&mut Config)) -> Session {
     let mut config = Config::default();
     change(&mut config);
@@ -48,33 +51,55 @@ fn a_call_that_is_not_answered_yet_is_repeated_in_vain() {
 #[test]
 fn a_call_that_was_answered_gets_the_same_answer_again() {
     let mut cs = session(|_| {});
-    cs.receive(HEARTBEAT, at(0));
-    let answer = handle(&mut cs, r#"{"currentTime":"2025-01-01T00:00:00Z"}"#, at(1));
-    for seconds in [1, 30, 60] {
-        assert_eq!(cs.receive(HEARTBEAT, at(seconds)), Received::AnsweredAgain);
+    cs.receive(START, at(0));
+    let answer = handle(&mut cs, r#"{"transactionId":1}"#, at(1));
+    for seconds in [1, 5, 10] {
+        assert_eq!(cs.receive(START, at(seconds)), Received::AnsweredAgain);
         assert_eq!(cs.poll_transmit(at(seconds)).as_ref(), Some(&answer));
         assert_eq!(cs.next_call(), None, "its handler does not run again");
     }
-    // Twice the time-out after it was answered, however often it was repeated: a peer that uses one id for ever.
-    assert_eq!(cs.receive(HEARTBEAT, at(61)), Received::Call);
-    assert_ne!(handle(&mut cs, r#"{"currentTime":"2025-01-01T00:01:01Z"}"#, at(61)), answer);
+    // Ten seconds after it was answered, however often it was repeated: a peer that uses one id for ever.
+    assert_eq!(cs.receive(START, at(11)), Received::Call);
+    assert_ne!(handle(&mut cs, r#"{"transactionId":2}"#, at(11)), answer);
+}
+
+#[test]
+fn an_answer_of_the_moment_is_never_repeated_from_memory() {
+    let boot = r#"[2,"7","BootNotification",{}]"#;
+    let authorize = r#"[2,"7","Authorize",{}]"#;
+    for call in [HEARTBEAT, boot, authorize] {
+        let mut cs = session(|_| {});
+        for second in 0..3 {
+            assert_eq!(cs.receive(call, at(second)), Received::Call, "{call}");
+            assert_eq!(cs.receive(call, at(second)), Received::Repeated, "while it is not answered");
+            handle(&mut cs, "{}", at(second));
+        }
+    }
+    let mut cs = session(|_| {});
+    for (second, call) in [(0, HEARTBEAT), (1, boot)] {
+        cs.receive(call, at(second));
+        handle(&mut cs, "{}", at(second));
+    }
+    cs.receive(START, at(2));
+    handle(&mut cs, "{}", at(2));
+    assert_eq!(cs.receive(START, at(3)), Received::Call, "they show all the same that ids mean nothing");
 }
 
 #[test]
 fn the_refusal_of_a_handler_is_repeated_too() {
     let mut cs = session(|_| {});
-    cs.receive(HEARTBEAT, at(0));
+    cs.receive(START, at(0));
     let call = cs.next_call().unwrap();
     cs.answer(&call, r#"[4,"7","InternalError","",{}]"#.to_owned());
     let refusal = cs.poll_transmit(at(0)).unwrap();
-    assert_eq!(cs.receive(HEARTBEAT, at(1)), Received::AnsweredAgain);
+    assert_eq!(cs.receive(START, at(1)), Received::AnsweredAgain);
     assert_eq!(cs.poll_transmit(at(1)), Some(refusal));
 }
 
 #[test]
 fn the_same_id_with_another_text_is_another_call() {
     let mut cs = session(|_| {});
-    cs.receive(HEARTBEAT, at(0));
+    cs.receive(START, at(0));
     let other = r#"[2,"7","Heartbeat",{ }]"#;
     assert_eq!(cs.receive(other, at(0)), Received::Call, "while the first one waits");
     let (first, second) = (cs.next_call().unwrap(), cs.next_call().unwrap());
@@ -92,27 +117,38 @@ fn a_peer_with_one_id_for_all_its_calls_gets_no_old_answers() {
     cs.receive(r#"[2,"7","Authorize",{"idTag":"A"}]"#, at(0));
     handle(&mut cs, "{}", at(0));
     for seconds in [1, 11, 21] {
-        assert_eq!(cs.receive(HEARTBEAT, at(seconds)), Received::Call);
+        assert_eq!(cs.receive(START, at(seconds)), Received::Call);
         handle(&mut cs, "{}", at(seconds));
     }
-    // Sent again before it is answered, it is the same one all the same.
-    assert_eq!(cs.receive(HEARTBEAT, at(31)), Received::Call);
-    assert_eq!(cs.receive(HEARTBEAT, at(31)), Received::Repeated);
+    // Also while another one like it waits: a device that tells of two equal events in a row.
+    assert_eq!(cs.receive(START, at(31)), Received::Call);
+    assert_eq!(cs.receive(START, at(31)), Received::Call);
+    handle(&mut cs, "{}", at(31));
+    handle(&mut cs, "{}", at(31));
+    assert_eq!(cs.next_call(), None);
+}
+
+#[test]
+fn two_calls_with_one_id_that_wait_show_it_too() {
+    let mut cs = session(|_| {});
+    cs.receive(r#"[2,"7","Authorize",{"idTag":"A"}]"#, at(0));
+    cs.receive(START, at(0));
+    assert_eq!(cs.receive(START, at(0)), Received::Call);
 }
 
 #[test]
 fn what_was_refused_for_want_of_room_may_be_tried_again() {
     let mut cs = session(|config| config.inbox = 1);
     cs.receive(r#"[2,"6","Heartbeat",{}]"#, at(0));
-    assert!(matches!(cs.receive(HEARTBEAT, at(0)), Received::Refused(_)));
+    assert!(matches!(cs.receive(START, at(0)), Received::Refused(_)));
     cs.poll_transmit(at(0)).unwrap();
     handle(&mut cs, "{}", at(1));
-    assert_eq!(cs.receive(HEARTBEAT, at(2)), Received::Call);
+    assert_eq!(cs.receive(START, at(2)), Received::Call);
 }
 
 #[test]
 fn the_memory_for_answers_is_bounded_and_the_oldest_go_first() {
-    let call = |id: u32| format!("[2,\"{id}\",\"Heartbeat\",{{}}]");
+    let call = |id: u32| format!("[2,\"{id}\",\"StopTransaction\",{{}}]");
     let answered = |memory: usize, payload: &str| {
         let mut cs = session(|config| config.answer_memory = memory);
         for id in 100..110 {
@@ -133,10 +169,10 @@ fn the_memory_for_answers_is_bounded_and_the_oldest_go_first() {
 #[test]
 fn a_flood_of_repeated_calls_is_bounded() {
     let mut cs = session(|config| config.inbox = 4);
-    cs.receive(HEARTBEAT, at(0));
+    cs.receive(START, at(0));
     handle(&mut cs, "{}", at(0));
     for _ in 0..1000 {
-        cs.receive(HEARTBEAT, at(1));
+        cs.receive(START, at(1));
     }
     assert!(!cs.wants_input());
     assert_eq!(std::iter::from_fn(|| cs.poll_transmit(at(1))).count(), 4);
@@ -145,10 +181,10 @@ fn a_flood_of_repeated_calls_is_bounded() {
 #[test]
 fn an_ended_connection_remembers_nothing() {
     let mut cs = session(|_| {});
-    cs.receive(HEARTBEAT, at(0));
+    cs.receive(START, at(0));
     handle(&mut cs, "{}", at(0));
     cs.end(CallFailure::Disconnected);
-    assert!(matches!(cs.receive(HEARTBEAT, at(1)), Received::Ignored(_)));
+    assert!(matches!(cs.receive(START, at(1)), Received::Ignored(_)));
     assert_eq!(cs.poll_transmit(at(1)), None);
 }
 
@@ -170,14 +206,14 @@ fn a_connection_s_writer_is_woken_for_the_same_answer() {
     struct Csms;
     #[onwire::handlers(ocpp::v16, role = CentralSystem)]
     impl Csms {
-        #[on(Heartbeat)]
-        fn heartbeat(&self) -> v16::HeartbeatResponse {
-            v16::HeartbeatResponse::new(onwire::types::DateTime::UNIX_EPOCH)
+        #[on(StatusNotification)]
+        fn status(&self) -> v16::StatusNotificationResponse {
+            v16::StatusNotificationResponse::new()
         }
     }
 
     let connection = Connection::new("CP1", &v16::DIALECT, Config::default());
-    connection.receive(HEARTBEAT, at(0));
+    connection.receive(START, at(0));
     assert!(pin!(connection.serve(&Csms)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let answer = connection.poll_transmit(at(0)).unwrap();
 
@@ -186,7 +222,7 @@ fn a_connection_s_writer_is_woken_for_the_same_answer() {
     let mut context = Context::from_waker(&waker);
     let mut transmit = pin!(connection.transmit(|| at(1)));
     assert_eq!(transmit.as_mut().poll(&mut context), Poll::Pending);
-    assert_eq!(connection.receive(HEARTBEAT, at(1)), Received::AnsweredAgain);
+    assert_eq!(connection.receive(START, at(1)), Received::AnsweredAgain);
     assert!(flag.0.load(Ordering::Relaxed));
     assert_eq!(transmit.as_mut().poll(&mut context), Poll::Ready(Some(answer)));
 }

@@ -95,7 +95,7 @@ impl Routed for Tick {
 
 static TICK: ActionEntry = ActionEntry::unanswered::<Tick>(&["ChargePoint"]);
 static V21: Dialect =
-    Dialect { name: "test", subprotocols: &[], framing: &FRAMING_2_1, actions: &["Tick"], spell: spell_2 };
+    Dialect { name: "test", subprotocols: &[], framing: &FRAMING_2_1, actions: &["Tick"], fresh: &[], spell: spell_2 };
 
 #[test]
 fn what_is_never_answered_is_sent_and_not_called() {

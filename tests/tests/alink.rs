@@ -244,7 +244,12 @@ async fn a_registration_tells_the_secret_without_a_subscription() {
         link.receive(&bytes[..read], now).unwrap();
         packets.extend(std::iter::from_fn(|| link.poll_packet()));
     }
-    let secret = Packet::Message { topic: "/ext/register".into(), payload: br#"{"deviceSecret":"s3cret"}"#.to_vec() };
+    let secret = Packet::Message {
+        topic: "/ext/register".into(),
+        payload: br#"{"deviceSecret":"s3cret"}"#.to_vec(),
+        id: None,
+        is_duplicate: false,
+    };
     assert_eq!(packets, [Packet::Accepted { session_present: false }, secret]);
     assert!(peers.is_empty(), "it is no device yet");
 }

@@ -145,6 +145,8 @@ impl Writer {
             from: vec![planned.from.to_owned()],
             request,
             response: Some(response),
+            // What a device has now.
+            fresh: planned.name == "PropertyGet",
         });
     }
 

@@ -227,6 +227,9 @@ fn dialect(protocol: &Protocol) -> TokenStream {
     let mut actions: Vec<&str> = protocol.actions.iter().map(|action| action.wire.as_str()).collect();
     // The runtime looks them up by bisection.
     actions.sort_unstable();
+    let mut fresh: Vec<&str> =
+        protocol.actions.iter().filter(|action| action.fresh).map(|action| action.wire.as_str()).collect();
+    fresh.sort_unstable();
     let sync = (protocol.framing == Framing::Alink).then(|| {
         let methods = &protocol.sync;
         quote! {
@@ -243,6 +246,7 @@ fn dialect(protocol: &Protocol) -> TokenStream {
             subprotocols: &[#(#subprotocols),*],
             framing: &#framing,
             actions: &[#(#actions),*],
+            fresh: &[#(#fresh),*],
             spell: #spell,
         };
     }

@@ -42,6 +42,9 @@ pub(super) struct Entry {
     /// Never answered (OCPP 2.1's SEND; an Alink message that wants no answer).
     #[serde(default)]
     send: bool,
+    /// Its answer holds the time or a decision of the moment, so that a repeated request is answered anew.
+    #[serde(default)]
+    pub(super) fresh: bool,
     #[serde(default)]
     profile: Option<String>,
     #[serde(default)]
@@ -145,8 +148,15 @@ impl Index {
 }
 
 impl Entry {
-    const NOBODY: Self =
-        Self { name: String::new(), method: None, from: Vec::new(), send: false, profile: None, clause: None };
+    const NOBODY: Self = Self {
+        name: String::new(),
+        method: None,
+        from: Vec::new(),
+        send: false,
+        fresh: false,
+        profile: None,
+        clause: None,
+    };
 
     /// The name on the wire.
     pub(super) fn wire(&self) -> &str {

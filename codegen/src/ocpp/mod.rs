@@ -115,6 +115,7 @@ pub(crate) fn protocol(files: &[(String, String)]) -> Result<Protocol, Error> {
             name,
             request,
             response,
+            fresh: entry.fresh,
         });
     }
     let reserved = actions.iter().map(|action| (action.name.clone(), format!("the action {}", action.wire)));

@@ -19,7 +19,7 @@ use crate::core::peer::{Peer, State};
 use crate::core::router::Router;
 #[cfg(feature = "std")]
 use crate::core::router::SendRouter;
-use crate::core::session::{Config, Received, Session, Timer};
+use crate::core::session::{Config, Receipt, Received, Session, Timer};
 use crate::core::span::{Phase, in_span};
 use crate::core::time::Instant;
 
@@ -44,8 +44,13 @@ impl Connection {
 
     /// Takes one message of the transport.
     pub fn receive(&self, text: &str, now: Instant) -> Received {
+        self.receive_as(text, None, now)
+    }
+
+    /// [`Connection::receive`] of a message that the transport has to answer for; see [`Receipt`].
+    pub fn receive_as(&self, text: &str, receipt: Option<Receipt>, now: Instant) -> Received {
         let (received, waker) = self.peer.state.with(|state| {
-            let received = state.session.receive(text, now);
+            let received = state.session.receive_as(text, receipt, now);
             let waker = match &received {
                 Received::Call => state.on_worker.take(),
                 Received::Answer(token) => {
@@ -64,9 +69,22 @@ impl Connection {
 
     /// The next frame to be sent, if there is one.
     pub fn poll_transmit(&self, now: Instant) -> Option<String> {
+        self.poll_transmit_for(now).map(|(frame, _)| frame)
+    }
+
+    /// [`Connection::poll_transmit`], and the [`Receipt`] of the message that the frame answers, if it had one.
+    pub fn poll_transmit_for(&self, now: Instant) -> Option<(String, Option<Receipt>)> {
         let (frame, wakers) = self.peer.state.with(|state| state.poll_transmit(now));
         wakers.into_iter().flatten().for_each(Waker::wake);
         frame
+    }
+
+    /// Takes the [`Receipt`] of a message that is done with; see
+    /// [`Session::poll_receipt`](crate::session::Session::poll_receipt). There may be one after each
+    /// [`receive_as`](Self::receive_as), [`poll_transmit`](Self::poll_transmit) and [`handle_timeout`](Self::handle_timeout),
+    /// and whenever [`transmit`](Self::transmit) is woken.
+    pub fn poll_receipt(&self) -> Option<Receipt> {
+        self.peer.state.with(|state| state.session.poll_receipt())
     }
 
     /// When [`Connection::handle_timeout`] wants to be called.
@@ -96,7 +114,13 @@ impl Connection {
             let limit = state.session.config().after_timeout;
             state.after.take_if(|after| after.is_over(now, limit));
             let caller = ended.and_then(|token| state.caller(token));
-            [caller, state.transport.take(), state.on_worker.take(), state.after_worker.take()]
+            [
+                caller,
+                state.transport.take(),
+                state.on_worker.take(),
+                state.after_worker.take(),
+                state.take_end_if_idle(),
+            ]
         });
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
@@ -109,7 +133,7 @@ impl Connection {
             // Before the lock is taken: a clock may be anybody's code.
             let now = now();
             let (frame, wakers) = self.peer.state.with(|state| match state.poll_transmit(now) {
-                (Some(frame), wakers) => (Poll::Ready(Some(frame)), wakers),
+                (Some((frame, _)), wakers) => (Poll::Ready(Some(frame)), wakers),
                 (None, wakers) if state.session.ended().is_some() => (Poll::Ready(None), wakers),
                 (None, wakers) => {
                     state.transport.register(context);
@@ -161,10 +185,21 @@ impl Connection {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Ends the connection: calls fail, the outstanding one with `failure`. The handler that runs is completed, and so are
-    /// the `#[after]` handlers of calls that were answered.
+    /// Ends the connection: calls fail, the outstanding one with `failure`. CALLs that were received are still handled,
+    /// without an answer, and so are the `#[after]` handlers of calls that were answered.
     pub fn end(&self, failure: CallFailure) {
-        self.peer.disconnect(failure);
+        let wakers = self.peer.state.with(|state| {
+            state.session.end(failure);
+            state.session.finish();
+            state.all_wakers()
+        });
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// From now on the end of the connection ([`Peer::disconnect`]) is not the end of what is
+    /// [received](Self::receive): what the transport had taken before is handed in as well, until [`Connection::end`].
+    pub fn linger(&self) {
+        self.peer.state.with(|state| state.session.linger());
     }
 
     // ---- the handlers
@@ -173,7 +208,7 @@ impl Connection {
         let call = self
             .wait(|state, context| match state.session.next_call() {
                 Some(call) => Poll::Ready(Some(call)),
-                None if state.session.ended().is_some() => Poll::Ready(None),
+                None if state.session.is_over() => Poll::Ready(None),
                 None => {
                     state.on_worker.register(context);
                     Poll::Pending
@@ -216,8 +251,11 @@ impl Connection {
 
     /// `false` if the connection has ended, or the session gave up on the CALL.
     fn answer(&self, call: &CallFrame, frame: String) -> bool {
-        let (queued, waker) = self.peer.state.with(|state| (state.session.answer(call, frame), state.transport.take()));
-        waker.into_iter().for_each(Waker::wake);
+        let (queued, wakers) = self.peer.state.with(|state| {
+            let queued = state.session.answer(call, frame);
+            (queued, [state.transport.take(), state.take_end_if_idle()])
+        });
+        wakers.into_iter().flatten().for_each(Waker::wake);
         queued
     }
 
@@ -293,7 +331,7 @@ macro_rules! workers {
 }
 
 workers! {
-    /// Runs the handlers until the connection ends and the handler that runs then is done.
+    /// Runs the handlers until the connection has ended and every CALL that was received is handled.
     ///
     /// A handler that panics is answered for with `InternalError` (with the feature `std`), and so is one that takes longer
     /// than [`Config::handler_timeout`]; its future is dropped. An `#[after]` handler is dropped after

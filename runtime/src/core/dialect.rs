@@ -17,6 +17,9 @@ pub struct Dialect {
     pub framing: &'static Framing,
     /// Names of all its actions on the wire, sorted.
     pub actions: &'static [&'static str],
+    /// Those of its actions whose answer holds the time or a decision of the moment, sorted: it is never repeated from memory
+    /// ([`Config::answer_memory`](crate::session::Config::answer_memory)).
+    pub fresh: &'static [&'static str],
     /// How it spells an error on the wire.
     pub spell: fn(&ErrorCode) -> &str,
 }
@@ -25,5 +28,10 @@ impl Dialect {
     /// Whether the protocol has this action at all, handled or not.
     pub fn knows(&self, action: &str) -> bool {
         self.actions.binary_search(&action).is_ok()
+    }
+
+    /// Whether the answer to this action is only good at the moment.
+    pub fn is_fresh(&self, action: &str) -> bool {
+        self.fresh.binary_search(&action).is_ok()
     }
 }

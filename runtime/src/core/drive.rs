@@ -1,6 +1,7 @@
 //! For adapters that poll instead of awaiting.
 
-use core::task::Context;
+use core::future::poll_fn;
+use core::task::{Context, Poll};
 
 use crate::core::connection::Connection;
 use crate::core::error::CallFailure;
@@ -15,6 +16,8 @@ pub(crate) struct Look {
     pub(crate) is_done: bool,
     /// Whether it may be read from.
     pub(crate) wants_input: bool,
+    /// Whether it is to end without loss; see [`Peer::close`].
+    pub(crate) is_closing: bool,
     /// When somebody has to look at the time.
     pub(crate) deadline: Option<Instant>,
 }
@@ -43,12 +46,41 @@ impl Connection {
         })
     }
 
+    /// Ready when another message may be handed in, after the end too; `false` when none may any more.
+    pub(crate) fn poll_wants_input(&self, context: &Context<'_>) -> Poll<bool> {
+        self.peer().state.with(|state| {
+            if state.session.wants_input() {
+                return Poll::Ready(true);
+            }
+            if state.session.is_over() {
+                return Poll::Ready(false);
+            }
+            state.input.register(context);
+            Poll::Pending
+        })
+    }
+
+    /// Waits until every CALL that was received is handled. To be awaited after the end only.
+    pub(crate) async fn idle(&self) {
+        poll_fn(|context| {
+            self.peer().state.with(|state| {
+                if state.session.is_idle() {
+                    return Poll::Ready(());
+                }
+                state.end.register(context);
+                Poll::Pending
+            })
+        })
+        .await;
+    }
+
     /// Everything that such an adapter asks between sending and reading, in one look.
     pub(crate) fn look(&self) -> Look {
         self.peer().state.with(|state| Look {
             ended: state.session.ended().cloned(),
             is_done: state.session.is_done(),
             wants_input: state.session.wants_input(),
+            is_closing: state.session.is_closing(),
             deadline: state.poll_deadline(),
         })
     }

@@ -16,7 +16,7 @@ use crate::core::action::{Request, Unanswered};
 use crate::core::dialect::Dialect;
 use crate::core::error::CallFailure;
 use crate::core::frame::{CallFrame, Reply};
-use crate::core::session::{CallToken, Outcome, Session, Timer};
+use crate::core::session::{CallToken, Outcome, Receipt, Session, Timer};
 use crate::core::shared::Shared;
 use crate::core::table::{ActionEntry, PayloadType};
 use crate::core::time::Instant;
@@ -42,7 +42,7 @@ pub(crate) struct State {
     pub(crate) after_worker: WakerSlot,
     /// Woken when there is room for another `#[after]`.
     pub(crate) after_room: WakerSlot,
-    /// Woken when the connection ends.
+    /// Woken when the connection ends, and when what had come before the end is handled.
     pub(crate) end: WakerSlot,
     /// Who waits for which call.
     callers: Vec<(CallToken, Option<Waker>)>,
@@ -85,9 +85,9 @@ impl State {
     }
 
     /// The next frame to be sent, and who is to be woken: a sent call has a time-out, and a sent answer makes room.
-    pub(crate) fn poll_transmit(&mut self, now: Instant) -> (Option<String>, [Option<Waker>; 3]) {
+    pub(crate) fn poll_transmit(&mut self, now: Instant) -> (Option<(String, Option<Receipt>)>, [Option<Waker>; 3]) {
         let known = self.poll_deadline();
-        let Some(frame) = self.session.poll_transmit(now) else { return (None, [None, None, None]) };
+        let Some(frame) = self.session.poll_transmit_for(now) else { return (None, [None, None, None]) };
         let is_earlier = self.poll_deadline().is_some_and(|deadline| known.is_none_or(|known| deadline < known));
         let deadline = if is_earlier { self.deadline.take() } else { None };
         let on_worker = if self.session.has_calls() { self.on_worker.take() } else { None };
@@ -98,6 +98,11 @@ impl State {
     pub(crate) fn poll_deadline(&self) -> Option<Instant> {
         let after = self.after.as_ref().map(Timer::deadline);
         self.session.poll_deadline().into_iter().chain(after).min()
+    }
+
+    /// Who waits for the end of the handlers of a connection that has ended, if it has come.
+    pub(crate) fn take_end_if_idle(&mut self) -> Option<Waker> {
+        if self.session.ended().is_some() && self.session.is_idle() { self.end.take() } else { None }
     }
 
     pub(crate) fn caller(&mut self, token: CallToken) -> Option<Waker> {

@@ -20,6 +20,7 @@ use super::Disconnected;
 use super::boundary::Boundary;
 use super::socket::{Incoming, Socket, Take};
 use super::whole;
+use crate::session::Receipt;
 
 /// Most messages come in one piece of this size; a thread has one such buffer.
 const SHARED_BUFFER: usize = 64 * 1024;
@@ -80,7 +81,7 @@ impl<S> Accepted<S> {
             && let Some(text) = whole::text(bytes, self.max_message)
         {
             // Whether another one is wanted or not: there is none.
-            let _ = take(Incoming::Text(text.map_err(Error::from)?));
+            let _ = take(Incoming::Text(text.map_err(Error::from)?, None));
             return Ok(());
         }
         self.boundary.walk(bytes);
@@ -139,7 +140,7 @@ fn drain(
     let mut pipe = Pipe { input, out };
     loop {
         let goes_on = match context.read(&mut pipe) {
-            Ok(Message::Text(text)) => take(Incoming::Text(&text)),
+            Ok(Message::Text(text)) => take(Incoming::Text(&text, None)),
             Ok(Message::Binary(_)) => take(Incoming::Binary),
             Ok(Message::Close(frame)) => {
                 // The answer; that the connection is closed then is no news.
@@ -206,7 +207,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Accepted<S> {
         polled
     }
 
-    fn queue_text(&mut self, text: String) -> Result<(), Disconnected> {
+    fn holds_input(&self) -> bool {
+        self.partial.as_ref().is_some_and(|partial| partial.is_held)
+    }
+
+    fn queue_text(&mut self, text: String, _answers: Option<Receipt>) -> Result<(), Disconnected> {
         let header = FrameHeader { opcode: OpCode::Data(Data::Text), ..FrameHeader::default() };
         let length = text.len() as u64;
         self.out.reserve_exact(header.len(length) + text.len());

@@ -16,6 +16,7 @@ use super::authenticate::password;
 use super::clock::Clock;
 use super::handshake::Agreement;
 use super::observe::Watch;
+use super::peers::Older;
 use super::socket::Socket;
 use super::{
     Authenticate, Disconnected, Everybody, Handshake, Login, Origin, Peers, Refusal, ServerConfig, Versions, pump,
@@ -126,9 +127,13 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
             };
             let session = Config { first_id: random_first_id(), ..config.session.clone() };
             let connection = Connection::new(identity, dialect, session);
-            let presence = peers.enter(connection.peer(), info);
+            let mut presence = peers.enter(connection.peer(), info);
             let span = tracing::info_span!("connection", identity, protocol = dialect.name);
-            let handlers = pin!(router.serve(&connection));
+            let older = presence.older();
+            let handlers = pin!(async {
+                Older::settled(older).await;
+                router.serve(&connection).await;
+            });
             span.in_scope(|| tracing::info!("connected"));
             let watch = config.observe.clone().map(Watch::new);
             let run = pump::run(&mut socket, &connection, *clock, config.keep_alive, handlers, presence, watch);

@@ -34,7 +34,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Opened<S> {
         };
         // One at a time, so that nobody has to have enough.
         let _ = match message? {
-            Message::Text(text) => take(Incoming::Text(&text)),
+            Message::Text(text) => take(Incoming::Text(&text, None)),
             Message::Binary(_) => take(Incoming::Binary),
             Message::Close(frame) => {
                 // The answer is queued in the stream.

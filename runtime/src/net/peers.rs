@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::clock::Clock;
-use super::pump::Witness;
+use super::pump::{Aftermath, Witness};
 use crate::types::DateTime;
 use crate::{CallFailure, Instant, Peer};
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 /// How many connections of one identity may take each other's place within [`REPLACEMENT_WINDOW`].
 const REPLACEMENTS: usize = 3;
@@ -51,13 +51,16 @@ pub(super) struct Info {
     spelling: Option<u8>,
     /// Over whose connection it is reached.
     gateway: Option<Arc<str>>,
+    /// Closed when the connection has ended and what had come on it is handled.
+    settled: Semaphore,
 }
 
 impl Info {
     /// Of a connection that begins now.
     pub(super) fn new(remote: Option<SocketAddr>, spelling: Option<u8>, clock: Clock) -> Self {
         let last_message = AtomicU64::new(clock.now().as_millis());
-        Self { since: DateTime::now(), remote, clock, last_message, spelling, gateway: None }
+        let settled = Semaphore::const_new(0);
+        Self { since: DateTime::now(), remote, clock, last_message, spelling, gateway: None, settled }
     }
 
     /// One that is reached over another's connection.
@@ -190,16 +193,20 @@ impl Peers {
                 entry.replaced.drain(..kept);
                 entry.replaced.push(tokio::time::Instant::now());
             }
-            Some(older.peer)
+            Some((older.peer, older.info))
         });
-        match older {
-            Some(older) => {
+        let older = match older {
+            Some((older, info)) => {
                 older.disconnect(CallFailure::Replaced);
                 self.tell(PeerEvent::Replaced(peer.clone()));
+                Some(Older(info))
             }
-            None => self.tell(PeerEvent::Connected(peer.clone())),
-        }
-        Presence { peers: self.clone(), peer: peer.clone(), info }
+            None => {
+                self.tell(PeerEvent::Connected(peer.clone()));
+                None
+            }
+        };
+        Presence { entry: Some(Entered { peers: self.clone(), peer: peer.clone(), info }), older }
     }
 
     fn tell(&self, event: PeerEvent) {
@@ -228,29 +235,91 @@ impl Entry {
     }
 }
 
+/// How long the first message of a connection waits for what came on the one whose place it has taken.
+const SETTLING: Duration = Duration::from_secs(30);
+
+/// The connection that a newer one has taken the place of.
+pub(super) struct Older(Arc<Info>);
+
+impl Older {
+    /// Waits until what had come on it is handled, so that a peer's messages are handled in their order across its
+    /// connections; 30 s at the most.
+    pub(super) async fn settled(older: Option<Self>) {
+        if let Some(Self(info)) = older {
+            // In a box: most connections never wait. It is closed and never gives a permit.
+            let _ = Box::pin(tokio::time::timeout(SETTLING, info.settled.acquire())).await;
+        }
+    }
+}
+
 /// A connection's entry in the directory; dropping it, however the connection's future ends, takes it out.
 pub(super) struct Presence {
+    entry: Option<Entered>,
+    older: Option<Older>,
+}
+
+struct Entered {
     peers: Peers,
     peer: Peer,
     info: Arc<Info>,
 }
 
+impl Presence {
+    /// The connection whose place it has taken, once.
+    pub(super) fn older(&mut self) -> Option<Older> {
+        self.older.take()
+    }
+}
+
 impl Witness for Presence {
+    type Aftermath = Settling;
+
     fn heard(&self, now: Instant) {
         // The pump's time: the system's clock is not asked for every message.
-        self.info.last_message.store(now.as_millis(), Ordering::Relaxed);
+        if let Some(entry) = &self.entry {
+            entry.info.last_message.store(now.as_millis(), Ordering::Relaxed);
+        }
+    }
+
+    fn ended(mut self) -> Settling {
+        Settling(self.entry.take().map(|entry| entry.leave()))
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
+        // Nothing is handled any more.
+        drop(Settling(self.entry.take().map(|entry| entry.leave())));
+    }
+}
+
+impl Entered {
+    fn leave(self) -> Arc<Info> {
         let left = self.peers.with(|peers| {
             // Unless another connection has taken its place.
             let current = peers.get(self.peer.identity())?;
             current.peer.is_same_connection(&self.peer).then(|| peers.remove(self.peer.identity()))
         });
         if left.is_some() {
-            self.peers.tell(PeerEvent::Disconnected(self.peer.clone()));
+            self.peers.tell(PeerEvent::Disconnected(self.peer));
         }
+        self.info
+    }
+}
+
+/// A connection that has ended and handles what had come before; dropping it says that it handles no more.
+pub(super) struct Settling(Option<Arc<Info>>);
+
+impl Aftermath for Settling {
+    fn settled(&self) {
+        if let Some(info) = &self.0 {
+            info.settled.close();
+        }
+    }
+}
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        self.settled();
     }
 }

@@ -26,6 +26,9 @@ use crate::{CallFailure, Connection, Instant};
 /// How long a peer may take to answer a Close.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// How long what had come before the end is read on, while handlers make room for it.
+const READ_ON: Duration = Duration::from_secs(30);
+
 /// How a connection that nothing is heard on is found out. A link whose other end lost its power or its network looks
 /// like a silent one, sometimes for hours.
 #[derive(Debug, Clone, Copy)]
@@ -79,15 +82,36 @@ impl From<tungstenite::Error> for Disconnected {
     }
 }
 
-/// Somebody who wants to know of signs of life, and who is dropped as soon as the connection has ended.
+/// Somebody who wants to know of signs of life, and of the end.
 pub(super) trait Witness {
+    /// Who wants to know what follows the end.
+    type Aftermath: Aftermath;
+
     /// A message came in at that time.
     fn heard(&self, now: Instant);
+
+    /// The connection has ended: calls fail. What had come before is still handled.
+    fn ended(self) -> Self::Aftermath;
+}
+
+/// Somebody who wants to know what follows the end of a connection. It is dropped when everything is over.
+pub(super) trait Aftermath {
+    /// What had come before the end has been handled.
+    fn settled(&self) {}
+
+    /// Nothing more is read.
+    fn read_out(&self) {}
 }
 
 impl Witness for () {
+    type Aftermath = ();
+
     fn heard(&self, _now: Instant) {}
+
+    fn ended(self) {}
 }
+
+impl Aftermath for () {}
 
 /// Runs a connection to its end; `handlers` is what [`Connection::serve`] returned.
 pub(super) async fn run<S: Socket, W: Witness>(
@@ -100,6 +124,7 @@ pub(super) async fn run<S: Socket, W: Witness>(
     witness: W,
     watch: Option<Box<Watch>>,
 ) -> Disconnected {
+    connection.linger();
     let mut pump = Pump {
         socket,
         connection,
@@ -110,6 +135,8 @@ pub(super) async fn run<S: Socket, W: Witness>(
         stuck: None,
         timer: None,
         seen: None,
+        closing: None,
+        is_read_out: false,
         witness: Some(witness),
         watch,
     };
@@ -132,14 +159,42 @@ pub(super) async fn run<S: Socket, W: Witness>(
         }
     })
     .await;
+    // In a box, so that a connection that stands has no room for its end.
+    Box::pin(wind_down(pump, handlers, handled, &ended)).await;
+    ended
+}
+
+/// After the end: what had come before it is handled, and the peer is told goodbye.
+async fn wind_down<S: Socket, W: Witness>(
+    mut pump: Pump<'_, S, W>,
+    handlers: Pin<&mut impl Future<Output = ()>>,
+    handled: bool,
+    ended: &Disconnected,
+) {
+    let (connection, clock) = (pump.connection, pump.clock);
     // Calls fail, and the directory forgets the peer, before the farewell and the last handler, which may take their
     // time.
-    connection.end(CallFailure::Disconnected);
-    pump.witness = None;
+    connection.peer().disconnect(CallFailure::Disconnected);
+    let aftermath = pump.witness.take().map(Witness::ended);
+    let (caught_up, is_caught_up) = tokio::sync::oneshot::channel();
     let farewell = async {
-        let _ = tokio::time::timeout(FAREWELL, pump.farewell(&ended)).await;
+        let read_on = async {
+            // What is there already, and comes before the first message of a newer connection.
+            pump.read_on(None).await;
+            let _ = caught_up.send(());
+            pump.farewell(ended).await;
+        };
+        let _ = tokio::time::timeout(READ_ON, read_on).await;
+        connection.end(CallFailure::Disconnected);
+        aftermath.iter().for_each(Aftermath::read_out);
     };
-    let last_handler = async {
+    let settling = async {
+        // An error says that the time was up.
+        let _ = is_caught_up.await;
+        connection.idle().await;
+        aftermath.iter().for_each(Aftermath::settled);
+    };
+    let last_handlers = async {
         if !handled {
             tokio::select! {
                 () = handlers => {}
@@ -147,12 +202,10 @@ pub(super) async fn run<S: Socket, W: Witness>(
             }
         }
     };
-    // In a box, so that a connection that stands has no room for its end.
-    Box::pin(futures_util::future::join(farewell, last_handler)).await;
-    ended
+    futures_util::future::join3(farewell, settling, last_handlers).await;
 }
 
-/// Ends what takes too long after the connection has ended: a handler that hangs.
+/// Ends what takes too long after the connection has ended: handlers that hang.
 async fn keep_time(connection: &Connection, clock: Clock) -> Infallible {
     loop {
         let deadline = connection.poll_deadline();
@@ -179,6 +232,10 @@ struct Pump<'c, S, W> {
     timer: Option<Timer>,
     /// The connection's own deadline, when it was looked at last.
     seen: Option<Instant>,
+    /// Since when it is to end without loss.
+    closing: Option<Instant>,
+    /// The peer has said goodbye, or the transport has failed: there is nothing more to read.
+    is_read_out: bool,
     witness: Option<W>,
     watch: Option<Box<Watch>>,
 }
@@ -203,30 +260,44 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
     /// Sends what there is, and reads once; whether something was read.
     fn exchange(&mut self, now: Instant, context: &mut Context<'_>) -> Result<bool, Disconnected> {
         self.send(now, context)?;
-        let Look { ended, is_done, wants_input, deadline } = self.connection.look();
+        let Look { ended, is_done, wants_input, is_closing, deadline } = self.connection.look();
         if let Some(failure) = ended {
             return Err(Disconnected::Local(failure));
         }
-        if self.stuck.is_none() && is_done {
+        self.seen = deadline;
+        // What had come before the goodbye is still taken, but a peer that never pauses does not put it off for ever.
+        if is_closing && is_done && *self.closing.get_or_insert(now) + READ_ON <= now {
             return Err(Disconnected::Local(CallFailure::ShuttingDown));
         }
-        self.seen = deadline;
-        Ok(wants_input && self.read(now, context)?)
+        if wants_input && self.read(now, context)? {
+            return Ok(true);
+        }
+        if is_done && self.stuck.is_none() && !self.socket.holds_input() {
+            return Err(Disconnected::Local(CallFailure::ShuttingDown));
+        }
+        Ok(false)
     }
 
     fn send(&mut self, now: Instant, context: &mut Context<'_>) -> Result<(), Disconnected> {
-        while self.socket.poll_flush(context)?.is_ready() {
+        loop {
+            if S::ACKNOWLEDGES {
+                while let Some(message) = self.connection.poll_receipt() {
+                    self.socket.done(message);
+                }
+            }
+            if self.socket.poll_flush(context)?.is_pending() {
+                self.stuck.get_or_insert(now);
+                return Ok(());
+            }
             self.stuck = None;
-            let Some(frame) = self.connection.poll_transmit(now) else { return Ok(()) };
+            let Some((frame, answers)) = self.connection.poll_transmit_for(now) else { return Ok(()) };
             let peer = self.connection.peer();
             message_log::sent(peer, &frame);
             if let Some(watch) = &mut self.watch {
                 watch.see(peer, Direction::Sent, &frame, now);
             }
-            self.socket.queue_text(frame)?;
+            self.socket.queue_text(frame, answers)?;
         }
-        self.stuck.get_or_insert(now);
-        Ok(())
     }
 
     /// Whether something was read.
@@ -234,24 +305,65 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
         let (connection, witness, watch) = (self.connection, &self.witness, &mut self.watch);
         let mut take = |incoming: Incoming<'_>| {
             match incoming {
-                Incoming::Text(text) => {
+                Incoming::Text(text, receipt) => {
                     message_log::received(connection.peer(), text);
                     if let Some(watch) = watch {
                         watch.see(connection.peer(), Direction::Received, text, now);
                     }
                     witness.iter().for_each(|witness| witness.heard(now));
-                    note(connection, connection.receive(text, now));
+                    note(connection, connection.receive_as(text, receipt, now));
                 }
                 Incoming::Binary => tracing::warn!("ignored a binary message"),
                 Incoming::Control => {}
             }
             connection.wants_input()
         };
-        if self.socket.poll_read(context, &mut take)?.is_pending() {
-            return Ok(false);
+        match self.socket.poll_read(context, &mut take) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(())) => {
+                (self.heard, self.pinged) = (now, None);
+                Ok(true)
+            }
+            Poll::Ready(Err(ended)) => {
+                self.is_read_out = true;
+                Err(ended)
+            }
         }
-        (self.heard, self.pinged) = (now, None);
-        Ok(true)
+    }
+
+    /// Hands in what the transport holds, as the handlers make room for it: until nothing has come for as long as `pause`,
+    /// or at once if there is no pause; or until there is nothing more.
+    async fn read_on(&mut self, pause: Option<Duration>) {
+        let mut quiet = pause.map(|pause| Box::pin(tokio::time::sleep(pause)));
+        poll_fn(|context| {
+            while !self.is_read_out {
+                let now = self.clock.now();
+                while let Some(message) = self.connection.poll_receipt() {
+                    self.socket.done(message);
+                }
+                // Acknowledgements, answers to pings: nobody may be there to take them.
+                let _ = self.socket.poll_flush(context);
+                match self.connection.poll_wants_input(context) {
+                    Poll::Ready(true) => {}
+                    Poll::Ready(false) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+                match self.read(now, context) {
+                    Ok(true) => {
+                        if let (Some(quiet), Some(pause)) = (&mut quiet, pause) {
+                            quiet.as_mut().reset(tokio::time::Instant::now() + pause);
+                        }
+                    }
+                    Ok(false) if self.socket.holds_input() => return Poll::Pending,
+                    Ok(false) => {
+                        return quiet.as_mut().map_or(Poll::Ready(()), |quiet| quiet.as_mut().poll(context));
+                    }
+                    Err(_) => {}
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// Looks after everything that has a deadline; `true` if something was done about one.
@@ -304,18 +416,27 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
         if matches!(ended, Disconnected::Stalled) {
             return;
         }
-        // What was answered already is sent before.
-        let sent = poll_fn(|context| self.socket.poll_flush(context)).await.is_ok();
-        if let Some(code) = close.filter(|_| sent) {
-            let frame = CloseFrame { code, reason: "".into() };
-            let queued = self.socket.queue(Message::Close(Some(frame)));
-            if queued.is_err() || poll_fn(|context| self.socket.poll_flush(context)).await.is_err() {
-                return;
+        let flushed = async {
+            // What was answered already is sent before.
+            poll_fn(|context| self.socket.poll_flush(context)).await?;
+            if let Some(code) = close {
+                self.socket.queue(Message::Close(Some(CloseFrame { code, reason: "".into() })))?;
+                poll_fn(|context| self.socket.poll_flush(context)).await?;
             }
+            Ok::<_, Disconnected>(close.is_some())
+        };
+        let said_goodbye = matches!(tokio::time::timeout(FAREWELL, flushed).await, Ok(Ok(true)));
+        if said_goodbye && S::ANSWERS_GOODBYE {
             // The peer's answer, after what it had sent before it saw ours.
-            while poll_fn(|context| self.socket.poll_read(context, &mut |_| true)).await.is_ok() {}
+            self.read_on(Some(FAREWELL)).await;
         }
-        poll_fn(|context| self.socket.poll_shutdown(context)).await;
+        let shut_down = async {
+            poll_fn(|context| self.socket.poll_shutdown(context)).await;
+            // Until the peer ends its side: what it sends to a closed socket would destroy what it has not read yet.
+            let has_to_wait = said_goodbye && !S::ANSWERS_GOODBYE;
+            while has_to_wait && poll_fn(|context| self.socket.poll_read(context, &mut |_| true)).await.is_ok() {}
+        };
+        let _ = tokio::time::timeout(FAREWELL, shut_down).await;
     }
 }
 

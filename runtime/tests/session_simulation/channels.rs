@@ -14,7 +14,8 @@ use onwire::{Action, CallFailure, Dialect, Instant, Request};
 
 use onwire_simulation::Chance;
 
-static DIALECT: Dialect = Dialect { name: "simulation", subprotocols: &[], framing: &FRAMING, actions: &[], spell };
+static DIALECT: Dialect =
+    Dialect { name: "simulation", subprotocols: &[], framing: &FRAMING, actions: &[], fresh: &[], spell };
 
 const DEVICE: DeviceRef<'_> = DeviceRef { product_key: "a1", device_name: "d" };
 const CALL_TIMEOUT: u64 = 30_000;
@@ -76,6 +77,7 @@ impl<R: Role> Side<R> {
         config.call_queue = 32;
         config.inbox = 16;
         config.answer_memory = 1 << 20;
+        config.repeat_window = Duration::from_millis(2 * CALL_TIMEOUT);
         config.first_id = first;
         let mut plan: Vec<u64> = (0..chance.between(3, 15)).map(|_| chance.between(0, 60_000)).collect();
         plan.sort_unstable_by_key(|at| std::cmp::Reverse(*at));
@@ -109,8 +111,8 @@ impl<R: Role> Side<R> {
             self.calls.insert(self.number, token);
         }
         while let Some(incoming) = self.channel.poll() {
-            let Incoming::Frame(text) = incoming else { continue };
-            let received = self.session.receive(&text, at);
+            let Incoming::Frame { text, receipt } = incoming else { continue };
+            let received = self.session.receive_as(&text, receipt, at);
             assert!(!matches!(received, Received::Refused(_)), "{text}: {received:?}");
         }
         while let Some(call) = self.session.next_call() {
@@ -133,8 +135,11 @@ impl<R: Role> Side<R> {
         while self.session.poll_deadline().is_some_and(|deadline| deadline <= at) {
             self.session.handle_timeout(at);
         }
-        while let Some(frame) = self.session.poll_transmit(at) {
-            self.channel.send(&frame, at).unwrap();
+        while let Some((frame, answers)) = self.session.poll_transmit_for(at) {
+            self.channel.send(&frame, answers, at).unwrap();
+        }
+        while let Some(done) = self.session.poll_receipt() {
+            self.channel.done(done);
         }
         for (number, token) in std::mem::take(&mut self.calls) {
             match self.session.take_outcome(token) {
@@ -169,7 +174,7 @@ struct Broker {
 impl Broker {
     fn take<R: Role>(link: &mut Link<R>, way: &mut Vec<Under>, faults: (u64, u64), now: u64, chance: &mut Chance) {
         while let Some(packet) = link.poll_packet() {
-            let Packet::Message { topic, payload } = packet else { continue };
+            let Packet::Message { topic, payload, .. } = packet else { continue };
             if chance.percent(faults.0) {
                 continue;
             }

@@ -9,7 +9,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use onwire::ocpp::v16::{self, *};
-use onwire::session::Config;
+use onwire::session::{Config, Received};
 use onwire::{CallError, CallFailure, Connection, ErrorCode, Peer, Router};
 
 use crate::executor::{Executor, Time};
@@ -77,6 +77,8 @@ struct World {
     next: Cell<u64>,
     /// What went wrong where a panic is caught.
     failure: Cell<Option<&'static str>>,
+    /// CALLs that the connections took, and those that a handler took.
+    taken: Cell<(u64, u64)>,
     /// Calls that were made, and those that came to an outcome or were taken back.
     calls: Cell<(u64, u64)>,
 }
@@ -110,6 +112,8 @@ impl World {
 
     async fn on(&self, peer: &Peer, request: DataTransferRequest) -> Result<DataTransferResponse, CallError> {
         let number = request.data.clone().unwrap_or_default().to_string();
+        let (taken, handled) = self.taken.get();
+        self.taken.set((taken, handled + 1));
         let runs = {
             let mut all = self.runs.borrow_mut();
             let runs = all.entry(number).or_default();
@@ -277,6 +281,7 @@ impl Side {
             }
         });
         let (connection, link, time) = (self.connection.clone(), self.incoming.clone(), world.time.clone());
+        let shared = world.clone();
         executor.spawn("reader", async move {
             while connection.input_wanted().await {
                 let mut frame = pin!(link.get(&time));
@@ -288,7 +293,10 @@ impl Side {
                     frame.as_mut().poll(context).map(Some)
                 });
                 let Some(frame) = next.await else { return };
-                connection.receive(&frame, time.now());
+                if connection.receive(&frame, time.now()) == Received::Call {
+                    let (taken, handled) = shared.taken.get();
+                    shared.taken.set((taken + 1, handled));
+                }
             }
         });
         let (link, sent, shared) = (self.outgoing.clone(), self.sent.clone(), world.clone());
@@ -331,6 +339,7 @@ pub(crate) fn run(mut chance: Chance) {
         config.answer_memory = if keeps { 1 << 20 } else { 0 };
         // A CALL that stood still on the link is no new one.
         config.call_timeout = if keeps { Duration::from_secs(3000) } else { config.call_timeout };
+        config.repeat_window = Duration::from_secs(6000);
     }
     let mut executor = Executor::default();
     executor.doubts = chance.percent(30);
@@ -341,6 +350,7 @@ pub(crate) fn run(mut chance: Chance) {
         keeps,
         next: Cell::new(100),
         failure: Cell::default(),
+        taken: Cell::default(),
         calls: Cell::default(),
     });
     let link = |capacity| {
@@ -374,4 +384,6 @@ pub(crate) fn run(mut chance: Chance) {
     }
     executor.run();
     assert_eq!(executor.pending(), ["time", "time"], "something does not end with the connection");
+    let (taken, handled) = world.taken.get();
+    assert_eq!(taken, handled, "a message that a connection took was not handled");
 }

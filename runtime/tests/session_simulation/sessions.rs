@@ -1,12 +1,12 @@
 //! Two bare sessions, driven by events.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use onwire::codec::{Decoder, Encoder, Message, Reject};
 use onwire::frame::CallFrame;
 use onwire::ocpp::v16::{self, *};
-use onwire::session::{CallToken, Config, Received, Session};
+use onwire::session::{CallToken, Config, Receipt, Received, Session};
 use onwire::{CallFailure, Dialect, Instant, Unanswered};
 
 use onwire_simulation::Chance;
@@ -17,6 +17,7 @@ static DIALECT: Dialect = Dialect {
     subprotocols: &[],
     framing: &onwire::ocpp::j::FRAMING_2_1,
     actions: v16::DIALECT.actions,
+    fresh: &[],
     spell: onwire::ocpp::j::spell_2,
 };
 
@@ -64,12 +65,16 @@ enum Step {
     /// Nothing that is sent from now on arrives.
     HalfOpen,
     Disconnect,
+    /// Ends without loss.
+    Close,
 }
 
 struct Side {
     session: Session,
     config: Config,
     outgoing: VecDeque<InFlight>,
+    /// What its transport held when the connection ended.
+    held: VecDeque<String>,
     /// How many frames the link takes.
     capacity: usize,
     half_open: bool,
@@ -94,6 +99,14 @@ struct Side {
     answers: usize,
     /// How often the handler of each CALL ran, and since when its answer is on its way.
     runs: BTreeMap<String, (u32, Option<u64>)>,
+    /// How many messages the session took, and how many of them a handler took.
+    taken: u64,
+    begun: u64,
+    /// Messages that were handed in and are not done with, and how many there were.
+    receipts: BTreeSet<u32>,
+    received: u32,
+    lingers: bool,
+    closes: bool,
 }
 
 impl Side {
@@ -105,6 +118,7 @@ impl Side {
         config.send_queue = chance.pick(&[0, 1, 8]);
         config.inbox = chance.pick(&[1, 2, 8]);
         config.answer_memory = chance.pick(&[0, 300, 1 << 20, 1 << 20]);
+        config.repeat_window = Duration::from_millis(MEMORY);
         config.first_id = first_id;
         let steps = [Step::Call, Step::Call, Step::Call, Step::Send, Step::Resend, Step::Resend, Step::Abandon];
         let mut plan: Vec<(u64, Step)> =
@@ -115,11 +129,20 @@ impl Side {
         if chance.percent(15) {
             plan.push((chance.between(0, 150_000), Step::Disconnect));
         }
+        if chance.percent(15) {
+            plan.push((chance.between(0, 150_000), Step::Close));
+        }
         plan.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let mut session = Session::new(&DIALECT, config.clone());
+        let lingers = chance.percent(70);
+        if lingers {
+            session.linger();
+        }
         Self {
-            session: Session::new(&DIALECT, config.clone()),
+            session,
             config,
             outgoing: VecDeque::new(),
+            held: VecDeque::new(),
             capacity: chance.pick(&[1, 2, 4]),
             half_open: false,
             stuck_since: None,
@@ -135,6 +158,12 @@ impl Side {
             inbox: 0,
             answers: 0,
             runs: BTreeMap::new(),
+            taken: 0,
+            begun: 0,
+            receipts: BTreeSet::new(),
+            received: 0,
+            lingers,
+            closes: false,
         }
     }
 
@@ -155,6 +184,7 @@ impl Side {
                         assert!(self.calls.insert(self.number, token).is_none());
                     }
                     Err(CallFailure::QueueFull) => assert_eq!(self.waiting, self.config.call_queue),
+                    Err(CallFailure::ShuttingDown) => assert!(self.closes && !self.ended()),
                     Err(failure) => assert!(self.ended() && failure == CallFailure::NotSent, "{failure}"),
                 }
             }
@@ -186,6 +216,10 @@ impl Side {
             Step::HalfOpen => {
                 self.half_open = true;
                 self.outgoing.clear();
+            }
+            Step::Close => {
+                self.session.close();
+                self.closes = true;
             }
             Step::Disconnect => {}
         }
@@ -231,9 +265,12 @@ impl Side {
 
     fn receive(&mut self, text: &str, now: u64) {
         let may_answer_again = self.runs.get(text).and_then(|(_, answered)| *answered);
-        match self.session.receive(text, at(now)) {
+        self.received += 1;
+        self.receipts.insert(self.received);
+        match self.session.receive_as(text, Some(Receipt(self.received)), at(now)) {
             Received::Call => {
                 self.inbox += 1;
+                self.taken += 1;
                 assert!(self.inbox <= self.config.inbox, "CALLs wait beyond the bound");
             }
             Received::Answer(token) => {
@@ -249,11 +286,18 @@ impl Side {
             }
             Received::Repeated => assert!(self.runs.contains_key(text) || self.inbox > 0),
             Received::AnsweredAgain => {
-                assert!(may_answer_again.is_some_and(|answered| now < answered + MEMORY));
-                self.answers += 1;
+                let is_recent = may_answer_again.is_some_and(|answered| now < answered + MEMORY);
+                assert!(is_recent || self.ended(), "an answer is repeated that was not sent lately");
+                self.answers += usize::from(!self.ended());
             }
-            Received::Refused(_) => self.answers += 1,
-            Received::Ignored(reason) => assert!(reason.contains("too many") || self.ended(), "{reason}"),
+            Received::Refused(_) => self.answers += usize::from(!self.ended()),
+            Received::Ignored(reason) => {
+                assert!(reason.contains("too many") || self.ended(), "{reason}");
+                if reason.contains("ended") {
+                    assert!(!self.lingers, "it was handed in all the same");
+                    self.receipts.remove(&self.received);
+                }
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -290,6 +334,7 @@ impl Side {
                 None => {
                     let Some(call) = self.session.next_call() else { return };
                     self.inbox -= 1;
+                    self.begun += 1;
                     if call.wants_answer() {
                         let text = format!("[2,{},\"DataTransfer\",{}]", call.id_token(), call.payload());
                         let keeps = self.config.answer_memory >= 1 << 20;
@@ -320,10 +365,34 @@ impl Side {
             return;
         }
         self.session.end(CallFailure::Disconnected);
-        (self.waiting, self.sends, self.inbox, self.answers, self.outstanding) = (0, 0, 0, 0, None);
+        (self.waiting, self.sends, self.answers, self.outstanding) = (0, 0, 0, None);
         let numbers: Vec<u64> = self.calls.keys().copied().collect();
         for number in numbers {
             self.finish(number, None);
+        }
+    }
+
+    /// The connection has ended: what its transport holds is handed in as there is room for it.
+    fn read_on(&mut self, now: u64, chance: &mut Chance) {
+        if !self.ended() {
+            return;
+        }
+        while self.session.wants_input()
+            && let Some(text) = self.held.pop_front()
+        {
+            self.receive(&text, now);
+            self.handle(now, chance);
+        }
+        if self.held.is_empty() {
+            self.session.finish();
+        }
+        self.handle(now, chance);
+    }
+
+    /// Takes what the session is done with.
+    fn settle(&mut self) {
+        while let Some(Receipt(done)) = self.session.poll_receipt() {
+            assert!(self.receipts.remove(&done), "{done} is done with twice");
         }
     }
 
@@ -332,7 +401,8 @@ impl Side {
         let calls = if self.outstanding.is_none() { self.waiting } else { 0 };
         let sends = self.outgoing.len() < self.capacity && self.answers + self.sends + calls > 0;
         let handles = self.inbox > 0 && self.handled.is_none() && self.answers < self.config.inbox;
-        !self.ended() && (sends || handles)
+        let reads = self.ended() && self.session.wants_input() && !self.held.is_empty();
+        (!self.ended() && sends) || handles || reads
     }
 
     fn next_event(&self) -> Option<u64> {
@@ -374,8 +444,10 @@ pub(crate) fn run(mut chance: Chance) {
                 }
                 assert!(side.session.poll_deadline().is_none_or(|deadline| deadline > at(now)), "time stands still");
             }
+            side.read_on(now, &mut chance);
             side.handle(now, &mut chance);
             side.transmit(now, &mut chance);
+            side.settle();
             disconnect |= side.stuck_since.is_some_and(|since| since + PATIENCE <= now);
             // What has arrived is read as long as the other side reads.
             while sides[1 - index].session.wants_input()
@@ -384,12 +456,18 @@ pub(crate) fn run(mut chance: Chance) {
                 sides[1 - index].receive(&arrived.text, now);
                 sides[1 - index].handle(now, &mut chance);
             }
+            let nothing_arrived = sides[1 - index].outgoing.front().is_none_or(|first| first.due > now);
+            disconnect |= sides[index].session.is_done() && nothing_arrived && !sides[index].ended();
         }
         if disconnect {
-            for side in &mut sides {
-                side.end();
-                side.outgoing.clear();
+            for index in 0..2 {
+                sides[index].end();
+                // The rest is lost with the connection.
+                let arrived = sides[1 - index].outgoing.iter().filter(|message| message.due <= now);
+                let arrived = arrived.map(|message| message.text.clone()).collect();
+                sides[index].held = if sides[index].lingers { arrived } else { VecDeque::new() };
             }
+            sides.iter_mut().for_each(|side| side.outgoing.clear());
         }
         let due_now = |index: usize| {
             let (from, to): (&Side, &Side) = (&sides[index], &sides[1 - index]);
@@ -406,9 +484,16 @@ pub(crate) fn run(mut chance: Chance) {
         }
         assert!(now < 100 * HANDLER_TIMEOUT, "it never comes to rest");
     }
-    for side in &sides {
+    for side in &mut sides {
+        side.read_on(now, &mut chance);
+        side.settle();
         assert!(side.calls.is_empty(), "a call of ours has no outcome: {:?}", side.calls);
         assert!(side.handled.as_ref().is_none_or(|(call, _)| !side.session.is_in_progress(call)), "a handler hangs");
+        // However the connection ended.
+        assert_eq!((side.inbox, side.taken), (0, side.begun), "a message that the session took was not handled");
+        assert!(side.held.is_empty(), "what had come before the end was not handed in");
+        assert!(side.receipts.is_empty(), "the session is not done with {:?}", side.receipts);
+        assert!(!side.ended() || side.session.is_over());
         if !side.ended() {
             assert_eq!((side.waiting, side.sends, side.inbox, side.answers), (0, 0, 0, 0), "something is stuck");
             assert!(side.session.wants_input() && side.outgoing.is_empty());

@@ -3,9 +3,9 @@
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use onwire::alink::{DeviceRef, FRAMING, Incoming, Routes, SyncServices, Topic};
+use onwire::alink::{Arrived, DeviceRef, FRAMING, Routes, SyncServices, Topic};
 use onwire::frame::Frame;
-use onwire::session::Config;
+use onwire::session::{Config, Receipt};
 use onwire::{Connection, Instant, Router};
 
 use crate::socket::{Properties, PropertyGetResponse};
@@ -45,35 +45,42 @@ pub fn alink_messages(data: &[u8]) {
     hear(data, Routes::platform(OWN, sync), &Platform);
 }
 
-fn hear<R: Router>(data: &[u8], mut routes: Routes, router: &R) {
+fn hear<R: Router>(data: &[u8], routes: Routes, router: &R) {
     let connection = Connection::new("peer", R::DIALECT, Config::default());
     let mut handlers = pin!(connection.serve(router));
     let mut context = Context::from_waker(Waker::noop());
     let mut calling =
         pin!(connection.peer().call(Properties::default().at(onwire::types::DateTime::from_unix_millis(0))));
     let mut is_answered = calling.as_mut().poll(&mut context).is_ready();
+    let mut replies: Vec<Option<String>> = Vec::new();
     let mut lines = data.split(|byte| *byte == b'\n');
     while let (Some(topic), Some(payload)) = (lines.next(), lines.next()) {
         let Some(topic) = crate::text(topic) else { continue };
         let is_own = Topic::parse(topic).is_some_and(|topic| topic.device() == Some(OWN));
         match routes.arrived(topic.to_owned(), payload.to_vec()) {
-            Some(Incoming::Frame(text)) => {
+            Some(Arrived::Frame { text, reply }) => {
                 assert!(is_own, "{topic} is another's");
                 // Made of what has another form on its topic.
                 if let Some(Topic::Ota { .. }) = Topic::parse(topic) {
                     assert!(matches!((FRAMING.split)(&text), Ok(Frame::Send { .. })), "{text}");
                 }
-                connection.receive(&text, NOW);
+                replies.push(reply);
+                let receipt = Receipt(u32::try_from(replies.len() - 1).unwrap_or(u32::MAX));
+                connection.receive_as(&text, Some(receipt), NOW);
             }
-            Some(Incoming::Message { topic: kept, payload: bytes }) => assert_eq!((&*kept, &*bytes), (topic, payload)),
-            Some(Incoming::Unreadable { .. }) => assert!(std::str::from_utf8(payload).is_err()),
+            Some(Arrived::Message { topic: kept, payload: bytes }) => assert_eq!((&*kept, &*bytes), (topic, payload)),
+            Some(Arrived::Unreadable { .. }) => assert!(std::str::from_utf8(payload).is_err()),
             _ => {}
         }
         assert!(handlers.as_mut().poll(&mut context).is_pending(), "it is not closed");
+        while let Some(Receipt(done)) = connection.poll_receipt() {
+            assert!(usize::try_from(done).is_ok_and(|done| done < replies.len()));
+        }
         is_answered = is_answered || calling.as_mut().poll(&mut context).is_ready();
-        while let Some(frame) = connection.poll_transmit(NOW) {
+        while let Some((frame, receipt)) = connection.poll_transmit_for(NOW) {
             assert!((FRAMING.split)(&frame).is_ok(), "{frame}");
-            if let Ok((topic, _)) = routes.leaving(&frame) {
+            let reply = receipt.and_then(|Receipt(number)| replies.get(usize::try_from(number).ok()?)?.as_deref());
+            if let Ok((topic, _)) = routes.leaving(&frame, reply) {
                 let device = Topic::parse(&topic).and_then(|topic| topic.device());
                 assert_eq!(device, Some(OWN), "{topic}");
             }

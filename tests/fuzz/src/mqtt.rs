@@ -90,7 +90,8 @@ pub fn mqtt_server(data: &[u8]) {
     };
     let speaks: React<Server> = |link, packet| match packet {
         Packet::Connect(_) => link.accept(NOW),
-        Packet::Message { topic, payload } => {
+        Packet::Message { topic, payload, id, .. } => {
+            id.iter().for_each(|id| link.acknowledge(*id));
             let _ = link.publish(topic, payload, QoS::AtLeastOnce, NOW);
         }
         _ => link.subscribed(1, &[Some(QoS::AtMostOnce), None]),

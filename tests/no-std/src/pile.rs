@@ -60,14 +60,17 @@ pub fn answer(channel: &mut Channel<Client>, bytes: &[u8], now: Instant) -> Opti
     let connection = Connection::new("platform", Charger::DIALECT, Config::default());
     channel.receive(bytes, now).ok()?;
     while let Some(incoming) = channel.poll() {
-        if let Incoming::Frame(text) = incoming {
-            connection.receive(&text, now);
+        if let Incoming::Frame { text, receipt } = incoming {
+            connection.receive_as(&text, receipt, now);
         }
     }
     let mut handlers = core::pin::pin!(connection.serve(&charger));
     let _ = handlers.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    while let Some(frame) = connection.poll_transmit(now) {
-        channel.send(&frame, now).ok()?;
+    while let Some((frame, answers)) = connection.poll_transmit_for(now) {
+        channel.send(&frame, answers, now).ok()?;
+    }
+    while let Some(done) = connection.poll_receipt() {
+        channel.done(done);
     }
     channel.link_mut().poll_transmit()
 }

@@ -44,7 +44,7 @@ impl Raw {
     /// The next message on that topic; what else comes is passed over.
     pub(crate) async fn message(&mut self, wanted: &str) -> Value {
         loop {
-            if let Packet::Message { topic, payload } = self.packet().await
+            if let Packet::Message { topic, payload, .. } = self.packet().await
                 && topic == wanted
             {
                 return serde_json::from_slice(&payload).unwrap();

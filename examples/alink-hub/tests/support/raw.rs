@@ -81,7 +81,7 @@ impl Client {
 
     pub(crate) async fn message_bytes(&mut self, wanted: &str) -> Vec<u8> {
         loop {
-            if let Packet::Message { topic, payload } = self.packet().await.expect("it is connected")
+            if let Packet::Message { topic, payload, .. } = self.packet().await.expect("it is connected")
                 && topic == wanted
             {
                 return payload;

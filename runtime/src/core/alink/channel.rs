@@ -3,10 +3,42 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::routes::{Incoming, NotSent, Routes, SyncServices};
+use super::routes::{Arrived, NotSent, Routes, SyncServices};
+use super::taken::Taken;
 use super::{DeviceRef, Topic};
 use crate::core::mqtt::{Client, Fault, Limits, Link, NotPublished, Packet, QoS, Role, Server};
+use crate::core::session::Receipt;
 use crate::core::time::Instant;
+
+/// What came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Incoming {
+    /// For [`Connection::receive_as`](crate::Connection::receive_as). The receipt comes back with the answer, for
+    /// [`Channel::send`], and when the session is done with the frame, for [`Channel::done`].
+    Frame {
+        /// The frame.
+        text: String,
+        /// Of a call, and of a message that has to be acknowledged.
+        receipt: Option<Receipt>,
+    },
+    /// A message on another topic: shadow, clock, update, raw bytes, the user's own, or that of another device.
+    Message {
+        /// What [`Topic::parse`] reads.
+        topic: String,
+        /// What it says.
+        payload: Vec<u8>,
+        /// For [`Link::acknowledge`], when whoever takes the message is done with it.
+        id: Option<u16>,
+    },
+    /// A message that is not text where text was due. It is acknowledged.
+    Unreadable {
+        /// On which topic.
+        topic: String,
+    },
+    /// What MQTT has to say for itself.
+    Packet(Packet),
+}
 
 /// One device's messages over one MQTT connection, as a value without I/O.
 ///
@@ -16,6 +48,8 @@ use crate::core::time::Instant;
 pub struct Channel<R: Role> {
     link: Link<R>,
     routes: Routes,
+    /// With the packets' numbers.
+    taken: Taken<Option<u16>>,
     qos: QoS,
 }
 
@@ -53,7 +87,7 @@ impl Channel<Server> {
 
 impl<R: Role> Channel<R> {
     fn new(link: Link<R>, routes: Routes) -> Self {
-        Self { link, routes, qos: QoS::AtMostOnce }
+        Self { link, routes, taken: Taken::default(), qos: QoS::AtMostOnce }
     }
 
     /// With which quality frames are sent; [`QoS::AtMostOnce`] unless told otherwise: whoever calls waits for the answer in any case.
@@ -87,23 +121,48 @@ impl<R: Role> Channel<R> {
     /// What came in next.
     pub fn poll(&mut self) -> Option<Incoming> {
         loop {
-            return Some(match self.link.poll_packet()? {
-                Packet::Message { topic, payload } => match self.routes.arrived(topic, payload) {
-                    Some(incoming) => incoming,
-                    None => continue,
-                },
-                packet => Incoming::Packet(packet),
-            });
+            let (topic, payload, id) = match self.link.poll_packet()? {
+                Packet::Message { topic, payload, id, .. } => (topic, payload, id),
+                packet => return Some(Incoming::Packet(packet)),
+            };
+            match self.routes.arrived(topic, payload) {
+                Some(Arrived::Frame { text, reply }) => {
+                    let is_owed = reply.is_some() || id.is_some();
+                    let receipt = is_owed.then(|| self.taken.put(reply, id));
+                    return Some(Incoming::Frame { text, receipt });
+                }
+                Some(Arrived::Message { topic, payload }) => return Some(Incoming::Message { topic, payload, id }),
+                Some(Arrived::Unreadable { topic }) => {
+                    self.acknowledge(id);
+                    return Some(Incoming::Unreadable { topic });
+                }
+                None => self.acknowledge(id),
+            }
         }
     }
 
-    /// Sends a frame of a [`Connection`](crate::Connection), while [`Link::has_room`].
+    /// Sends a frame of a [`Connection`](crate::Connection), while [`Link::has_room`]; an answer with the receipt of its call
+    /// ([`Connection::poll_transmit_for`](crate::Connection::poll_transmit_for)).
     ///
     /// # Errors
     /// [`NotSent`].
-    pub fn send(&mut self, frame: &str, now: Instant) -> Result<(), NotSent> {
-        let (topic, message) = self.routes.leaving(frame)?;
+    pub fn send(&mut self, frame: &str, answers: Option<Receipt>, now: Instant) -> Result<(), NotSent> {
+        let reply = answers.and_then(|receipt| self.taken.reply(receipt));
+        let (topic, message) = self.routes.leaving(frame, reply)?;
         self.link.publish(&topic, message.as_bytes(), self.qos, now)?;
         Ok(())
+    }
+
+    /// The session is done with a frame ([`Connection::poll_receipt`](crate::Connection::poll_receipt)): its message is
+    /// acknowledged.
+    pub fn done(&mut self, receipt: Receipt) {
+        let id = self.taken.done(receipt).flatten();
+        self.acknowledge(id);
+    }
+
+    fn acknowledge(&mut self, id: Option<u16>) {
+        if let Some(id) = id {
+            self.link.acknowledge(id);
+        }
     }
 }

@@ -34,6 +34,8 @@ mod sign;
 #[cfg(feature = "alink")]
 mod sub_device;
 #[cfg(feature = "alink")]
+mod taken;
+#[cfg(feature = "alink")]
 mod topic;
 #[cfg(feature = "alink")]
 mod upgrade;
@@ -42,9 +44,11 @@ mod upload_block;
 
 pub use self::framing::{FRAMING, spell};
 
+#[cfg(all(feature = "alink", feature = "net"))]
+pub(crate) use self::taken::Taken;
 #[cfg(feature = "alink")]
 pub use self::{
-    channel::Channel,
+    channel::{Channel, Incoming},
     claim::{Claim, ClaimKind, NoClaim},
     clock::{NtpResponse, ntp_request, ntp_response},
     combine::{SessionCall, SessionRequest, SubDeviceLogin},
@@ -58,7 +62,7 @@ pub use self::{
         NoForm, NotRegistered, REGISTER_PATH, RegisterForm, Registered, RegisteredUnlisted, parse_register_answer,
         register_answer, register_form,
     },
-    routes::{Incoming, NotSent, Routes, SyncServices},
+    routes::{Arrived, NotSent, Routes, SyncServices},
     secret::Secret,
     shadow::{
         ShadowMessage, ShadowRefused, ShadowState, shadow_clear_desired, shadow_delete, shadow_get, shadow_report,

@@ -2,19 +2,14 @@
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::framing::{self, FRAMING};
 use super::{DeviceRef, Ota, Topic, upgrade};
 use crate::core::frame::{Defect, Frame};
-use crate::core::mqtt::{NotPublished, Packet};
+use crate::core::mqtt::NotPublished;
 use crate::core::topic::Direction;
-
-/// How many calls of the peer may be unanswered before the oldest loses its way back; a session's
-/// [`inbox`](crate::session::Config::inbox) and what its handlers have taken is less.
-const REPLIES: usize = 64;
 
 /// Which services are called over a topic that waits for the answer (RRPC), and which of the two.
 #[derive(Debug, Clone, Default)]
@@ -32,12 +27,17 @@ impl SyncServices {
     }
 }
 
-/// What came in.
+/// What came on a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Incoming {
-    /// For [`Connection::receive`](crate::Connection::receive).
-    Frame(String),
+pub enum Arrived {
+    /// For [`Connection::receive_as`](crate::Connection::receive_as).
+    Frame {
+        /// The frame.
+        text: String,
+        /// On which topic it is to be answered, if it is a call.
+        reply: Option<String>,
+    },
     /// A message on another topic: shadow, clock, update, raw bytes, the user's own, or that of another device.
     Message {
         /// What [`Topic::parse`] reads.
@@ -50,8 +50,6 @@ pub enum Incoming {
         /// On which topic.
         topic: String,
     },
-    /// What MQTT has to say for itself.
-    Packet(Packet),
 }
 
 /// Why a frame was not sent.
@@ -78,8 +76,6 @@ pub struct Routes {
     sync: SyncServices,
     /// What the platform says of updates comes as frames.
     frames_updates: bool,
-    /// Where the answers to calls of the peer go, by the calls' ids as they came.
-    replies: VecDeque<(Box<str>, String)>,
 }
 
 impl Routes {
@@ -100,7 +96,6 @@ impl Routes {
             is_platform,
             sync,
             frames_updates: false,
-            replies: VecDeque::new(),
         }
     }
 
@@ -116,14 +111,17 @@ impl Routes {
     }
 
     /// What a message is; `None` for one's own, from a broker that was asked for too much.
-    pub fn arrived(&mut self, topic: String, payload: Vec<u8>) -> Option<Incoming> {
+    pub fn arrived(&self, topic: String, payload: Vec<u8>) -> Option<Arrived> {
         let own = self.own();
         let Some(parsed) = Topic::parse(&topic).filter(|parsed| parsed.device() == Some(own)) else {
-            return Some(Incoming::Message { topic, payload });
+            return Some(Arrived::Message { topic, payload });
         };
         if self.frames_updates && matches!(parsed, Topic::Ota { what: Ota::Upgrade, .. }) {
             let frame = core::str::from_utf8(&payload).ok().and_then(upgrade::framed);
-            return Some(frame.map_or_else(|| Incoming::Message { topic, payload }, Incoming::Frame));
+            return Some(match frame {
+                Some(text) => Arrived::Frame { text, reply: None },
+                None => Arrived::Message { topic, payload },
+            });
         }
         // What is not framed belongs to the user, who may call by RRPC in words of his own.
         let is_framed = |is_call: bool| {
@@ -136,7 +134,7 @@ impl Routes {
         let (method, reply) = match parsed {
             Topic::Thing { .. } | Topic::ThingReply { .. } if parsed.direction() == Some(own_direction) => return None,
             // One of the two is a frame of bytes, which no session can write or read.
-            _ if !parsed.is_framed() => return Some(Incoming::Message { topic, payload }),
+            _ if !parsed.is_framed() => return Some(Arrived::Message { topic, payload }),
             Topic::Thing { device, path } => (parsed.method(), Some(Topic::ThingReply { device, path }.to_string())),
             Topic::ThingReply { .. } => (None, None),
             Topic::Session { action, .. } if !self.is_platform => match action.ends_with("_reply") {
@@ -156,57 +154,34 @@ impl Routes {
                     (None, None)
                 }
                 Some(service @ Topic::Thing { .. }) => (service.method(), Some(topic.clone())),
-                _ => return Some(Incoming::Message { topic, payload }),
+                _ => return Some(Arrived::Message { topic, payload }),
             },
-            _ => return Some(Incoming::Message { topic, payload }),
+            _ => return Some(Arrived::Message { topic, payload }),
         };
-        let Ok(text) = String::from_utf8(payload) else { return Some(Incoming::Unreadable { topic }) };
-        Some(Incoming::Frame(match reply {
-            Some(reply) => self.call(text, method.as_deref(), reply),
-            None => match answered {
-                Some(id) => with_id(text, &id),
-                None => text,
-            },
-        }))
+        let Ok(text) = String::from_utf8(payload) else { return Some(Arrived::Unreadable { topic }) };
+        Some(match reply {
+            Some(reply) => Arrived::Frame { text: call(text, method.as_deref()), reply: Some(reply) },
+            None => {
+                let text = match answered {
+                    Some(id) => with_id(text, &id),
+                    None => text,
+                };
+                Arrived::Frame { text, reply: None }
+            }
+        })
     }
 
-    /// Remembers where the answer goes. The topic says what is meant, where the message does not.
-    fn call(&mut self, text: String, method: Option<&str>, reply: String) -> String {
-        let text = match (method, (FRAMING.split)(&text)) {
-            (Some(method), Err(bad)) if bad.defect == Defect::Call => {
-                framing::with_method(&text, method).unwrap_or(text)
-            }
-            _ => text,
-        };
-        let id = match (FRAMING.split)(&text) {
-            Ok(Frame::Call { id, .. }) => Some(id),
-            Err(bad) => bad.id,
-            Ok(_) => None,
-        };
-        if let Some(id) = id.and_then(|id| text.get(id)) {
-            if self.replies.len() >= REPLIES {
-                self.replies.pop_front();
-            }
-            self.replies.push_back((id.into(), reply));
-        }
-        text
-    }
-
-    /// The topic of a frame of a [`Connection`](crate::Connection); an answer has it once.
+    /// The topic of a frame of a [`Connection`](crate::Connection); that of an answer is the `reply` of its call.
     ///
     /// # Errors
     /// [`NotSent::NoCall`] and [`NotSent::NoTopic`].
-    pub fn topic(&mut self, frame: &str) -> Result<String, NotSent> {
+    pub fn topic(&self, frame: &str, reply: Option<&str>) -> Result<String, NotSent> {
         let token = |range| frame.get(range).unwrap_or("");
         match (FRAMING.split)(frame).map_err(|_| NotSent::NoTopic)? {
             Frame::Call { id, action, .. } | Frame::Send { id, action, .. } => {
                 self.topic_of(token(action), token(id)).ok_or(NotSent::NoTopic)
             }
-            Frame::CallResult { id, .. } | Frame::CallError { id, .. } => {
-                let id = token(id);
-                let known = self.replies.iter().position(|(of, _)| **of == *id);
-                Ok(known.and_then(|index| self.replies.remove(index)).ok_or(NotSent::NoCall)?.1)
-            }
+            Frame::CallResult { .. } | Frame::CallError { .. } => Ok(reply.ok_or(NotSent::NoCall)?.to_owned()),
             Frame::ResultError { .. } => Err(NotSent::NoTopic),
         }
     }
@@ -216,8 +191,8 @@ impl Routes {
     ///
     /// # Errors
     /// As [`Routes::topic`].
-    pub fn leaving<'f>(&mut self, frame: &'f str) -> Result<(String, Cow<'f, str>), NotSent> {
-        let topic = self.topic(frame)?;
+    pub fn leaving<'f>(&self, frame: &'f str, reply: Option<&str>) -> Result<(String, Cow<'f, str>), NotSent> {
+        let topic = self.topic(frame, reply)?;
         let update = if topic.starts_with("/ota/device/upgrade/") { upgrade::pushed(frame) } else { None };
         Ok((topic, update.map_or(Cow::Borrowed(frame), Cow::Owned)))
     }
@@ -235,6 +210,14 @@ impl Routes {
             true => Topic::ExtRrpc { id, rest: &topic }.to_string(),
             false => Topic::RrpcRequest { device, id }.to_string(),
         })
+    }
+}
+
+/// A call with its method. The topic says what is meant, where the message does not.
+fn call(text: String, method: Option<&str>) -> String {
+    match (method, (FRAMING.split)(&text)) {
+        (Some(method), Err(bad)) if bad.defect == Defect::Call => framing::with_method(&text, method).unwrap_or(text),
+        _ => text,
     }
 }
 
@@ -264,14 +247,14 @@ mod tests {
     #[test]
     fn a_block_that_a_broker_brings_back_is_nobodys() {
         let device = DeviceRef { product_key: "a1", device_name: "d" };
-        let mut sides = [Routes::device(device), Routes::platform(device, SyncServices::default())];
+        let sides = [Routes::device(device), Routes::platform(device, SyncServices::default())];
         for (path, platform_sends) in [
             ("file/download", false),
             ("file/download_reply", true),
             ("file/upload/mqtt/send", false),
             ("file/upload/mqtt/send_reply", true),
         ] {
-            for (routes, is_platform) in sides.iter_mut().zip([false, true]) {
+            for (routes, is_platform) in sides.iter().zip([false, true]) {
                 let arrived = routes.arrived("/sys/a1/d/thing/".to_owned() + path, Vec::from(*b"\0\0"));
                 assert_eq!(arrived.is_none(), is_platform == platform_sends, "{path}, {is_platform}");
             }
@@ -281,17 +264,18 @@ mod tests {
     #[test]
     fn an_answer_to_a_call_that_waits_is_told_by_its_topic() {
         let device = DeviceRef { product_key: "a1", device_name: "d" };
-        let mut routes = Routes::platform(device, SyncServices::default());
+        let routes = Routes::platform(device, SyncServices::default());
         for topic in ["/sys/a1/d/rrpc/response/77", "/ext/rrpc/77/sys/a1/d/thing/service/Go"] {
             let text = r#"{"code":200,"id":"another","data":{"id":1}}"#;
             let frame = routes.arrived(topic.to_owned(), text.as_bytes().to_vec());
-            assert_eq!(frame, Some(Incoming::Frame(r#"{"code":200,"id":"77","data":{"id":1}}"#.to_owned())));
+            let text = r#"{"code":200,"id":"77","data":{"id":1}}"#.to_owned();
+            assert_eq!(frame, Some(Arrived::Frame { text, reply: None }));
         }
         // The answer to a request in the user's own words, even if it looks like that to a call.
         let own = "/sys/a1/d/rrpc/response/4611686018427387904";
         let arrived = routes.arrived(own.to_owned(), br#"{"code":200,"id":"1"}"#.to_vec());
-        assert!(matches!(arrived, Some(Incoming::Message { .. })), "{arrived:?}");
+        assert!(matches!(arrived, Some(Arrived::Message { .. })), "{arrived:?}");
         let odd = routes.arrived(r#"/sys/a1/d/rrpc/response/7"7"#.to_owned(), br#"{"code":200,"id":"1"}"#.to_vec());
-        assert_eq!(odd, Some(Incoming::Frame(r#"{"code":200,"id":"1"}"#.to_owned())));
+        assert_eq!(odd, Some(Arrived::Frame { text: r#"{"code":200,"id":"1"}"#.to_owned(), reply: None }));
     }
 }

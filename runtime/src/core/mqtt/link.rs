@@ -118,12 +118,24 @@ pub struct Link<R: Role> {
     unacknowledged: Vec<u16>,
     /// Messages of QoS 2 that were taken and not released.
     unreleased: Vec<u16>,
+    /// Messages of the peer that are not acknowledged yet, in the order in which they came.
+    received: VecDeque<Received>,
     keep_alive: Duration,
     /// A client's ping is due; a server's patience ends.
     keep_alive_at: Option<Instant>,
     /// Until when a ping has to be answered, or a client let in.
     patience: Option<Instant>,
     role: PhantomData<R>,
+}
+
+/// A message of the peer that has to be acknowledged.
+#[derive(Debug, Clone, Copy)]
+struct Received {
+    id: u16,
+    /// PUBACK or PUBREC.
+    answer: Kind,
+    /// Whoever took it is done with it.
+    is_done: bool,
 }
 
 /// A packet that is all there.
@@ -158,6 +170,7 @@ impl<R: Role> Link<R> {
             last_id: 0,
             unacknowledged: Vec::new(),
             unreleased: Vec::new(),
+            received: VecDeque::new(),
             keep_alive: Duration::ZERO,
             keep_alive_at: None,
             patience: None,
@@ -343,27 +356,52 @@ impl<R: Role> Link<R> {
         if topic.is_empty() || topic.contains(['+', '#']) {
             return Err(Fault::Protocol);
         }
-        match qos {
-            0 => {}
+        let id = match qos {
+            0 => None,
             1 => {
                 let id = body.id()?;
-                self.write(Kind::PubAck, &[&id.to_be_bytes()]);
+                self.received.push_back(Received { id, answer: Kind::PubAck, is_done: false });
+                Some(id)
             }
             2 => {
                 let id = body.id()?;
-                self.write(Kind::PubRec, &[&id.to_be_bytes()]);
                 if self.unreleased.contains(&id) {
+                    // Its PUBREC was lost, or comes when the message is done with.
+                    if !self.received.iter().any(|waits| waits.id == id && waits.answer == Kind::PubRec) {
+                        self.write(Kind::PubRec, &[&id.to_be_bytes()]);
+                    }
                     return Ok(());
                 }
                 if self.unreleased.len() >= self.limits.in_flight {
                     return Err(Fault::Protocol);
                 }
                 self.unreleased.push(id);
+                self.received.push_back(Received { id, answer: Kind::PubRec, is_done: false });
+                Some(id)
             }
             _ => return Err(Fault::Malformed),
-        }
-        self.incoming.push_back(Packet::Message { topic: topic.into(), payload: body.rest().into() });
+        };
+        let is_duplicate = first & 8 != 0;
+        self.incoming.push_back(Packet::Message { topic: topic.into(), payload: body.rest().into(), id, is_duplicate });
         Ok(())
+    }
+
+    /// Acknowledges the message of that number ([`Packet::Message`]): it was handled, stored or refused, and need not come
+    /// again. Acknowledgements leave in the order of the messages (§4.6), so that one waits for those before it.
+    pub fn acknowledge(&mut self, id: u16) {
+        if let Some(waits) = self.received.iter_mut().find(|waits| waits.id == id && !waits.is_done) {
+            waits.is_done = true;
+        }
+        while let Some(done) = self.received.pop_front_if(|first| first.is_done) {
+            if self.is_connected() {
+                self.write(done.answer, &[&done.id.to_be_bytes()]);
+            }
+        }
+    }
+
+    /// How many messages of the peer wait for [`Link::acknowledge`].
+    pub fn unacknowledged(&self) -> usize {
+        self.received.len()
     }
 
     /// Why it has ended, if it has.

@@ -110,12 +110,17 @@ pub enum Packet {
     },
     /// The server did not; it closes the connection.
     Refused(Refused),
-    /// A message. It is acknowledged already.
+    /// A message.
     Message {
         /// Its topic.
         topic: String,
         /// What it says.
         payload: Vec<u8>,
+        /// For [`Link::acknowledge`](super::Link::acknowledge), which whoever takes the message owes its sender; `None` at
+        /// quality 0.
+        id: Option<u16>,
+        /// The sender has sent it before (DUP, §3.3.1.1).
+        is_duplicate: bool,
     },
     /// A client wants messages; it waits for [`Link::subscribed`](super::Link::subscribed).
     Subscribe {

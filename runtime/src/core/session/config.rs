@@ -33,12 +33,15 @@ pub struct Config {
     /// How many `#[after]` handlers may wait. When as many wait, the next CALL is not begun. Default 4.
     pub after_queue: usize,
     /// How many bytes of recent answers are kept, so that a CALL that is sent again gets the same answer again and its
-    /// handler does not run twice; 0 keeps none. The oldest go first; an answer that alone takes more is not kept.
+    /// handler does not run twice; 0 keeps none. The oldest go first; an answer that alone takes more is not kept. Answers
+    /// that hold the time or a decision of the moment ([`Dialect::fresh`](crate::Dialect::fresh)) are never kept.
     ///
-    /// The very same text within twice [`Config::call_timeout`] counts as sent again, until the peer gives one id to two
-    /// different CALLs: ids mean nothing to it then, and on this connection a text that comes again is a new CALL. (One
-    /// that is not answered yet is handled once in any case.) Default 1024.
+    /// The very same text within [`Config::repeat_window`] counts as sent again, until the peer gives one id to two
+    /// different CALLs: ids mean nothing to it then, and on this connection every text is a new CALL. Default 1024.
     pub answer_memory: usize,
+    /// For how long after its answer was sent a CALL that comes again, word for word, counts as sent again. A peer that
+    /// waited for the answer in vain repeats the CALL within seconds. Default 10 s.
+    pub repeat_window: Duration,
     /// What liberal decoding lets through. Default [`Quirks::ALL`].
     pub quirks: Quirks,
     /// Where the ids of own calls start to count. The adapters of `net` draw a random number for each connection, so that
@@ -58,6 +61,7 @@ impl Default for Config {
             inbox: 8,
             after_queue: 4,
             answer_memory: 1024,
+            repeat_window: Duration::from_secs(10),
             quirks: Quirks::ALL,
             first_id: 1,
         }

@@ -8,6 +8,7 @@
 mod answers;
 mod by_text;
 mod config;
+mod receipts;
 mod received;
 mod timer;
 
@@ -17,8 +18,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use self::answers::Answers;
+use self::answers::{Answers, Leaving};
 pub use self::config::Config;
+pub use self::receipts::Receipt;
+use self::receipts::Receipts;
 pub use self::received::Received;
 pub(crate) use self::timer::Timer;
 use crate::codec::{self, EncodeError};
@@ -95,9 +98,12 @@ pub struct Session {
     inbox: VecDeque<CallFrame>,
     in_progress: Vec<InProgress>,
     outcomes: Vec<(CallToken, Outcome)>,
-    /// No further CALLs are taken, of either side.
+    receipts: Receipts,
+    /// No further calls of ours are taken.
     closing: bool,
-    ended: Option<CallFailure>,
+    ended: Option<Box<CallFailure>>,
+    /// Messages that had come before the end may still be handed in.
+    lingers: bool,
 }
 
 impl Session {
@@ -114,8 +120,10 @@ impl Session {
             inbox: VecDeque::new(),
             in_progress: Vec::new(),
             outcomes: Vec::new(),
+            receipts: Receipts::default(),
             closing: false,
             ended: None,
+            lingers: false,
         }
     }
 
@@ -132,23 +140,44 @@ impl Session {
     // ---- the peer's side
 
     /// Takes one message of the transport.
+    ///
+    /// After the end it takes what had come before, if the adapter [lingers](Self::linger): CALLs are handled, and nothing
+    /// is answered.
     pub fn receive(&mut self, text: &str, now: Instant) -> Received {
-        if self.ended.is_some() {
+        self.receive_as(text, None, now)
+    }
+
+    /// [`Session::receive`] of a message that the transport has to answer for: see [`Receipt`].
+    pub fn receive_as(&mut self, text: &str, receipt: Option<Receipt>, now: Instant) -> Received {
+        if self.ended.is_some() && !self.lingers {
+            // Without a receipt: nobody has handled it.
             return Received::Ignored("the connection has ended");
         }
+        let received = self.take(text, receipt, now);
+        match received {
+            // It waits with the call.
+            Received::Call | Received::Repeated => {}
+            Received::Refused(_) | Received::AnsweredAgain if self.ended.is_none() => {
+                self.receipts.hold_for_answer(receipt);
+            }
+            _ => self.receipts.hold_done(receipt),
+        }
+        received
+    }
+
+    fn take(&mut self, text: &str, receipt: Option<Receipt>, now: Instant) -> Received {
         let part = |range| text.get(range).unwrap_or("");
         match (self.dialect.framing.split)(text) {
             Ok(Frame::Call { id, action, payload }) => {
-                if let Some(repeated) = self.repeated(Fingerprint::of(text), part(id.clone()), now) {
+                let call = Fingerprint::of(text);
+                if let Some(repeated) = self.repeated(call, part(id.clone()), receipt, now) {
                     return repeated;
-                }
-                if self.closing {
-                    return Received::Ignored("the connection is being closed");
                 }
                 if self.inbox.len() >= self.config.inbox {
                     let error = CallError::new(ErrorCode::GenericError, "too many CALLs are outstanding");
-                    return self.refuse(part(id), error);
+                    return self.refuse(part(id), receipt, error);
                 }
+                self.receipts.hold_for_call(receipt, call);
                 push(&mut self.inbox, CallFrame::new(text, id, action, payload));
                 Received::Call
             }
@@ -156,32 +185,58 @@ impl Session {
                 if self.inbox.len() >= self.config.inbox {
                     return Received::Ignored("too many messages wait for a handler");
                 }
-                push(&mut self.inbox, CallFrame::never_answered(text, id, action, payload));
+                let message = CallFrame::never_answered(text, id, action, payload);
+                self.receipts.hold_for_call(receipt, message.fingerprint());
+                push(&mut self.inbox, message);
                 Received::Call
             }
             Ok(Frame::CallResult { id, payload }) => self.answered(part(id), Ok(String::from(part(payload)))),
             Ok(Frame::CallError { id, error }) => self.answered(part(id), Err(CallFailure::Refused(error))),
             Ok(Frame::ResultError { id, error }) => Received::AnswerRefused { id: part(id).into(), error },
-            Err(bad) => self.bad_frame(text, bad),
+            Err(bad) => self.bad_frame(text, receipt, bad),
         }
     }
 
     /// What a CALL is that was received before; `None` if it was not.
-    fn repeated(&mut self, call: Fingerprint, id_token: &str, now: Instant) -> Option<Received> {
+    fn repeated(
+        &mut self,
+        call: Fingerprint,
+        id_token: &str,
+        receipt: Option<Receipt>,
+        now: Instant,
+    ) -> Option<Received> {
+        let is_another = |waiting: &CallFrame| waiting.id_token() == id_token && waiting.fingerprint() != call;
+        if self.inbox.iter().any(is_another)
+            || self.in_progress.iter().any(|taken| taken.id.as_deref() == Some(id_token) && taken.call != call)
+        {
+            self.answers.note_reused_id();
+        }
+        let recent = self.answers.recent(call, id_token, now).map(String::from);
+        if self.answers.ids_are_reused() {
+            return None;
+        }
         let waits = self.inbox.iter().any(|waiting| waiting.fingerprint() == call);
         if waits || self.in_progress.iter().any(|taken| taken.call == call) || self.answers.is_queued(call) {
+            // A flood of repetitions is not worth memory.
+            if self.receipts.len() < 2 * self.config.inbox {
+                self.receipts.hold_for_call(receipt, call);
+            } else {
+                self.receipts.hold_done(receipt);
+            }
             return Some(Received::Repeated);
         }
-        let frame = String::from(self.answers.recent(call, id_token, now)?);
-        if !self.has_room_for_answers() {
-            return Some(Received::Ignored(TOO_MANY_ANSWERS));
+        let frame = recent?;
+        if self.ended.is_none() {
+            if !self.has_room_for_answers() {
+                return Some(Received::Ignored(TOO_MANY_ANSWERS));
+            }
+            self.answers.push_refusal(frame, receipt);
         }
-        self.answers.push_refusal(frame);
         Some(Received::AnsweredAgain)
     }
 
     /// Tells the sender what is wrong, as far as the protocol wants it told.
-    fn bad_frame(&mut self, text: &str, bad: BadFrame) -> Received {
+    fn bad_frame(&mut self, text: &str, receipt: Option<Receipt>, bad: BadFrame) -> Received {
         let framing = self.dialect.framing;
         let code = match bad.defect {
             Defect::Call => Some(ErrorCode::FormationViolation),
@@ -191,7 +246,7 @@ impl Session {
         };
         let id = bad.id.and_then(|id| text.get(id)).or(framing.unreadable_id);
         match code.zip(id) {
-            Some((code, id)) => self.refuse(id, CallError::new(code, bad.reason)),
+            Some((code, id)) => self.refuse(id, receipt, CallError::new(code, bad.reason)),
             None => Received::Ignored(bad.reason),
         }
     }
@@ -200,13 +255,16 @@ impl Session {
         self.answers.len() < self.config.inbox
     }
 
-    fn refuse(&mut self, id_token: &str, error: CallError) -> Received {
+    fn refuse(&mut self, id_token: &str, receipt: Option<Receipt>, error: CallError) -> Received {
+        if self.ended.is_some() {
+            return Received::Refused(error);
+        }
         // Whoever drives the session should not have read on; a flood is not worth memory.
         if !self.has_room_for_answers() {
             return Received::Ignored(TOO_MANY_ANSWERS);
         }
         let frame = error_frame(self.dialect, id_token, &error);
-        self.answers.push_refusal(frame);
+        self.answers.push_refusal(frame, receipt);
         Received::Refused(error)
     }
 
@@ -229,8 +287,11 @@ impl Session {
     /// Whether the transport may be read: not while the inbox is full, unless an answer is waited for, and not while the
     /// peer does not take its answers.
     pub fn wants_input(&self) -> bool {
-        let room = (self.inbox.len() < self.config.inbox && !self.closing) || !self.outstanding.is_empty();
-        room && self.has_room_for_answers()
+        let has_room = self.inbox.len() < self.config.inbox;
+        match self.ended {
+            Some(_) => self.lingers && has_room,
+            None => (has_room || !self.outstanding.is_empty()) && self.has_room_for_answers(),
+        }
     }
 
     /// Whether CALLs wait for a handler.
@@ -243,7 +304,8 @@ impl Session {
     ///
     /// There is none while the peer does not take its answers, or [`Config::inbox`] CALLs are in progress.
     pub fn next_call(&mut self) -> Option<CallFrame> {
-        if !self.has_room_for_answers() || self.in_progress.len() >= self.config.inbox {
+        let may_answer = self.ended.is_some() || self.has_room_for_answers();
+        if !may_answer || self.in_progress.len() >= self.config.inbox {
             return None;
         }
         let call = self.inbox.pop_front()?;
@@ -260,13 +322,19 @@ impl Session {
     pub fn answer(&mut self, call: &CallFrame, frame: String) -> bool {
         let Some(index) = self.position(call) else { return false };
         let taken = self.in_progress.swap_remove(index);
-        if self.ended.is_some() {
-            return false;
+        match &taken.id {
+            Some(id) if self.ended.is_none() => {
+                let is_kept = !self.dialect.is_fresh(call.action());
+                self.answers.push(taken.call, id, frame, is_kept);
+            }
+            id => {
+                if let Some(id) = id {
+                    self.answers.handled_late(taken.call, id, &self.config);
+                }
+                self.receipts.release_call(taken.call);
+            }
         }
-        if let Some(id) = &taken.id {
-            self.answers.push(taken.call, id, frame);
-        }
-        true
+        self.ended.is_none()
     }
 
     fn position(&self, call: &CallFrame) -> Option<usize> {
@@ -384,9 +452,35 @@ impl Session {
     /// The next frame to be sent: answers first, then a call if another may be outstanding, then what is never answered. A
     /// call's time-out starts here.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<String> {
-        if let Some(answer) = self.answers.pop(now, &self.config) {
-            return Some(answer);
+        self.poll_transmit_for(now).map(|(frame, _)| frame)
+    }
+
+    /// [`Session::poll_transmit`], and the [`Receipt`] of the message that the frame answers, if it had one.
+    pub fn poll_transmit_for(&mut self, now: Instant) -> Option<(String, Option<Receipt>)> {
+        match self.answers.pop(now, &self.config) {
+            Some(Leaving { frame, call: Some(call), .. }) => {
+                let receipt = self.receipts.of_call(call);
+                self.receipts.release_call(call);
+                Some((frame, receipt))
+            }
+            Some(Leaving { frame, receipt, .. }) => {
+                if let Some(receipt) = receipt {
+                    self.receipts.release_answer(receipt);
+                }
+                Some((frame, receipt))
+            }
+            None => self.poll_own(now).map(|frame| (frame, None)),
         }
+    }
+
+    /// Takes the [`Receipt`] of a message that is done with: it was handled and its answer handed to the transport, or
+    /// nothing is to be done about it. Each receipt comes once, unless the session [finished](Self::finish) before its
+    /// message was handled.
+    pub fn poll_receipt(&mut self) -> Option<Receipt> {
+        self.receipts.poll()
+    }
+
+    fn poll_own(&mut self, now: Instant) -> Option<String> {
         if self.may_begin()
             && let Some(Waiting { token, frame, timeout }) = self.waiting.pop_front()
         {
@@ -421,14 +515,21 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Instant) -> Option<CallToken> {
         let limit = self.config.handler_timeout;
         let (dialect, answers, ended) = (self.dialect, &mut self.answers, self.ended.is_some());
+        let (receipts, config) = (&mut self.receipts, &self.config);
         self.in_progress.retain_mut(|taken| {
             let is_over = taken.timer.is_over(now, limit);
-            if is_over
-                && !ended
-                && let Some(id) = &taken.id
-            {
-                let error = CallError::new(ErrorCode::InternalError, "the handler took too long");
-                answers.push(taken.call, id, error_frame(dialect, id, &error));
+            match &taken.id {
+                Some(id) if is_over && !ended => {
+                    let error = CallError::new(ErrorCode::InternalError, "the handler took too long");
+                    answers.push(taken.call, id, error_frame(dialect, id, &error), true);
+                }
+                id if is_over => {
+                    if let Some(id) = id {
+                        answers.handled_late(taken.call, id, config);
+                    }
+                    receipts.release_call(taken.call);
+                }
+                _ => {}
             }
             !is_over
         });
@@ -439,20 +540,31 @@ impl Session {
         Some(token)
     }
 
-    /// Takes no further CALLs, of either side, so that the connection can end without loss once
-    /// [`is_done`](Self::is_done).
+    /// Takes no further calls of ours, so that the connection can end without loss once [`is_done`](Self::is_done). CALLs of
+    /// the peer are taken and answered as before: whoever drives the session stops reading when nothing more has come.
     pub fn close(&mut self) {
         self.closing = true;
     }
 
-    /// Whether [`close`](Self::close) was called, and everything that was under way then is done.
+    /// Whether [`close`](Self::close) was called, and everything that was under way is done.
     pub fn is_done(&self) -> bool {
-        let peers_calls = self.inbox.is_empty() && self.in_progress.is_empty() && self.answers.len() == 0;
+        let peers_calls = self.is_idle() && self.answers.len() == 0;
         self.closing && peers_calls && self.outstanding.is_empty() && self.waiting.is_empty() && self.sends.is_empty()
     }
 
+    /// Whether [`close`](Self::close) was called.
+    #[cfg(feature = "net")]
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// Whether no CALL of the peer waits or is handled.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.inbox.is_empty() && self.in_progress.is_empty()
+    }
+
     /// The connection has ended: the outstanding call fails with `failure`, those that wait with
-    /// [`CallFailure::NotSent`]; CALLs that no handler took are dropped.
+    /// [`CallFailure::NotSent`]. CALLs that were received are still handled ([`Session::next_call`]), but nobody is answered.
     pub fn end(&mut self, failure: CallFailure) {
         if self.ended.is_some() {
             return;
@@ -463,14 +575,34 @@ impl Session {
         for call in self.waiting.drain(..) {
             self.outcomes.push((call.token, Err(CallFailure::NotSent)));
         }
-        self.inbox.clear();
         self.sends.clear();
-        self.answers.clear();
-        self.ended = Some(failure);
+        self.answers.end(&self.config);
+        let (inbox, in_progress) = (&self.inbox, &self.in_progress);
+        self.receipts.release_answers(|call| {
+            inbox.iter().any(|waiting| waiting.fingerprint() == call)
+                || in_progress.iter().any(|taken| taken.call == call)
+        });
+        self.ended = Some(Box::new(failure));
+    }
+
+    /// Whoever drives the session hands in what the transport had received before the end also after it, and says with
+    /// [`Session::finish`] that there is no more. Handlers wait for it.
+    pub fn linger(&mut self) {
+        self.lingers = true;
+    }
+
+    /// Nothing more is handed in.
+    pub fn finish(&mut self) {
+        self.lingers = false;
     }
 
     /// Why the connection ended, if it did.
     pub fn ended(&self) -> Option<&CallFailure> {
-        self.ended.as_ref()
+        self.ended.as_deref()
+    }
+
+    /// Whether it ended, and every CALL was taken by a handler that ever will be.
+    pub fn is_over(&self) -> bool {
+        self.ended.is_some() && !self.lingers && self.inbox.is_empty()
     }
 }

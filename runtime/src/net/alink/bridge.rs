@@ -1,6 +1,7 @@
 //! A platform behind somebody's broker.
 
 use std::collections::HashSet;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 use super::fault::{ClientFault, Faulty};
 use super::lanes::{Brought, Lanes};
 use super::messages::{Message, Outgoing, Publisher};
+use super::owed::{Account, Owed};
 use super::rrpc::Asked;
 use super::served::Served;
 use super::socket::{Taker, next_packet, write_all};
@@ -207,10 +209,11 @@ impl Bridge {
         let clock = devices.served.clock;
         let io = |error| Disconnected::from(async_tungstenite::tungstenite::Error::Io(error));
         let mut buffer = vec![0; 16 * 1024];
+        let mut account = Account::default();
         loop {
             while let Some(packet) = link.poll_packet() {
                 match packet {
-                    Packet::Message { topic, payload } => devices.bring(topic, payload),
+                    Packet::Message { topic, payload, id, .. } => devices.bring(topic, payload, account.owe(id)),
                     Packet::Subscribed { granted, .. } if granted.contains(&None) => {
                         tracing::warn!("the broker does not grant every subscription");
                     }
@@ -240,6 +243,7 @@ impl Bridge {
                         tracing::warn!(topic, %error, "a message was not sent");
                     }
                 }
+                id = poll_fn(|context| account.poll_settled(context)) => link.acknowledge(id),
                 () = clock.sleep_until(deadline.unwrap_or_default()), if deadline.is_some() => {
                     if let Err(fault) = link.handle_timeout(clock.now()) {
                         return fault.into();
@@ -267,13 +271,13 @@ struct Devices<P> {
 
 impl<P: Platform> Devices<P> {
     /// Hands a message to its device's task, which begins with its first message.
-    fn bring(&mut self, topic: String, payload: Vec<u8>) {
+    fn bring(&mut self, topic: String, payload: Vec<u8>, owed: Owed) {
         let Some(device) = Topic::parse(&topic).and_then(|topic| topic.device()) else { return };
         let identity = identity(device.product_key, device.device_name);
         if !self.lanes.has(&identity) && !self.begin(device, &identity) {
             return;
         }
-        if let Brought::Full(topic, _) = self.lanes.bring(&identity, topic, payload)
+        if let Brought::Full(topic, _) = self.lanes.bring(&identity, topic, payload, owed)
             && let Some(device) = Topic::parse(&topic).and_then(|topic| topic.device())
         {
             self.fault(device, &ClientFault::TooFast);
@@ -306,8 +310,12 @@ impl<P: Platform> Devices<P> {
         self.tasks.spawn(async move {
             let own = DeviceRef { product_key: &product_key, device_name: &device_name };
             let (served, publisher, gateway, behind) = (&*served, &publisher, &gateway, &Behind::default());
-            let taker: Taker<'_> =
-                Box::new(move |message| Box::pin(bridged_message(served, gateway, own, publisher, behind, message)));
+            let taker: Taker<'_> = Box::new(move |message, owed| {
+                Box::pin(async move {
+                    bridged_message(served, gateway, own, publisher, behind, message).await;
+                    drop(owed);
+                })
+            });
             served.serve(on_lane, inbox, Some(taker)).await;
         });
         true

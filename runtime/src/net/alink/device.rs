@@ -294,9 +294,9 @@ impl Opener {
         let session = Session { publisher, waiting: Arc::default() };
         self.sessions.send_replace(Some(session.clone()));
         let dispatch = Arc::clone(&self.dispatch);
-        let taker: Taker<'static> = Box::new(move |message: Message| {
+        let taker: Taker<'static> = Box::new(move |message: Message, owed| {
             let (dispatch, session) = (Arc::clone(&dispatch), session.clone());
-            Box::pin(async move { dispatch.take(&session, message).await })
+            Box::pin(async move { dispatch.take(&session, message, owed).await })
         });
         let unread = Box::new(|topic: &str| tracing::warn!(topic, "ignored a message that is no text"));
         Ok(AlinkSocket::new(stream, channel, clock, outgoing, taker, unread))

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use super::identity;
 use super::lanes::{Brought, Lanes};
 use super::messages::{Message, Publisher, Session};
+use super::owed::Owed;
 use super::request::Messages;
 use crate::alink::{SubDeviceError, Topic, matches};
 use crate::mqtt::QoS;
@@ -65,6 +66,7 @@ struct Work {
     message: Message,
     publisher: Publisher,
     echoes: Echoes,
+    owed: Owed,
 }
 
 /// Answers that may come back: those on the request's own topic do from a broker that is no Alink platform, and are no requests.
@@ -131,13 +133,13 @@ impl Dispatch {
     }
 
     /// Hands a message on.
-    pub(super) async fn take(&self, session: &Session, message: Message) {
-        let message = match &self.lanes {
-            Some(lanes) if lanes.len() > 0 => match hand_on(lanes, message) {
-                Some(message) => message,
+    pub(super) async fn take(&self, session: &Session, message: Message, owed: Owed) {
+        let (message, owed) = match &self.lanes {
+            Some(lanes) if lanes.len() > 0 => match hand_on(lanes, message, owed) {
+                Some(other) => other,
                 None => return,
             },
-            _ => message,
+            _ => (message, owed),
         };
         let Some(message) = session.waiting.answer(message) else { return };
         self.messages.heard(&message);
@@ -150,7 +152,7 @@ impl Dispatch {
         if answers && echoes.take(&message) {
             return;
         }
-        let work = Work { handle, message, publisher, echoes };
+        let work = Work { handle, message, publisher, echoes, owed };
         if !answers {
             // An error says that the device has ended.
             let _ = self.taking.send(work).await;
@@ -161,20 +163,24 @@ impl Dispatch {
 }
 
 /// Hands a message on to the sub-device that it is for; gives it back if there is none.
-fn hand_on(lanes: &Lanes, message: Message) -> Option<Message> {
-    let Some(topic) = message.topic() else { return Some(message) };
+fn hand_on(lanes: &Lanes, message: Message, owed: Owed) -> Option<(Message, Owed)> {
+    let Some(topic) = message.topic() else { return Some((message, owed)) };
     if let Topic::Error { .. } = topic
         && let Ok(error) = SubDeviceError::parse(&String::from_utf8_lossy(&message.payload))
     {
         let identity = identity(&error.product_key, &error.device_name);
         let is_known = lanes.refuse(&identity, error.refused);
-        return (!is_known).then_some(message);
+        return (!is_known).then_some((message, owed));
     }
-    let Some(device) = topic.device() else { return Some(message) };
+    let Some(device) = topic.device() else { return Some((message, owed)) };
     let identity = identity(device.product_key, device.device_name);
-    match lanes.bring(&identity, message.topic, message.payload) {
+    if !lanes.has(&identity) {
+        return Some((message, owed));
+    }
+    match lanes.bring(&identity, message.topic, message.payload, owed) {
         Brought::Taken | Brought::Full(..) => None,
-        Brought::NoLane(topic, payload) => Some(Message::new(topic, payload)),
+        // It has been closed this very moment.
+        Brought::NoLane(topic, payload) => Some((Message::new(topic, payload), Owed::default())),
     }
 }
 
@@ -183,8 +189,9 @@ impl Workers {
     pub(super) async fn run(self) {
         let Self { mut taking, answering, answer_within } = self;
         let one_by_one = async {
-            while let Some(Work { handle, message, .. }) = taking.recv().await {
+            while let Some(Work { handle, message, owed, .. }) = taking.recv().await {
                 guarded(&handle, message).await;
+                drop(owed);
             }
         };
         let answering = stream::unfold(answering, |mut works| async { Some((works.recv().await?, works)) });
@@ -196,7 +203,7 @@ impl Workers {
 
 impl Work {
     async fn answer(self, within: Duration) {
-        let Self { handle, message, publisher, echoes } = self;
+        let Self { handle, message, publisher, echoes, owed: _owed } = self;
         let topic = message.topic.clone();
         let Ok(answer) = tokio::time::timeout(within, guarded(&handle, message)).await else {
             return tracing::warn!(topic, "a handler took too long; the request is not answered");

@@ -482,6 +482,7 @@ mod tests {
             subprotocols: &[],
             framing: &crate::alink::FRAMING,
             actions: &[],
+            fresh: &[],
             spell: crate::alink::spell,
         };
         let connection = Connection::new("gateway", &DIALECT, Config::default());

@@ -12,11 +12,14 @@ use tokio::time::{Instant, Sleep};
 
 use super::lanes::Inbox;
 use super::messages::{Message, Outgoing};
+use super::owed::Owed;
 use super::socket::{Taker, Unread};
-use crate::alink::{Incoming, Routes};
+use crate::alink::{Arrived, Routes};
+use crate::core::alink::Taken;
 use crate::mqtt::QoS;
 use crate::net::Disconnected;
 use crate::net::socket::{Incoming as Heard, Socket, Take};
+use crate::session::Receipt;
 
 type Work<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
@@ -29,6 +32,7 @@ pub(super) struct LaneSocket<'a> {
     taker: Taker<'a>,
     unread: Unread<'a>,
     taking: Option<Work<'a>>,
+    taken: Taken<Owed>,
     /// A frame for which there was no room.
     sending: Option<Work<'static>>,
     /// For how long it may be silent, and when it was.
@@ -55,6 +59,7 @@ impl<'a> LaneSocket<'a> {
             taker,
             unread,
             taking: None,
+            taken: Taken::default(),
             sending: None,
             idle: None,
             goodbye: None,
@@ -103,22 +108,37 @@ impl Socket for LaneSocket<'_> {
         if let Some((idle, gone)) = &mut self.idle {
             gone.as_mut().reset(Instant::now() + *idle);
         }
-        let (topic, payload) = received;
+        let (topic, payload, owed) = received;
         // One at a time, so that nobody has to have enough.
         let _ = match self.routes.arrived(topic, payload) {
-            Some(Incoming::Frame(text)) => take(Heard::Text(&text)),
-            Some(Incoming::Message { topic, payload }) => {
-                self.taking = Some((self.taker)(Message::new(topic, payload)));
+            Some(Arrived::Frame { text, reply }) => {
+                let receipt = self.taken.put(reply, owed);
+                take(Heard::Text(&text, Some(receipt)))
+            }
+            Some(Arrived::Message { topic, payload }) => {
+                self.taking = Some((self.taker)(Message::new(topic, payload), owed));
                 take(Heard::Control)
             }
-            Some(Incoming::Unreadable { topic }) => {
+            Some(Arrived::Unreadable { topic }) => {
                 (self.unread)(&topic);
                 take(Heard::Control)
             }
-            Some(Incoming::Packet(_)) | None => take(Heard::Control),
+            None => take(Heard::Control),
         };
         Poll::Ready(Ok(()))
     }
+
+    fn holds_input(&self) -> bool {
+        self.taking.is_some() || !self.inbox.messages.is_empty()
+    }
+
+    const ACKNOWLEDGES: bool = true;
+
+    fn done(&mut self, message: Receipt) {
+        drop(self.taken.done(message));
+    }
+
+    const ANSWERS_GOODBYE: bool = false;
 
     fn queue(&mut self, message: WebSocketMessage) -> Result<(), Disconnected> {
         if let WebSocketMessage::Close(_) = message {
@@ -128,8 +148,9 @@ impl Socket for LaneSocket<'_> {
         Ok(())
     }
 
-    fn queue_text(&mut self, frame: String) -> Result<(), Disconnected> {
-        let (topic, payload) = match self.routes.leaving(&frame) {
+    fn queue_text(&mut self, frame: String, answers: Option<Receipt>) -> Result<(), Disconnected> {
+        let reply = answers.and_then(|receipt| self.taken.reply(receipt));
+        let (topic, payload) = match self.routes.leaving(&frame, reply) {
             Ok((topic, message)) => (topic, message.into_owned().into_bytes()),
             Err(error) => {
                 tracing::warn!(%error, "a frame was not sent");

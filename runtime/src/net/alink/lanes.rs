@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::mpsc;
 
+use super::owed::Owed;
+
 use crate::Peer;
 use crate::alink::SubDeviceRefused;
 
@@ -20,7 +22,7 @@ pub(super) struct Lanes(Mutex<HashMap<Arc<str>, Lane>>);
 
 #[derive(Debug)]
 struct Lane {
-    messages: mpsc::Sender<(String, Vec<u8>)>,
+    messages: mpsc::Sender<Brings>,
     shared: Arc<Shared>,
     /// What it ends with, if there is something.
     peer: Option<Peer>,
@@ -37,11 +39,14 @@ struct Shared {
 /// A device's end of its lane; dropping it closes the lane.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    pub(super) messages: mpsc::Receiver<(String, Vec<u8>)>,
+    pub(super) messages: mpsc::Receiver<Brings>,
     identity: Arc<str>,
     shared: Arc<Shared>,
     lanes: Arc<Lanes>,
 }
+
+/// A message on a lane: topic, payload, and what is owed for it.
+pub(super) type Brings = (String, Vec<u8>, Owed);
 
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,18 +73,18 @@ impl Lanes {
     }
 
     /// Hands a message to its device.
-    pub(super) fn bring(&self, identity: &str, topic: String, payload: Vec<u8>) -> Brought {
+    pub(super) fn bring(&self, identity: &str, topic: String, payload: Vec<u8>, owed: Owed) -> Brought {
         let lanes = self.all();
         let Some(lane) = lanes.get(identity).filter(|lane| lane.is_open()) else {
             return Brought::NoLane(topic, payload);
         };
-        match lane.messages.try_send((topic, payload)) {
+        match lane.messages.try_send((topic, payload, owed)) {
             Ok(()) => Brought::Taken,
-            Err(mpsc::error::TrySendError::Full((topic, payload))) => {
+            Err(mpsc::error::TrySendError::Full((topic, payload, _))) => {
                 tracing::warn!(identity, topic, "dropped a message: they come faster than they are handled");
                 Brought::Full(topic, payload)
             }
-            Err(mpsc::error::TrySendError::Closed((topic, payload))) => Brought::NoLane(topic, payload),
+            Err(mpsc::error::TrySendError::Closed((topic, payload, _))) => Brought::NoLane(topic, payload),
         }
     }
 
@@ -154,7 +159,7 @@ mod tests {
     use crate::alink::SubDeviceFault;
 
     fn bring(lanes: &Lanes, identity: &str, number: u8) -> bool {
-        !matches!(lanes.bring(identity, "topic".to_owned(), vec![number]), Brought::NoLane(..))
+        !matches!(lanes.bring(identity, "topic".to_owned(), vec![number], Owed::default()), Brought::NoLane(..))
     }
 
     #[test]
@@ -166,7 +171,8 @@ mod tests {
             assert!(bring(&lanes, "b", number), "one that is full holds nobody up");
         }
         assert!(bring(&lanes, "a", 7));
-        assert_eq!(first.messages.try_recv(), Ok(("topic".to_owned(), vec![7])));
+        let (topic, payload, _) = first.messages.try_recv().unwrap();
+        assert_eq!((topic.as_str(), payload), ("topic", vec![7]));
         assert_eq!(second.messages.len(), INBOX);
         drop(second);
         assert!(!bring(&lanes, "b", 0) && lanes.len() == 1);

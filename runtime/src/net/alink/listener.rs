@@ -25,8 +25,8 @@ use crate::alink::{Channel, DeviceRef, SubDeviceFault, SubDeviceLogin, SubDevice
 use crate::mqtt::{Connect, Limits, Link, Packet, QoS, Refused};
 use crate::net::clock::Clock;
 use crate::net::observe::Watch;
-use crate::net::peers::{Info, Presence};
-use crate::net::pump::Witness;
+use crate::net::peers::{Info, Older, Presence, Settling};
+use crate::net::pump::{Aftermath, Witness};
 use crate::net::{Disconnected, KeepAlive, LoginLimits, Observe, Origin, Peers, Plain, Transport, pump};
 use crate::session::Config;
 use crate::{Peer, SendRouter};
@@ -414,7 +414,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         let (platform, peer) = (&served.platform, connection.peer().clone());
         let subs = SubSessions::new(Arc::clone(served), peer.clone(), device, publisher.clone(), Some(remote));
         let subs = &subs;
-        let taker: Taker<'_> = Box::new(move |message| Box::pin(subs.message(message)));
+        let taker: Taker<'_> = Box::new(move |message, owed| Box::pin(subs.message(message, owed)));
         let of = Faulty { device: Some(device), remote: Some(remote) };
         let unread: Unread<'_> = Box::new(move |topic| {
             tracing::warn!(topic, "ignored a message that is no text");
@@ -422,9 +422,13 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         });
         let socket = AlinkSocket::new(stream, channel, served.clock, outgoing, taker, unread);
         let mut socket = socket.may_also(|filter| subs.may_listen(filter));
-        let presence = served.peers.enter(&peer, Arc::new(Info::new(Some(remote), None, served.clock)));
+        let mut presence = served.peers.enter(&peer, Arc::new(Info::new(Some(remote), None, served.clock)));
         let span = tracing::info_span!("connection", identity = peer.identity(), protocol = PROTOCOL);
-        let handlers = pin!(connection.serve_send(platform.router()));
+        let older = presence.older();
+        let handlers = pin!(async {
+            Older::settled(older).await;
+            connection.serve_send(platform.router()).await;
+        });
         // Whoever is silent is found by MQTT's own keep-alive.
         let keep_alive = KeepAlive { ping_after: None, patience: served.config.patience };
         let watch = served.config.observe.clone().map(Watch::new);
@@ -445,20 +449,37 @@ impl<P: Platform, T: Transport> Shared<P, T> {
     }
 }
 
-/// A gateway's entry in the directory: with its end, its sub-devices go as well, before its last handler has ended.
+/// A gateway's entry in the directory.
 struct Going<'a, P: Platform> {
     presence: Presence,
     subs: &'a SubSessions<P>,
 }
 
-impl<P: Platform> Witness for Going<'_, P> {
+/// What is left of it after the connection's end: its sub-devices go as soon as nothing more is read, before its last
+/// handler has ended.
+struct Gone<'a, P: Platform> {
+    settling: Settling,
+    subs: &'a SubSessions<P>,
+}
+
+impl<'a, P: Platform> Witness for Going<'a, P> {
+    type Aftermath = Gone<'a, P>;
+
     fn heard(&self, now: crate::Instant) {
         self.presence.heard(now);
     }
+
+    fn ended(self) -> Gone<'a, P> {
+        Gone { settling: self.presence.ended(), subs: self.subs }
+    }
 }
 
-impl<P: Platform> Drop for Going<'_, P> {
-    fn drop(&mut self) {
+impl<P: Platform> Aftermath for Gone<'_, P> {
+    fn settled(&self) {
+        self.settling.settled();
+    }
+
+    fn read_out(&self) {
         self.subs.close();
     }
 }

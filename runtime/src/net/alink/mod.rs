@@ -34,6 +34,7 @@ mod listener;
 #[cfg(feature = "client")]
 mod login;
 mod messages;
+mod owed;
 #[cfg(feature = "client")]
 mod register;
 #[cfg(feature = "client")]

@@ -169,7 +169,7 @@ impl<'a> Registration<'a> {
         let mut stream = login(&address, self.tls.as_ref(), &mut link, &request.into(), clock).await?;
         loop {
             let packet = next_packet(&mut stream, &mut link, clock).await.map_err(RegisterFailure::Disconnected)?;
-            if let Packet::Message { topic, payload } = packet
+            if let Packet::Message { topic, payload, .. } = packet
                 && Topic::parse(&topic) == Some(expected)
             {
                 // The platform sees that it arrived; if not, so it was.

@@ -17,7 +17,7 @@ use super::{ListenerConfig, PROTOCOL, Platform};
 use crate::alink::{DeviceRef, Routes, SyncServices};
 use crate::net::clock::Clock;
 use crate::net::observe::Watch;
-use crate::net::peers::{Info, Presence};
+use crate::net::peers::{Info, Older, Presence};
 use crate::net::{Disconnected, KeepAlive, Peers, pump, random_first_id};
 use crate::session::Config;
 use crate::{Connection, Router};
@@ -65,7 +65,7 @@ impl<P: Platform> Served<P> {
 
     /// Serves it until its lane is closed; other messages than calls go to `taker`, or else to the platform.
     pub(super) async fn serve<'a>(&'a self, device: OnLane, inbox: Inbox, taker: Option<Taker<'a>>) -> Disconnected {
-        let OnLane { connection, presence, routes, publisher, idle, remote } = device;
+        let OnLane { connection, mut presence, routes, publisher, idle, remote } = device;
         let (platform, peer) = (&self.platform, connection.peer().clone());
         let _ending = publisher.asked.clone().map(Ending);
         // The routes, which know its names, are the socket's.
@@ -76,10 +76,13 @@ impl<P: Platform> Served<P> {
         });
         let taker = taker.unwrap_or_else(|| {
             let (peer, publisher) = (peer.clone(), publisher.clone());
-            Box::new(move |message| {
+            Box::new(move |message, owed| {
                 let Some(message) = publisher.answered(message) else { return Box::pin(std::future::ready(())) };
                 let (peer, publisher) = (peer.clone(), publisher.clone());
-                Box::pin(async move { platform.message(&peer, &publisher, message).await })
+                Box::pin(async move {
+                    platform.message(&peer, &publisher, message).await;
+                    drop(owed);
+                })
             })
         });
         let unread: Unread<'_> = {
@@ -94,7 +97,11 @@ impl<P: Platform> Served<P> {
             socket = socket.idle(idle);
         }
         let span = tracing::info_span!("connection", identity = peer.identity(), protocol = PROTOCOL);
-        let handlers = pin!(connection.serve_send(platform.router()));
+        let older = presence.older();
+        let handlers = pin!(async {
+            Older::settled(older).await;
+            connection.serve_send(platform.router()).await;
+        });
         let keep_alive = KeepAlive { ping_after: None, patience: self.config.patience };
         let watch = self.config.observe.clone().map(Watch::new);
         let run = async {

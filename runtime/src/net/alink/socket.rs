@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 use super::messages::{Message, Outgoing};
+use super::owed::{Account, Owed};
 use crate::Instant;
 use crate::alink::{Channel, Incoming, NotSent};
 #[cfg(feature = "client")]
@@ -19,6 +20,7 @@ use crate::mqtt::{Link, NotPublished, Packet, Role};
 use crate::net::Disconnected;
 use crate::net::clock::Clock;
 use crate::net::socket::{Incoming as Heard, Socket, Take};
+use crate::session::Receipt;
 
 /// What is read at once; a larger packet comes in pieces.
 const BUFFER: usize = 4096;
@@ -26,8 +28,10 @@ const BUFFER: usize = 4096;
 /// How many bytes may wait for a peer that does not read before it is not read from either.
 const BACKLOG: usize = 64 * 1024;
 
-/// Somebody who takes messages that are no frames, one after the other.
-pub(super) type Taker<'a> = Box<dyn Fn(Message) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send + Sync + 'a>;
+/// Somebody who takes messages that are no frames, one after the other; each is acknowledged when what is owed for it is
+/// dropped.
+pub(super) type Taker<'a> =
+    Box<dyn Fn(Message, Owed) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send + Sync + 'a>;
 
 /// Whether somebody may listen to topics beside its own: those of its sub-devices.
 pub(super) type MayAlso<'a> = dyn Fn(&str) -> bool + Send + Sync + 'a;
@@ -97,6 +101,8 @@ pub(super) struct AlinkSocket<'a, S, R: Role> {
     taker: Taker<'a>,
     may_also: Box<MayAlso<'a>>,
     unread: Unread<'a>,
+    /// For messages that are no frames.
+    owed: Account,
     /// A message that is being taken; nothing is read meanwhile.
     taking: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
     /// Whoever takes frames had enough.
@@ -129,6 +135,7 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
             taker,
             may_also: Box::new(|_| false),
             unread,
+            owed: Account::default(),
             taking: None,
             is_held: false,
             is_new: true,
@@ -159,9 +166,10 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
             }
             let Some(incoming) = self.channel.poll() else { return Poll::Ready(Ok(())) };
             let goes_on = match incoming {
-                Incoming::Frame(text) => take(Heard::Text(&text)),
-                Incoming::Message { topic, payload } => {
-                    self.taking = Some((self.taker)(Message::new(topic, payload)));
+                Incoming::Frame { text, receipt } => take(Heard::Text(&text, receipt)),
+                Incoming::Message { topic, payload, id } => {
+                    let owed = self.owed.owe(id);
+                    self.taking = Some((self.taker)(Message::new(topic, payload), owed));
                     take(Heard::Control)
                 }
                 Incoming::Unreadable { topic } => {
@@ -226,6 +234,19 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
     }
 }
 
+impl<S: AsyncRead + Unpin, R: Sided> AlinkSocket<'_, S, R> {
+    /// After the goodbye nothing is acknowledged, so that nothing is taken: the peer sends it again. It is read all the same
+    /// until the peer ends its side, because a socket that is closed with bytes in it takes back what it has sent.
+    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Disconnected>> {
+        let mut buffer = [0; BUFFER];
+        let mut read = ReadBuf::new(&mut buffer);
+        match ready!(Pin::new(&mut self.stream).poll_read(context, &mut read)) {
+            Ok(()) if !read.filled().is_empty() => Poll::Ready(Ok(())),
+            _ => Poll::Ready(Err(Disconnected::Closed(1000))),
+        }
+    }
+}
+
 impl<S: AsyncWrite + Unpin, R: Sided> AlinkSocket<'_, S, R> {
     fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Disconnected>> {
         let lost = |error| Disconnected::from(tungstenite::Error::Io(error));
@@ -258,14 +279,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, 
 
     fn poll_read(&mut self, context: &mut Context<'_>, take: &mut Take<'_>) -> Poll<Result<(), Disconnected>> {
         if self.has_left {
-            return Poll::Ready(Err(Disconnected::Closed(1000)));
+            return self.poll_discard(context);
         }
         // Acknowledgements and answers to pings for somebody who does not read: writing, which waits, wakes the task.
         if self.channel.link().waiting() > BACKLOG {
             return Poll::Pending;
         }
-        if self.is_held || self.taking.is_some() {
+        if self.holds_input() {
             return self.hand_over(context, take);
+        }
+        if let Some(fault) = self.channel.link().ended() {
+            return Poll::Ready(Err(fault.into()));
         }
         let mut buffer = [0; BUFFER];
         let mut read = ReadBuf::new(&mut buffer);
@@ -277,20 +301,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, 
                 Ok(()) => {}
             }
         }
-        let received = self.channel.receive(read.filled(), self.clock.now());
-        // What was whole before the fault is handed over; the end comes with the next look.
-        let handed = self.hand_over(context, take);
-        received?;
-        match handed {
+        // What was whole before a fault is handed over; the fault comes with the next look.
+        let _ = self.channel.receive(read.filled(), self.clock.now());
+        match self.hand_over(context, take) {
             // It is read on as soon as the message is taken.
             Poll::Pending => Poll::Ready(Ok(())),
             ready => ready,
         }
     }
 
+    fn holds_input(&self) -> bool {
+        self.is_held || self.taking.is_some()
+    }
+
+    const ACKNOWLEDGES: bool = true;
+
+    fn done(&mut self, message: Receipt) {
+        self.channel.done(message);
+    }
+
+    const ANSWERS_GOODBYE: bool = false;
+
     fn queue(&mut self, message: WebSocketMessage) -> Result<(), Disconnected> {
         match message {
-            WebSocketMessage::Text(frame) => return self.queue_text(frame.to_string()),
+            WebSocketMessage::Text(frame) => return self.queue_text(frame.to_string(), None),
             WebSocketMessage::Close(_) => {
                 R::leave(self.channel.link_mut());
                 self.has_left = true;
@@ -301,8 +335,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, 
         Ok(())
     }
 
-    fn queue_text(&mut self, frame: String) -> Result<(), Disconnected> {
-        match self.channel.send(&frame, self.clock.now()) {
+    fn queue_text(&mut self, frame: String, answers: Option<Receipt>) -> Result<(), Disconnected> {
+        match self.channel.send(&frame, answers, self.clock.now()) {
             Ok(()) => Ok(()),
             Err(NotSent::NotPublished(NotPublished::NotConnected)) => Err(Disconnected::Closed(1006)),
             Err(error) => {
@@ -315,6 +349,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Disconnected>> {
         loop {
             self.poll_time(context)?;
+            while let Poll::Ready(id) = self.owed.poll_settled(context) {
+                self.channel.link_mut().acknowledge(id);
+            }
             ready!(self.poll_write_out(context))?;
             if !self.channel.link().has_room() {
                 // An acknowledgement, which is read, wakes the task.
@@ -385,7 +422,7 @@ mod tests {
         let device = DeviceRef { product_key: "a1", device_name: "d" };
         let channel = Channel::platform(link, device, SyncServices::default());
         let (peer, stream) = tokio::io::duplex(4096);
-        let taker: Taker<'static> = Box::new(|_| Box::pin(std::future::ready(())));
+        let taker: Taker<'static> = Box::new(|_, _| Box::pin(std::future::ready(())));
         let (_sender, outgoing) = mpsc::channel(1);
         let (mut peer, mut socket) = (
             std::pin::pin!(peer),
@@ -393,7 +430,9 @@ mod tests {
         );
         let flood = message.repeat(400);
         let (mut rest, mut context) = (&*flood, Context::from_waker(Waker::noop()));
-        for _ in 0..200 {
+        for _ in 0..1000 {
+            // Tokio lets a task do only so much in one turn.
+            tokio::task::yield_now().await;
             if let Poll::Ready(sent) = peer.as_mut().poll_write(&mut context, rest) {
                 rest = rest.get(sent.unwrap()..).filter(|rest| !rest.is_empty()).unwrap_or(&flood);
             }

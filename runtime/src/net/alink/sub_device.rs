@@ -200,11 +200,11 @@ impl Open for SubOpener {
         self.sessions.send_replace(Some(session.clone()));
         let end = EndOfSession { sessions: self.sessions.clone(), waiting: Arc::clone(&session.waiting) };
         let dispatch = Arc::clone(&self.dispatch);
-        let taker: Taker<'static> = Box::new(move |message: Message| {
+        let taker: Taker<'static> = Box::new(move |message: Message, owed| {
             let (dispatch, session) = (Arc::clone(&dispatch), session.clone());
             // It goes with whoever takes messages.
             let _ = &end;
-            Box::pin(async move { dispatch.take(&session, message).await })
+            Box::pin(async move { dispatch.take(&session, message, owed).await })
         });
         let (gateway, what) = (self.gateway.clone(), What::Logout(self.names()));
         let goodbye = async move { drop(gateway.order(what, &peer).await) };

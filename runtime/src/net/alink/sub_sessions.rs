@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::lanes::{Brought, Lanes};
 use super::messages::{Message, Publisher};
+use super::owed::Owed;
 use super::rrpc::Asked;
 use super::served::Served;
 use super::{Platform, identity};
@@ -52,7 +53,7 @@ impl<P: Platform> SubSessions<P> {
     }
 
     /// Takes a message of the gateway that is no call of its own.
-    pub(super) async fn message(&self, message: Message) {
+    pub(super) async fn message(&self, message: Message, owed: Owed) {
         let other = match message.topic() {
             Some(Topic::Session { device, action }) if device == self.own() => {
                 let reply = Topic::Session { device, action: &format!("{action}_reply") }.to_string();
@@ -67,7 +68,7 @@ impl<P: Platform> SubSessions<P> {
         };
         let identity = identity(device.product_key, device.device_name);
         let Message { topic, payload } = message;
-        match self.lanes.bring(&identity, topic, payload) {
+        match self.lanes.bring(&identity, topic, payload, owed) {
             Brought::Taken => {}
             Brought::Full(topic, payload) => self.throttle(&topic, &payload).await,
             Brought::NoLane(topic, payload) => self.refuse(Message::new(topic, payload)).await,

@@ -286,5 +286,9 @@ async fn end_of(
 struct Lost(#[allow(dead_code, reason = "only dropping it says something")] oneshot::Sender<Infallible>);
 
 impl Witness for Lost {
+    type Aftermath = ();
+
     fn heard(&self, _now: crate::Instant) {}
+
+    fn ended(self) {}
 }

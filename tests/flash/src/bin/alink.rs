@@ -57,15 +57,18 @@ fn main() -> ! {
     loop {
         black_box(channel.receive(black_box(&[0; 64]), now).is_ok());
         while let Some(incoming) = channel.poll() {
-            if let Incoming::Frame(text) = incoming {
-                connection.receive(&text, now);
+            if let Incoming::Frame { text, receipt } = incoming {
+                connection.receive_as(&text, receipt, now);
             }
         }
         let mut post = pin!(connection.peer().call(black_box(Properties::default()).at(black_box(NOW))));
         black_box(post.as_mut().poll(&mut context).is_ready());
         black_box(handlers.as_mut().poll(&mut context).is_ready());
-        while let Some(frame) = connection.poll_transmit(now) {
-            black_box(channel.send(&frame, now).is_ok());
+        while let Some((frame, answers)) = connection.poll_transmit_for(now) {
+            black_box(channel.send(&frame, answers, now).is_ok());
+        }
+        while let Some(done) = connection.poll_receipt() {
+            channel.done(done);
         }
         black_box(channel.link_mut().poll_transmit());
         black_box(channel.link_mut().handle_timeout(now).is_ok());

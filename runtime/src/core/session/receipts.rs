@@ -1,0 +1,96 @@
+//! Which messages of the transport are done with, for transports that acknowledge.
+
+use alloc::vec::Vec;
+
+use crate::core::frame::Fingerprint;
+
+/// The number that a transport gives a message with [`Session::receive_as`](super::Session::receive_as). The session
+/// returns it with the answer ([`Session::poll_transmit_for`](super::Session::poll_transmit_for)), so that the transport
+/// knows where the answer belongs, and once when it is done with the message
+/// ([`Session::poll_receipt`](super::Session::poll_receipt)), so that the transport may acknowledge it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Receipt(pub u32);
+
+/// What a receipt waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    /// The CALL has to be handled, and its answer handed to the transport.
+    ForCall(Fingerprint),
+    /// The answer is written and has to be handed to the transport.
+    ForAnswer,
+    /// Nothing: the transport may take it.
+    Done,
+}
+
+/// In the order in which the messages came.
+#[derive(Debug, Default)]
+pub(super) struct Receipts(Vec<(Receipt, Waits)>);
+
+impl Receipts {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn hold(&mut self, receipt: Option<Receipt>, waits: Waits) {
+        if let Some(receipt) = receipt {
+            self.0.push((receipt, waits));
+        }
+    }
+
+    /// The message is a CALL, which a handler takes.
+    pub(super) fn hold_for_call(&mut self, receipt: Option<Receipt>, call: Fingerprint) {
+        self.hold(receipt, Waits::ForCall(call));
+    }
+
+    /// The message is answered already.
+    pub(super) fn hold_for_answer(&mut self, receipt: Option<Receipt>) {
+        self.hold(receipt, Waits::ForAnswer);
+    }
+
+    /// Nothing more becomes of the message.
+    pub(super) fn hold_done(&mut self, receipt: Option<Receipt>) {
+        self.hold(receipt, Waits::Done);
+    }
+
+    /// The receipt that a call's answer goes with: that of the latest message which brought it.
+    pub(super) fn of_call(&self, call: Fingerprint) -> Option<Receipt> {
+        self.0.iter().rev().find(|(_, waits)| *waits == Waits::ForCall(call)).map(|(receipt, _)| *receipt)
+    }
+
+    /// The CALL is done with.
+    pub(super) fn release_call(&mut self, call: Fingerprint) {
+        self.release(|_, waits| waits == Waits::ForCall(call));
+    }
+
+    /// The answer to that message has been handed over.
+    pub(super) fn release_answer(&mut self, answered: Receipt) {
+        self.release(|receipt, _| receipt == answered);
+    }
+
+    /// No answer is handed over any more: what waits for one is done, but for the CALLs that are still to be handled.
+    pub(super) fn release_answers(&mut self, is_handled_later: impl Fn(Fingerprint) -> bool) {
+        self.release(|_, waits| match waits {
+            Waits::ForCall(call) => !is_handled_later(call),
+            Waits::ForAnswer | Waits::Done => true,
+        });
+    }
+
+    fn release(&mut self, is_done: impl Fn(Receipt, Waits) -> bool) {
+        for (receipt, waits) in &mut self.0 {
+            if is_done(*receipt, *waits) {
+                *waits = Waits::Done;
+            }
+        }
+    }
+
+    /// Takes the oldest one that is done.
+    pub(super) fn poll(&mut self) -> Option<Receipt> {
+        let index = self.0.iter().position(|(_, waits)| *waits == Waits::Done)?;
+        let (receipt, _) = self.0.remove(index);
+        if self.0.is_empty() {
+            self.0 = Vec::new();
+        }
+        Some(receipt)
+    }
+}
