@@ -8,6 +8,8 @@
 //! | `openssl` | `server`, and TLS by the system's OpenSSL: [`OpenSsl`], with the cipher suites TLS_RSA of older charge points |
 
 #[cfg(feature = "server")]
+mod accept;
+#[cfg(feature = "server")]
 mod accepted;
 #[cfg(feature = "alink")]
 pub mod alink;

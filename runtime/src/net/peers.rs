@@ -239,6 +239,7 @@ impl Entry {
 const SETTLING: Duration = Duration::from_secs(30);
 
 /// The connection that a newer one has taken the place of.
+#[derive(Clone)]
 pub(super) struct Older(Arc<Info>);
 
 impl Older {

@@ -179,8 +179,11 @@ async fn wind_down<S: Socket, W: Witness>(
     let (caught_up, is_caught_up) = tokio::sync::oneshot::channel();
     let farewell = async {
         let read_on = async {
-            // What is there already, and comes before the first message of a newer connection.
-            pump.read_on(None).await;
+            // What is there already, and comes before the first message of a newer connection. A peer that does not read
+            // gets no more work done.
+            if !matches!(ended, Disconnected::Stalled) {
+                pump.read_on(None).await;
+            }
             let _ = caught_up.send(());
             pump.farewell(ended).await;
         };

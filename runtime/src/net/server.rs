@@ -7,10 +7,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
+use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::accept::{Pace, listen, say_goodbye, send_at_once};
 use super::front::{Front, Http, NoHttp};
 use super::{Authenticate, Endpoint, Everybody, HandshakeSettings, KeepAlive, MAX_MESSAGE, Observe, Peers};
 use super::{Plain, Transport, Versions};
@@ -112,32 +113,6 @@ impl Server {
         };
         Ok(Self { listener: listen(address).await?, parts })
     }
-}
-
-/// As many may wait to be accepted as the system allows: when all charge points come back at once, those beyond that are
-/// dropped, and try again after 1, 3, 7, 15 s.
-const BACKLOG: u32 = 1 << 16;
-
-/// The first of the addresses that can be listened on.
-async fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
-    let mut failed = None;
-    for address in lookup_host(address).await? {
-        match listening(address) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => failed = Some(error),
-        }
-    }
-    Err(failed.unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "there is no address to listen on")))
-}
-
-fn listening(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A server that is started again finds connections of the one before. On Windows it would mean that others may take
-    // the port as well.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }
 
 impl<A: Authenticate, T: Transport, H: Http> Server<A, T, H> {
@@ -264,52 +239,8 @@ impl<A: Authenticate, T: Transport, H: Http> Server<A, T, H> {
             while handshakes.join_next().await.is_some() {}
             while connections.join_next().await.is_some() {}
         };
-        let farewell = async {
-            // A hash map's order is as good as dice.
-            let all = peers.list();
-            let pause = spread / u32::try_from(all.len()).unwrap_or(u32::MAX).max(1);
-            for connected in all {
-                connected.peer.close();
-                tokio::time::sleep(pause).await;
-            }
-        };
+        let farewell = say_goodbye(&peers, spread);
         let _ = tokio::time::timeout(spread + grace, futures_util::future::join(farewell, all_gone)).await;
         Ok(())
-    }
-}
-
-fn send_at_once(stream: &TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot send small messages at once");
-    }
-}
-
-/// Accepts so many connections in a second.
-struct Pace {
-    interval: Option<Duration>,
-    next: tokio::time::Instant,
-}
-
-impl Pace {
-    fn new(per_second: Option<u32>) -> Self {
-        let interval = per_second.map(|rate| Duration::from_secs(1) / rate.max(1));
-        Self { interval, next: tokio::time::Instant::now() }
-    }
-
-    async fn wait(&self) {
-        if self.next > tokio::time::Instant::now() {
-            tokio::time::sleep_until(self.next).await;
-        }
-    }
-
-    fn count(&mut self) {
-        if let Some(interval) = self.interval {
-            // What was not used is not saved up.
-            self.next = self.next.max(tokio::time::Instant::now()) + interval;
-        }
-    }
-
-    fn pause(&mut self, duration: Duration) {
-        self.next = tokio::time::Instant::now() + duration;
     }
 }

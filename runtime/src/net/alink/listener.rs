@@ -23,6 +23,7 @@ use super::sub_sessions::SubSessions;
 use super::{PROTOCOL, identity};
 use crate::alink::{Channel, DeviceRef, SubDeviceFault, SubDeviceLogin, SubDeviceRefused, SyncServices};
 use crate::mqtt::{Connect, Limits, Link, Packet, QoS, Refused};
+use crate::net::accept::{Pace, listen, say_goodbye, send_at_once};
 use crate::net::clock::Clock;
 use crate::net::observe::Watch;
 use crate::net::peers::{Info, Older, Presence, Settling};
@@ -142,6 +143,14 @@ pub struct ListenerConfig {
     /// How many clients may be between the TCP connection and the login at once; the next ones wait in the system's
     /// backlog. Default 1,024.
     pub max_handshakes: usize,
+    /// How many connections are accepted each second, so that a storm of reconnects does not starve those that are
+    /// connected. Default no limit.
+    pub max_accepts_per_second: Option<u32>,
+    /// At a graceful end ([`Listener::serve_until`]), over which time the closing of connections is spread, so that not all
+    /// devices come back in one moment. Default 5 s.
+    pub shutdown_spread: Duration,
+    /// At a graceful end, how long messages that are handled then may take. Default 30 s.
+    pub shutdown_grace: Duration,
     /// How long a device may take to accept a message before its connection is dropped. Default 30 s.
     pub patience: Duration,
     /// Who is shown every call and answer. Default nobody.
@@ -162,6 +171,9 @@ impl Default for ListenerConfig {
             limits: Limits::default(),
             qos: QoS::AtMostOnce,
             max_handshakes: 1024,
+            max_accepts_per_second: None,
+            shutdown_spread: Duration::from_secs(5),
+            shutdown_grace: Duration::from_secs(30),
             patience: Duration::from_secs(30),
             observe: None,
             max_sub_devices: 2000,
@@ -194,7 +206,7 @@ impl Listener {
     /// # Errors
     /// Those of the system: the port is taken or not allowed.
     pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+        let listener = listen(address).await?;
         Ok(Self { listener, peers: Peers::default(), config: ListenerConfig::default(), transport: Plain })
     }
 }
@@ -231,16 +243,29 @@ impl<T: Transport> Listener<T> {
         self.peers.clone()
     }
 
-    /// Serves until the future is dropped, which ends every connection at once.
+    /// Serves until the future is dropped, which ends every connection at once: messages that wait for a handler then are
+    /// lost, and are not acknowledged.
     pub async fn serve<P: Platform>(self, platform: P) {
+        self.serve_until(platform, std::future::pending()).await;
+    }
+
+    /// Serves until `end` is ready, and ends gracefully then: nobody else is let in, what has been received is handled,
+    /// answered and acknowledged, and connections are closed, spread over [`ListenerConfig::shutdown_spread`]. What arrives
+    /// on a connection after that is not acknowledged, so that the device sends it again.
+    pub async fn serve_until<P: Platform>(self, platform: P, end: impl Future<Output = ()>) {
         let Self { listener, peers, config, transport } = self;
+        let (spread, grace) = (config.shutdown_spread, config.shutdown_grace);
+        let mut pace = Pace::new(config.max_accepts_per_second);
+        let directory = peers.clone();
         let places = Arc::new(Semaphore::new(config.max_handshakes.min(Semaphore::MAX_PERMITS)));
         let served = Arc::new(Served { platform, peers, config, clock: Clock::start() });
         let shared = Arc::new(Shared { served, transport });
         let mut handshakes = JoinSet::new();
         let mut connections = JoinSet::new();
+        let mut end = pin!(end);
         loop {
             let accept = async {
+                pace.wait().await;
                 // Nobody closes it.
                 let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
                 listener.accept().await.map(|(stream, remote)| (stream, remote, place))
@@ -248,6 +273,8 @@ impl<T: Transport> Listener<T> {
             tokio::select! {
                 accepted = accept => match accepted {
                     Ok((stream, remote, place)) => {
+                        pace.count();
+                        send_at_once(&stream);
                         let shared = Arc::clone(&shared);
                         handshakes.spawn(async move {
                             let admitted = shared.admit(stream, remote).await;
@@ -258,7 +285,7 @@ impl<T: Transport> Listener<T> {
                     Err(error) => {
                         // Out of file descriptors, most of the time: the next one to end makes room.
                         tracing::error!(%error, "cannot accept a connection");
-                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        pace.pause(Duration::from_millis(100));
                     }
                 },
                 Some(done) = handshakes.join_next() => match done {
@@ -273,8 +300,15 @@ impl<T: Transport> Listener<T> {
                         tracing::error!(%error, "a connection's task failed");
                     }
                 }
+                () = &mut end => break,
             }
         }
+        drop(listener);
+        // Whoever has not logged in is let go.
+        handshakes.shutdown().await;
+        let all_gone = async { while connections.join_next().await.is_some() {} };
+        let farewell = say_goodbye(&directory, spread);
+        let _ = tokio::time::timeout(spread + grace, futures_util::future::join(farewell, all_gone)).await;
     }
 }
 
@@ -328,7 +362,6 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         is_done: &AtomicBool,
     ) -> Result<Option<Admitted<T::Stream>>, Disconnected> {
         let io = |error| Disconnected::from(async_tungstenite::tungstenite::Error::Io(error));
-        stream.set_nodelay(true).map_err(io)?;
         let accepted = self.transport.accept(stream).await;
         let mut stream = accepted.map_err(|error| {
             self.fault(remote, &ClientFault::Handshake(error.to_string()));
@@ -414,7 +447,16 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         let (platform, peer) = (&served.platform, connection.peer().clone());
         let subs = SubSessions::new(Arc::clone(served), peer.clone(), device, publisher.clone(), Some(remote));
         let subs = &subs;
-        let taker: Taker<'_> = Box::new(move |message, owed| Box::pin(subs.message(message, owed)));
+        let mut presence = served.peers.enter(&peer, Arc::new(Info::new(Some(remote), None, served.clock)));
+        let older = presence.older();
+        let before = older.clone();
+        let taker: Taker<'_> = Box::new(move |message, owed| {
+            let before = before.clone();
+            Box::pin(async move {
+                Older::settled(before).await;
+                subs.message(message, owed).await;
+            })
+        });
         let of = Faulty { device: Some(device), remote: Some(remote) };
         let unread: Unread<'_> = Box::new(move |topic| {
             tracing::warn!(topic, "ignored a message that is no text");
@@ -422,9 +464,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         });
         let socket = AlinkSocket::new(stream, channel, served.clock, outgoing, taker, unread);
         let mut socket = socket.may_also(|filter| subs.may_listen(filter));
-        let mut presence = served.peers.enter(&peer, Arc::new(Info::new(Some(remote), None, served.clock)));
         let span = tracing::info_span!("connection", identity = peer.identity(), protocol = PROTOCOL);
-        let older = presence.older();
         let handlers = pin!(async {
             Older::settled(older).await;
             connection.serve_send(platform.router()).await;

@@ -74,12 +74,16 @@ impl<P: Platform> Served<P> {
             let device = DeviceRef { product_key: &product_key, device_name: &device_name };
             platform.fault(Faulty { device: Some(device), remote }, fault);
         });
+        let older = presence.older();
+        let before = older.clone();
         let taker = taker.unwrap_or_else(|| {
             let (peer, publisher) = (peer.clone(), publisher.clone());
             Box::new(move |message, owed| {
                 let Some(message) = publisher.answered(message) else { return Box::pin(std::future::ready(())) };
                 let (peer, publisher) = (peer.clone(), publisher.clone());
+                let before = before.clone();
                 Box::pin(async move {
+                    Older::settled(before).await;
                     platform.message(&peer, &publisher, message).await;
                     drop(owed);
                 })
@@ -97,7 +101,6 @@ impl<P: Platform> Served<P> {
             socket = socket.idle(idle);
         }
         let span = tracing::info_span!("connection", identity = peer.identity(), protocol = PROTOCOL);
-        let older = presence.older();
         let handlers = pin!(async {
             Older::settled(older).await;
             connection.serve_send(platform.router()).await;
