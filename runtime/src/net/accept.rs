@@ -75,8 +75,10 @@ pub(super) async fn say_goodbye(peers: &Peers, spread: Duration) {
     // A hash map's order is as good as dice. A sub-device goes with its gateway.
     let all: Vec<_> = peers.list().into_iter().filter(|connected| connected.gateway.is_none()).collect();
     let pause = spread / u32::try_from(all.len()).unwrap_or(u32::MAX).max(1);
-    for connected in all {
+    for (index, connected) in all.into_iter().enumerate() {
+        if index > 0 {
+            tokio::time::sleep(pause).await;
+        }
         connected.peer.close();
-        tokio::time::sleep(pause).await;
     }
 }
