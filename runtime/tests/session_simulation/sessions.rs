@@ -7,7 +7,7 @@ use onwire::codec::{Decoder, Encoder, Message, Reject};
 use onwire::frame::CallFrame;
 use onwire::ocpp::v16::{self, *};
 use onwire::session::{CallToken, Config, Received, Session};
-use onwire::{CallFailure, Dialect, Instant, Unanswered};
+use onwire::{CallFailure, Dialect, Instant, Secrets, Unanswered};
 
 use onwire_simulation::Chance;
 
@@ -18,6 +18,7 @@ static DIALECT: Dialect = Dialect {
     framing: &onwire::ocpp::j::FRAMING_2_1,
     actions: v16::DIALECT.actions,
     spell: onwire::ocpp::j::spell_2,
+    secrets: Secrets::NONE,
 };
 
 /// A message that is never answered.
