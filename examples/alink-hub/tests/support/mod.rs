@@ -150,8 +150,17 @@ impl Hub {
 
     /// Asks it to end, which it does without an error.
     pub(crate) async fn stop(mut self) {
+        self.ask_to_end().await;
+        self.ended().await;
+    }
+
+    pub(crate) async fn ask_to_end(&self) {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+    }
+
+    /// Waits until it has ended, without an error.
+    pub(crate) async fn ended(&mut self) {
         assert!(in_time(self.child.wait()).await.unwrap().success());
     }
 
@@ -294,6 +303,11 @@ impl Live {
     pub(crate) async fn wait(&mut self, kind: &str) -> Value {
         // As a whole: signs of life come in between.
         in_time(self.next(kind)).await
+    }
+
+    /// Waits until the hub ends it.
+    pub(crate) async fn ended(mut self) {
+        while in_time(self.answer.chunk()).await.unwrap().is_some() {}
     }
 
     async fn next(&mut self, kind: &str) -> Value {
