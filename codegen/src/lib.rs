@@ -30,6 +30,7 @@ mod ocpp;
 mod overlay;
 #[cfg(feature = "typify")]
 mod plain;
+mod secrets;
 mod topics;
 
 use std::path::{Path, PathBuf};
@@ -42,6 +43,8 @@ pub struct Generator {
     source: Source,
     options: emit::Options,
     only: Option<Vec<String>>,
+    /// Further secret properties.
+    secrets: Vec<String>,
     /// Files and folders that the output depends on.
     inputs: Vec<PathBuf>,
 }
@@ -176,7 +179,13 @@ pub fn alink_topics() -> Generator {
 
 impl Generator {
     fn new(source: Source, inputs: Vec<PathBuf>) -> Self {
-        Self { source, options: emit::Options { serde: true, derives: Vec::new() }, only: None, inputs }
+        Self {
+            source,
+            options: emit::Options { serde: true, derives: Vec::new() },
+            only: None,
+            secrets: Vec::new(),
+            inputs,
+        }
     }
 
     /// Changes schemas of an OCPP folder: each file of `folder` is a JSON merge patch (RFC 7396) of the schema file of
@@ -225,6 +234,15 @@ impl Generator {
         self
     }
 
+    /// Properties, by their names on the wire, whose values logs mask, beside those that the schemas mark
+    /// (`"writeOnly": true`, or the format `password` or `secret`) and those whose names end in `password` or `secret`. A
+    /// thing model has no notation for it.
+    #[must_use]
+    pub fn secrets<'a>(mut self, properties: impl IntoIterator<Item = &'a str>) -> Self {
+        self.secrets.extend(properties.into_iter().map(str::to_owned));
+        self
+    }
+
     /// The generated Rust, formatted.
     ///
     /// # Errors
@@ -237,6 +255,10 @@ impl Generator {
         };
         if let Some(only) = &self.only {
             protocol.keep_only(only)?;
+        }
+        protocol.secrets.properties.extend(self.secrets.iter().cloned());
+        if protocol.framing == model::Framing::Alink {
+            protocol.secrets.add_alink_system();
         }
         Ok(emit::code(&protocol, &self.options))
     }

@@ -2,6 +2,8 @@
 //!
 //! Names in it are final Rust names beside the names on the wire; a front-end resolves or refuses collisions before.
 
+use crate::secrets::Secrets;
+
 /// A protocol.
 #[derive(Debug, Clone)]
 pub(crate) struct Protocol {
@@ -16,6 +18,8 @@ pub(crate) struct Protocol {
     /// Names on the wire of actions whose caller waits on a topic of its own.
     pub(crate) sync: Vec<String>,
     pub(crate) types: Vec<Type>,
+    /// What logs mask.
+    pub(crate) secrets: Secrets,
 }
 
 /// How the protocol wraps payloads and spells errors.

@@ -43,6 +43,56 @@ fn a_send_has_no_response_and_an_index_says_who_starts_what() {
     snapshot("send", &code);
 }
 
+/// The line of the dialect that says what is secret.
+fn secrets(code: &str) -> &str {
+    let (_, after) = code.split_once("secrets: ::onwire::Secrets::of(").unwrap();
+    after.split_once(";\n").unwrap().0
+}
+
+/// The names that stand there, in their order.
+fn secret_names(code: &str) -> Vec<&str> {
+    secrets(code).split('"').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn secrets_are_what_schemas_index_names_and_the_user_say() {
+    let ask = r##"{"type":"object","properties":{
+        "pin":{"type":"integer","writeOnly":true},
+        "code":{"type":"string","format":"password"},
+        "codes":{"type":"array","items":{"type":"string","writeOnly":true}},
+        "byName":{"type":"object","additionalProperties":{"type":"string","writeOnly":true}},
+        "login":{"$ref":"#/definitions/Login"},
+        "ticket":{"$ref":"#/definitions/Ticket"},
+        "wifiPassword":{"type":"string"},
+        "passwordRules":{"type":"string"}},
+        "definitions":{
+            "Ticket":{"type":"string","writeOnly":true},
+            "Login":{"type":"object","properties":{"user":{"type":"string"},"answer":{"type":"string","writeOnly":true}}}}}"##;
+    let index = r#"{"protocol":"P","version":"2","roles":["Left","Right"],"actions":[{"name":"Ask","from":["Left"]}],
+        "secrets":{"properties":["unlisted"],"keys":["Key"],"keyValues":["value"]}}"#;
+    let files = [("index.json", index), ("AskRequest.json", ask), ("AskResponse.json", EMPTY)];
+    let folder = Folder::new("secrets", &files);
+    let code = onwire_codegen::ocpp(folder.path()).unwrap().secrets(["own"]).code().unwrap();
+    let properties = ["answer", "byName", "code", "codes", "own", "pin", "ticket", "unlisted", "wifiPassword"];
+    let expected: Vec<&str> = properties.into_iter().chain(["Key", "value"]).collect();
+    assert_eq!(secret_names(&code), expected);
+}
+
+#[test]
+fn a_thing_model_has_the_system_s_secrets_and_those_that_are_named_so() {
+    let model = r#"{"properties":[
+        {"identifier":"Power","dataType":{"type":"bool"}},
+        {"identifier":"WifiPassword","dataType":{"type":"text"}},
+        {"identifier":"DoorCode","dataType":{"type":"text"}}]}"#;
+    let code = onwire_codegen::alink_text("door.json", model).secrets(["DoorCode"]).code().unwrap();
+    let system = onwire_codegen::alink_system().code().unwrap();
+    let system = secret_names(&system);
+    assert_eq!(system, ["deviceSecret", "deviceToken", "password", "productSecret", "sign"]);
+    let mut expected = [&system, &["DoorCode", "WifiPassword"][..]].concat();
+    expected.sort_unstable();
+    assert_eq!(secret_names(&code), expected);
+}
+
 #[test]
 fn an_overlay_types_a_vendor_s_field() {
     let overlays = Folder::new(

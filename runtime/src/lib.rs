@@ -57,7 +57,7 @@ pub mod net;
 pub use self::core::action::{Action, ReceivedBy, Request, Routed, Unanswered};
 pub use self::core::call::{After, CallId, Cx, FromCall, IntoReply, On, RawPayload};
 pub use self::core::connection::Connection;
-pub use self::core::dialect::Dialect;
+pub use self::core::dialect::{Dialect, Secrets};
 pub use self::core::error::{CallError, CallFailure, ErrorCode};
 #[cfg(feature = "mqtt")]
 pub use self::core::mqtt;

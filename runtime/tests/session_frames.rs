@@ -13,7 +13,7 @@ use onwire::frame::Framing;
 use onwire::ocpp::j::{FRAMING_1_6, FRAMING_2_0_1, FRAMING_2_1, spell_2};
 use onwire::ocpp::v16::{self, *};
 use onwire::session::{Config, Received, Session};
-use onwire::{CallError, CallFailure, Connection, Dialect, ErrorCode, Instant, Unanswered};
+use onwire::{CallError, CallFailure, Connection, Dialect, ErrorCode, Instant, Secrets, Unanswered};
 
 static V201: Dialect = dialect(&FRAMING_2_0_1);
 static V21: Dialect = dialect(&FRAMING_2_1);
@@ -27,6 +27,7 @@ const fn dialect(framing: &'static Framing) -> Dialect {
         actions: &["ClearCache", "Heartbeat", "Tick"],
         fresh: &[],
         spell: spell_2,
+        secrets: Secrets::NONE,
     }
 }
 

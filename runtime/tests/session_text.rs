@@ -10,7 +10,7 @@ use onwire::ocpp::j::{FRAMING_2_1, spell_2};
 use onwire::ocpp::v16::{self, *};
 use onwire::session::{Config, Session};
 use onwire::types::RawJson;
-use onwire::{ActionEntry, CallError, CallFailure, Connection, Dialect, ErrorCode, Instant, Routed};
+use onwire::{ActionEntry, CallError, CallFailure, Connection, Dialect, ErrorCode, Instant, Routed, Secrets};
 
 const NOW: Instant = Instant::from_millis(0);
 
@@ -94,8 +94,15 @@ impl Routed for Tick {
 }
 
 static TICK: ActionEntry = ActionEntry::unanswered::<Tick>(&["ChargePoint"]);
-static V21: Dialect =
-    Dialect { name: "test", subprotocols: &[], framing: &FRAMING_2_1, actions: &["Tick"], fresh: &[], spell: spell_2 };
+static V21: Dialect = Dialect {
+    name: "test",
+    subprotocols: &[],
+    framing: &FRAMING_2_1,
+    actions: &["Tick"],
+    fresh: &[],
+    spell: spell_2,
+    secrets: Secrets::NONE,
+};
 
 #[test]
 fn what_is_never_answered_is_sent_and_not_called() {

@@ -20,6 +20,7 @@ use crate::model::{
     Action, Enum, Extra, Field, Form, Framing, Kind, Limits, Protocol, Shape, Struct, Type, Value, Wrapped,
 };
 use crate::names::variant_name;
+use crate::secrets::Secrets;
 
 const DEVICE: &str = "Device";
 const PLATFORM: &str = "Platform";
@@ -56,6 +57,7 @@ struct Writer {
     actions: Vec<Action>,
     types: Vec<Type>,
     inlines: Inlines,
+    secrets: Secrets,
 }
 
 impl Writer {
@@ -155,6 +157,7 @@ impl Writer {
         let mut fields = Vec::new();
         for (member, name) in members.iter().zip(names) {
             let field = in_place(&member.identifier, &name);
+            self.secrets.add_if_named_so(&member.identifier);
             let shape = self.shape(&member.data, owner, &field, &member.doc);
             fields.push(Field { wire: member.identifier.clone(), name, doc: member.doc.clone(), shape });
         }
@@ -208,6 +211,7 @@ impl Writer {
                 .collect(),
             actions: self.actions,
             types,
+            secrets: self.secrets,
         })
     }
 }

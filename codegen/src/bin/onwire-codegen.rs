@@ -13,6 +13,7 @@ usage: onwire-codegen ocpp DIR   [options]   a folder of OCPP JSON Schemas
 options:
   -o, --output FILE   where to write; standard output otherwise
   --only A,B          only these actions and the types that they need
+  --secrets A,B       further properties whose values logs mask
   --overlays DIR      JSON merge patches of schema files, by the same names
   --derive PATH       derive another trait; may be repeated
   --no-serde          without serde's traits
@@ -24,6 +25,7 @@ struct Arguments {
     input: PathBuf,
     output: Option<PathBuf>,
     only: Option<String>,
+    secrets: Option<String>,
     overlays: Option<PathBuf>,
     derives: Vec<String>,
     plain: bool,
@@ -50,13 +52,14 @@ fn fail(message: &str) -> ExitCode {
 /// `None` if help was asked for.
 fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
     let (mut values, mut output, mut only, mut serde) = (Vec::new(), None, None, true);
-    let (mut overlays, mut derives, mut plain) = (None, Vec::new(), false);
+    let (mut overlays, mut secrets, mut derives, mut plain) = (None, None, Vec::new(), false);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Short('o') | Long("output") => output = Some(parser.value()?.into()),
             Long("only") => only = Some(parser.value()?.string()?),
+            Long("secrets") => secrets = Some(parser.value()?.string()?),
             Long("overlays") => overlays = Some(parser.value()?.into()),
             Long("derive") => derives.push(parser.value()?.string()?),
             Long("no-serde") => serde = false,
@@ -73,6 +76,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
         input: input.into(),
         output,
         only,
+        secrets,
         overlays,
         derives,
         plain,
@@ -90,6 +94,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut generator = generator.serde(arguments.serde);
     if let Some(only) = &arguments.only {
         generator = generator.only(only.split(','));
+    }
+    if let Some(secrets) = &arguments.secrets {
+        generator = generator.secrets(secrets.split(','));
     }
     if let Some(overlays) = &arguments.overlays {
         generator = generator.overlays(overlays)?;

@@ -237,6 +237,9 @@ fn dialect(protocol: &Protocol) -> TokenStream {
             pub static SYNC_SERVICES: &[&str] = &[#(#methods),*];
         }
     });
+    let secrets = &protocol.secrets;
+    let (properties, keys) = (secrets.properties.iter(), secrets.keys.iter());
+    let key_values = secrets.key_values.iter();
     quote! {
         #sync
 
@@ -248,6 +251,7 @@ fn dialect(protocol: &Protocol) -> TokenStream {
             actions: &[#(#actions),*],
             fresh: &[#(#fresh),*],
             spell: #spell,
+            secrets: ::onwire::Secrets::of(&[#(#properties),*]).with_keys(&[#(#keys),*], &[#(#key_values),*]),
         };
     }
 }

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::inline::Inlines;
 use crate::model::{Enum, Extra, Field, Framing, Kind, Limits, Shape, Struct, Type, Value, Whole};
 use crate::names;
+use crate::secrets::Secrets;
 
 struct Definition<'f> {
     file: &'f str,
@@ -24,6 +25,7 @@ pub(super) struct Converter<'f> {
     definitions: BTreeMap<&'f str, Definition<'f>>,
     inlines: Inlines,
     framing: Framing,
+    secrets: Secrets,
 }
 
 /// Where in which file the converter is, and what the thing there belongs to.
@@ -68,7 +70,7 @@ impl<'f> Converter<'f> {
                 }
             }
         }
-        Ok(Self { schemas, definitions, inlines: Inlines::shared(), framing })
+        Ok(Self { schemas, definitions, inlines: Inlines::shared(), framing, secrets: Secrets::default() })
     }
 
     /// The root of a message file.
@@ -90,8 +92,14 @@ impl<'f> Converter<'f> {
         Ok(Type { name: name.to_owned(), doc: doc(&root.schema), kind })
     }
 
-    /// All types: the messages, every definition, and what was met in place.
-    pub(super) fn finish(mut self, reserved: Vec<(String, String)>, messages: Vec<Type>) -> Result<Vec<Type>, Error> {
+    /// All types: the messages, every definition, and what was met in place. The secret properties that were met are added to
+    /// `secrets`.
+    pub(super) fn finish(
+        mut self,
+        reserved: Vec<(String, String)>,
+        messages: Vec<Type>,
+        secrets: &mut Secrets,
+    ) -> Result<Vec<Type>, Error> {
         let mut types = messages;
         let definitions: Vec<(&str, &str, &Schema)> =
             self.definitions.iter().map(|(name, definition)| (*name, definition.file, definition.schema)).collect();
@@ -114,6 +122,7 @@ impl<'f> Converter<'f> {
         }
         let mut taken: Vec<String> = reserved.iter().map(|(name, _)| name.clone()).collect();
         taken.extend(types.iter().map(|each| each.name.clone()));
+        secrets.properties.append(&mut self.secrets.properties);
         let types = self.inlines.name(&taken, types);
         if let Some(name) = cycles::without_end(&types) {
             return Err(Error::Folder {
@@ -190,6 +199,10 @@ impl<'f> Converter<'f> {
                     second: format!("the property {wire:?}"),
                 });
             }
+            if self.is_secret(property) {
+                self.secrets.properties.insert(wire.clone());
+            }
+            self.secrets.add_if_named_so(wire);
             inner.field.clone_from(wire);
             let doc = match property {
                 Schema::Object(property) => doc(property),
@@ -205,6 +218,26 @@ impl<'f> Converter<'f> {
             return Err(place.unsupported(format!("the required property {missing:?} is not among the properties")));
         }
         Ok(Struct { fields, required, extra, writes: text_map(schema, "x-onwire-writes", place)? })
+    }
+
+    /// Whether the value, or what it is a list or a map of, is not for logs.
+    fn is_secret(&self, schema: &Schema) -> bool {
+        let Schema::Object(schema) = schema else { return false };
+        if let Some((_, name)) =
+            schema.reference.as_deref().and_then(|reference| reference.rsplit_once("#/definitions/"))
+        {
+            // One step is enough: a definition that is a reference itself may lead in a circle.
+            let definition = self.definitions.get(name).and_then(|definition| match definition.schema {
+                Schema::Object(object) => Some(object),
+                Schema::Bool(_) => None,
+            });
+            return says_secret(schema) || definition.is_some_and(says_secret);
+        }
+        let items = schema.array.as_ref().and_then(|array| array.items.as_ref());
+        let values = schema.object.as_ref().and_then(|object| object.additional_properties.as_deref());
+        says_secret(schema)
+            || matches!(items, Some(SingleOrVec::Single(item)) if self.is_secret(item))
+            || values.is_some_and(|values| self.is_secret(values))
     }
 
     fn shape(&mut self, schema: &Schema, place: &Place<'f>) -> Result<Shape, Error> {
@@ -347,6 +380,12 @@ impl<'f> Converter<'f> {
         }
         Ok(())
     }
+}
+
+/// JSON Schema's `writeOnly`, OpenAPI's format `password`, and the format whose type is `alink::Secret`.
+fn says_secret(schema: &SchemaObject) -> bool {
+    schema.metadata.as_ref().is_some_and(|metadata| metadata.write_only)
+        || matches!(schema.format.as_deref(), Some("password" | "secret"))
 }
 
 /// The keyword of a message that is no object with properties of its own: the name of the field that holds it.

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::INDEX;
 use crate::error::Error;
 use crate::model::Framing;
+use crate::secrets::Secrets;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,7 +20,24 @@ pub(super) struct Index {
     pub(super) roles: Vec<String>,
     #[serde(default)]
     framing: Frames,
+    #[serde(default)]
+    secrets: Listed,
     actions: Vec<Entry>,
+}
+
+/// Secrets that no schema of the folder can say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    /// Properties whose values are secret.
+    #[serde(default)]
+    properties: Vec<String>,
+    /// Configuration keys whose values are secret.
+    #[serde(default)]
+    keys: Vec<String>,
+    /// Properties that hold the value of a configuration key.
+    #[serde(default, rename = "keyValues")]
+    key_values: Vec<String>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -69,6 +87,7 @@ impl Index {
             subprotocols: Vec::new(),
             roles: both_sides(),
             framing: Frames::OcppJ,
+            secrets: Listed::default(),
             actions: actions.map(entry).collect(),
         }
     }
@@ -140,6 +159,12 @@ impl Index {
             version if version.starts_with("2.0") => Framing::OcppJ201,
             _ => Framing::OcppJ21,
         }
+    }
+
+    pub(super) fn secrets(&self) -> Secrets {
+        let Listed { properties, keys, key_values } = &self.secrets;
+        let set = |names: &[String]| names.iter().cloned().collect();
+        Secrets { properties: set(properties), keys: set(keys), key_values: set(key_values) }
     }
 
     pub(super) fn title(&self) -> String {

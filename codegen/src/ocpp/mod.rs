@@ -119,7 +119,8 @@ pub(crate) fn protocol(files: &[(String, String)]) -> Result<Protocol, Error> {
         });
     }
     let reserved = actions.iter().map(|action| (action.name.clone(), format!("the action {}", action.wire)));
-    let mut types: Vec<Type> = converter.finish(reserved.collect(), messages)?;
+    let mut secrets = index.secrets();
+    let mut types: Vec<Type> = converter.finish(reserved.collect(), messages, &mut secrets)?;
     types.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(Protocol {
         title: index.title(),
@@ -129,6 +130,7 @@ pub(crate) fn protocol(files: &[(String, String)]) -> Result<Protocol, Error> {
         actions,
         sync: Vec::new(),
         types,
+        secrets,
     })
 }
 

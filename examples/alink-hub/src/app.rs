@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use onwire::net::Peers;
 use tokio::sync::watch;
 
+use crate::changes::Changes;
 use crate::config::Config;
 use crate::entered::Entered;
 use crate::link::Link;
@@ -40,6 +41,8 @@ pub(crate) struct App {
     pub(crate) calls: Calls,
     /// What devices said lately, and what they were answered.
     pub(crate) repeated: Repeated,
+    /// Requests that may change something.
+    pub(crate) changes: Changes,
     /// What happens, live.
     pub(crate) live: Live,
     /// Base of the URLs that devices get, without a slash at its end.

@@ -12,10 +12,12 @@
 //! | `store` | the database: SQLite or PostgreSQL |
 //! | `api` | REST: `/api/v1` and its OpenAPI document; files that devices fetch |
 //! | `web` | the page |
+//! | `changes` | requests that change something, each run to its end |
 //! | `security` | secrets at rest, API tokens, who changed what |
 
 mod api;
 mod app;
+mod changes;
 pub mod config;
 mod entered;
 mod front;

@@ -23,8 +23,15 @@ use crate::store::devices;
 use crate::typed::{self, Sockets};
 
 /// Alink whose actions are known when the hub runs.
-static DIALECT: Dialect =
-    Dialect { name: "Alink", subprotocols: &[], framing: &FRAMING, actions: &[], fresh: &[], spell };
+static DIALECT: Dialect = Dialect {
+    name: "Alink",
+    subprotocols: &[],
+    framing: &FRAMING,
+    actions: &[],
+    fresh: onwire::alink::system::DIALECT.fresh,
+    spell,
+    secrets: onwire::alink::system::DIALECT.secrets,
+};
 
 /// How many calls of ours one device may leave unanswered.
 const OUTSTANDING: usize = 16;

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::{App, Brake, SharedApp};
+use crate::changes::Changes;
 use crate::config::{Command, Config, TokenCommand};
 use crate::entered::Entered;
 use crate::front::Front;
@@ -32,6 +33,9 @@ use crate::{api, model, web};
 
 /// How long requests that are under way may take when the hub ends.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long what they have done may take to be written down after that.
+const LAST: Duration = Duration::from_secs(5);
 
 /// Starts the program's own log, to standard error; `RUST_LOG` chooses what is written.
 pub(crate) fn start_log() {
@@ -69,6 +73,7 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
         entered: Entered::read(&store).await?,
         link: Link::default(),
         repeated: Repeated::default(),
+        changes: Changes::default(),
         live: Live::default(),
         metrics: Metrics::default(),
         notes: Brake::default(),
@@ -105,7 +110,12 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
         ended = &mut devices => ended?,
     };
     let _ = ending.send(true);
-    match tokio::time::timeout(PATIENCE, serving).await {
+    let requests = async {
+        let served = serving.await;
+        app.changes.ended().await;
+        served
+    };
+    match tokio::time::timeout(PATIENCE, requests).await {
         Ok(served) => served??,
         Err(_) => tracing::warn!("some requests do not end; they are cut short"),
     }
@@ -113,6 +123,8 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
         devices.abort();
         let _ = devices.await;
     }
+    // Whoever waited for a device is told that it is gone, which is written down before the database is closed.
+    let _ = tokio::time::timeout(LAST, app.changes.ended()).await;
     old.abort();
     following.await?;
     app.store.close().await;

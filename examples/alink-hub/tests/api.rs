@@ -14,7 +14,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::Hub;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::support::{Hub, login, raw};
 
 /// Every `$ref`.
 fn references(value: &Value, found: &mut BTreeSet<String>) {
@@ -63,6 +66,62 @@ async fn the_document_has_each_method_with_its_problems_and_leads_nowhere_wrong(
     for status in ["200", "404", "409", "422", "502", "504"] {
         assert!(statuses.contains(&status), "{statuses:?}");
     }
+    hub.stop().await;
+}
+
+const SET: &str = "/sys/socket/SN1/thing/service/property/set";
+
+/// Has the device asked to switch on, and leaves once it is; the call's id.
+async fn ask_and_leave(hub: &Hub, device: &mut raw::Client) -> Value {
+    let host = hub.http.trim_start_matches("http://");
+    let mut client = TcpStream::connect(host).await.unwrap();
+    let body = json!({"PowerSwitch": 1}).to_string();
+    let head = format!("PATCH /api/v1/devices/socket/SN1/properties?timeoutMs=60000 HTTP/1.1\r\nHost: {host}");
+    let request = format!("{head}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    client.write_all(request.as_bytes()).await.unwrap();
+    let asked = device.message(SET).await;
+    client.set_zero_linger().unwrap();
+    drop(client);
+    // The hub has seen the end of that connection when it has answered on others that were made later.
+    for _ in 0..10 {
+        hub.ask("GET", "/healthz", None, None).await;
+    }
+    asked["id"].clone()
+}
+
+async fn assert_written_down(hub: &Hub) {
+    hub.logged("PATCH /devices/socket/SN1/properties?timeoutMs=60000: 200").await;
+    let history = hub.get("/devices/socket/SN1/history?kind=service").await;
+    assert_eq!((&history[0]["data"], &history[0]["code"]), (&json!({"PowerSwitch": 1}), &json!(200)), "{history}");
+}
+
+#[tokio::test]
+async fn what_a_device_did_is_written_down_though_whoever_asked_has_gone() {
+    let hub = Hub::start(&[]).await;
+    let secret = hub.add("SN1").await;
+    let mut device = raw::Client::connect(&hub.mqtt, &login("socket", "SN1", &secret, "")).await;
+    let mut live = hub.listen().await;
+    let id = ask_and_leave(&hub, &mut device).await;
+    device.publish(&format!("{SET}_reply"), &json!({"id": id, "code": 200, "data": {}}).to_string()).await;
+    assert_eq!(live.wait("service").await["data"]["code"], 200);
+    assert_written_down(&hub).await;
+    drop(live);
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn the_hub_ends_when_what_was_asked_is_done_and_written_down() {
+    let mut hub = Hub::start(&[]).await;
+    let secret = hub.add("SN1").await;
+    let mut device = raw::Client::connect(&hub.mqtt, &login("socket", "SN1", &secret, "")).await;
+    let live = hub.listen().await;
+    let id = ask_and_leave(&hub, &mut device).await;
+    hub.ask_to_end().await;
+    live.ended().await;
+    device.publish(&format!("{SET}_reply"), &json!({"id": id, "code": 200, "data": {}}).to_string()).await;
+    hub.ended().await;
+    hub.start_again(&[]).await;
+    assert_written_down(&hub).await;
     hub.stop().await;
 }
 

@@ -239,6 +239,22 @@ async fn sub_devices_are_registered_as_the_product_allows() {
 }
 
 #[tokio::test]
+async fn no_secret_of_a_sub_device_stands_in_the_log() {
+    let mut hub = Hub::try_start_logging(&[], "error,onwire::messages=debug").await.unwrap();
+    let secret = hub.add("H1").await;
+    let hall = hall(&hub, "H1", &secret);
+    hub.patch("/products/socket", json!({"dynamicRegistration": "any"})).await;
+    let registered = hall.gateway.register(&[named("S1")]).await.unwrap();
+    let secret = registered[0].device_secret.expose();
+    let one = socket(&hall.gateway, "S1", secret, true);
+    in_time(one.link.connected()).await.unwrap();
+    hall.link.call(TagsUpdateRequest::new([Tag::new("last", "1")])).await.unwrap();
+    let log = hub.written("thing.deviceinfo.update").await;
+    assert!(log.contains("thing.sub.register") && log.contains(r#""deviceSecret":"***""#), "{log}");
+    assert!(!log.contains(secret), "{log}");
+}
+
+#[tokio::test]
 async fn what_a_gateway_posts_for_several_is_kept_for_each() {
     let hub = Hub::start(&[]).await;
     let (secret, own, _) = (hub.add("H1").await, hub.add("S1").await, hub.add("S2").await);

@@ -22,6 +22,8 @@ pub struct Dialect {
     pub fresh: &'static [&'static str],
     /// How it spells an error on the wire.
     pub spell: fn(&ErrorCode) -> &str,
+    /// What logs mask.
+    pub secrets: Secrets,
 }
 
 impl Dialect {
@@ -33,5 +35,65 @@ impl Dialect {
     /// Whether the answer to this action is only good at the moment.
     pub fn is_fresh(&self, action: &str) -> bool {
         self.fresh.binary_search(&action).is_ok()
+    }
+}
+
+/// The parts of a protocol's messages that are secret: logs mask them (`net::masked`).
+///
+/// Without the feature `std` it is empty: a device keeps no list in its flash that it never reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Secrets {
+    #[cfg(feature = "std")]
+    lists: Lists,
+}
+
+#[cfg(feature = "std")]
+#[derive(Debug, Clone, Copy)]
+struct Lists {
+    properties: &'static [&'static str],
+    keys: &'static [&'static str],
+    key_values: &'static [&'static str],
+}
+
+impl Secrets {
+    /// Nothing is secret.
+    pub const NONE: Self = Self::of(&[]);
+
+    /// The values of these properties are secret, whatever they are and wherever they stand.
+    #[allow(unused_variables, reason = "without std nothing is kept")]
+    pub const fn of(properties: &'static [&'static str]) -> Self {
+        Self {
+            #[cfg(feature = "std")]
+            lists: Lists { properties, keys: &[], key_values: &[] },
+        }
+    }
+
+    /// Where one of `keys` is named (in any case), the values of the properties `key_values` are secret too: passwords that are
+    /// configuration, as `{"key": "AuthorizationKey", "value": ".."}` of OCPP.
+    #[must_use]
+    #[allow(unused_variables, reason = "without std nothing is kept")]
+    pub const fn with_keys(self, keys: &'static [&'static str], key_values: &'static [&'static str]) -> Self {
+        Self {
+            #[cfg(feature = "std")]
+            lists: Lists { properties: self.lists.properties, keys, key_values },
+        }
+    }
+}
+
+#[cfg(feature = "net")]
+impl Secrets {
+    /// Names of properties whose values are secret.
+    pub(crate) fn properties(&self) -> &'static [&'static str] {
+        self.lists.properties
+    }
+
+    /// Names of configuration keys whose values are secret.
+    pub(crate) fn keys(&self) -> &'static [&'static str] {
+        self.lists.keys
+    }
+
+    /// Names of properties that hold the value of a configuration key.
+    pub(crate) fn key_values(&self) -> &'static [&'static str] {
+        self.lists.key_values
     }
 }

@@ -73,9 +73,9 @@ pub struct Observed<'a> {
 }
 
 impl Observed<'_> {
-    /// The text with secrets (`AuthorizationKey`, passwords, user names and tokens in URLs) replaced by `***`, fit for a log.
+    /// The text with the secrets of the peer's protocol replaced by `***`, fit for a log: see [`masked`].
     pub fn masked(&self) -> Cow<'_, str> {
-        masked(self.text)
+        masked(self.peer.dialect(), self.text)
     }
 }
 

@@ -10,12 +10,19 @@ use onwire::frame::CallFrame;
 use onwire::mqtt::{Client, Connect, Limits, Link, Packet, QoS, Role, Server};
 use onwire::ocpp::v16::{DataTransferRequest, DataTransferResponse};
 use onwire::session::{CallToken, Config, Received, Session};
-use onwire::{Action, CallFailure, Dialect, Instant, Request};
+use onwire::{Action, CallFailure, Dialect, Instant, Request, Secrets};
 
 use onwire_simulation::Chance;
 
-static DIALECT: Dialect =
-    Dialect { name: "simulation", subprotocols: &[], framing: &FRAMING, actions: &[], fresh: &[], spell };
+static DIALECT: Dialect = Dialect {
+    name: "simulation",
+    subprotocols: &[],
+    framing: &FRAMING,
+    actions: &[],
+    fresh: &[],
+    spell,
+    secrets: Secrets::NONE,
+};
 
 const DEVICE: DeviceRef<'_> = DeviceRef { product_key: "a1", device_name: "d" };
 const CALL_TIMEOUT: u64 = 30_000;

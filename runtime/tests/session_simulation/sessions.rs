@@ -7,7 +7,7 @@ use onwire::codec::{Decoder, Encoder, Message, Reject};
 use onwire::frame::CallFrame;
 use onwire::ocpp::v16::{self, *};
 use onwire::session::{CallToken, Config, Receipt, Received, Session};
-use onwire::{CallFailure, Dialect, Instant, Unanswered};
+use onwire::{CallFailure, Dialect, Instant, Secrets, Unanswered};
 
 use onwire_simulation::Chance;
 
@@ -19,6 +19,7 @@ static DIALECT: Dialect = Dialect {
     actions: v16::DIALECT.actions,
     fresh: &[],
     spell: onwire::ocpp::j::spell_2,
+    secrets: Secrets::NONE,
 };
 
 /// A message that is never answered.

@@ -39,6 +39,13 @@ fn a_sale_is_booked() {
 }
 
 #[test]
+fn what_the_schema_says_is_secret_is_not_for_logs() {
+    let sale = r#"[2,"1","Sale",{"article":"1","price":1,"voucher":"F00D"}]"#;
+    let masked = onwire::net::masked(&own_protocol::till::DIALECT, sale);
+    assert_eq!(masked, r#"[2,"1","Sale",{"article":"1","price":1,"voucher":"***"}]"#);
+}
+
+#[test]
 fn properties_that_an_open_object_does_not_name_are_kept() {
     let text = concat!(
         r#"{"article":"1","price":1,"remarks":{"cashier":"Li","shelf":{"row":[1, 2.50]},"#,

@@ -6,6 +6,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::changes::NoOutcome;
 use crate::model::Invalid;
 use crate::platform::calls::CallError;
 use crate::store::StoreError;
@@ -101,6 +102,15 @@ impl From<CallError> for Problem {
         match error {
             CallError::Refused(reply) => Self { code: Some(reply.code), data: Some(Box::new(reply.data)), ..problem },
             _ => problem,
+        }
+    }
+}
+
+impl From<NoOutcome> for Problem {
+    fn from(none: NoOutcome) -> Self {
+        match none {
+            NoOutcome::TooMany => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", none.to_string()),
+            NoOutcome::Panicked => Self::internal(none),
         }
     }
 }

@@ -7,10 +7,13 @@
 //! ours; these are refused here.
 
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERER,
     REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -63,9 +66,17 @@ async fn guarded(app: &SharedApp, mut request: Request, next: Next) -> Response 
         Ok(read) => read,
         Err(problem) => return problem.into_response(),
     };
-    let response = next.run(request).await;
-    audited.write(app, response.status()).await;
-    response
+    let change = {
+        let app = Arc::clone(app);
+        async move {
+            let response = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+            let response = response.unwrap_or_else(|_| Problem::internal("a request panicked").into_response());
+            audited.write(&app, response.status()).await;
+            response
+        }
+    };
+    // Whoever asked may go away; what was begun is done, and written down.
+    app.changes.run(change).await.unwrap_or_else(|none| Problem::from(none).into_response())
 }
 
 fn is_safe(method: &Method) -> bool {

@@ -1,5 +1,6 @@
 //! One task that writes: what waits is committed together, and each caller is answered when its own write is durable.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -21,17 +22,8 @@ const WAITING: usize = 1024;
 /// For a commit with all its writes: a database may vanish without a word.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A write that waits: does its work within a savepoint, says whether it is to be kept, and leaves who is to be told.
-type Job = Box<dyn for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Done> + Send>;
-
-/// Tells a caller whether what it wrote was committed.
-type Tell = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-
-/// A write that is done; told whether it was committed.
-struct Done {
-    is_good: bool,
-    tell: Tell,
-}
+/// For the end of a connection that failed.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A handle of the task; it ends when the last one is gone.
 #[derive(Debug, Clone)]
@@ -40,9 +32,73 @@ pub(super) struct Writer(mpsc::Sender<Waiting>);
 /// What waits to be written.
 enum Waiting {
     /// Anything, within a savepoint of its own.
-    Job(Job),
+    Job(Box<dyn Job>),
     /// What a device has told, which is most of what is written: those that wait side by side share their statements.
-    Entries(Vec<StoredEntry>, Tell),
+    Told(Told),
+}
+
+/// A write that waits.
+trait Job: Send {
+    /// Does it, within a savepoint; whether it is to be kept.
+    fn run<'c>(&'c mut self, db: &'c mut AnyConnection) -> BoxFuture<'c, bool>;
+
+    /// Tells the caller.
+    fn done(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Work<T, F> {
+    work: Option<F>,
+    result: Option<Result<T, StoreError>>,
+    caller: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Work<T, F>
+where
+    T: Send + 'static,
+    F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+{
+    fn run<'c>(&'c mut self, db: &'c mut AnyConnection) -> BoxFuture<'c, bool> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else { return false };
+            // Also `work` itself, which may do something before it makes its future.
+            let result = guarded(async { work(db).await }).await;
+            let is_good = result.is_ok();
+            self.result = Some(result);
+            is_good
+        })
+    }
+
+    fn done(self: Box<Self>, committed: Result<(), StoreError>) {
+        let result = match (self.result, committed) {
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (None, Ok(())) => Err(StoreError::Closed),
+        };
+        // The caller may have gone; what is written is written.
+        let _ = self.caller.send(result);
+    }
+}
+
+struct Told {
+    entries: Vec<StoredEntry>,
+    /// Why they are not written.
+    refused: Option<StoreError>,
+    caller: oneshot::Sender<Result<(), StoreError>>,
+}
+
+impl Waiting {
+    fn is_told(&self) -> bool {
+        matches!(self, Self::Told(_))
+    }
+
+    fn done(self, committed: Result<(), StoreError>) {
+        match self {
+            Self::Job(job) => job.done(committed),
+            Self::Told(Told { refused, caller, .. }) => {
+                let _ = caller.send(refused.map_or(committed, Err));
+            }
+        }
+    }
 }
 
 impl Writer {
@@ -58,97 +114,64 @@ impl Writer {
         F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     {
         let (caller, done) = oneshot::channel();
-        let job: Job = Box::new(move |db| {
-            Box::pin(async move {
-                let result = work(db).await;
-                let is_good = result.is_ok();
-                let tell = move |committed: Result<(), StoreError>| {
-                    // The caller may have gone; what is written is written.
-                    let _ = caller.send(result.and_then(|value| committed.map(|()| value)));
-                };
-                Done { is_good, tell: Box::new(tell) }
-            })
-        });
-        self.0.send(Waiting::Job(job)).await.map_err(|_| StoreError::Closed)?;
-        // A write that panicked has told nobody.
+        let work = Work { work: Some(work), result: None, caller };
+        self.0.send(Waiting::Job(Box::new(work))).await.map_err(|_| StoreError::Closed)?;
         done.await.map_err(|_| StoreError::Closed)?
     }
 
     /// See [`Store::keep`](super::Store::keep).
     pub(super) async fn keep(&self, entries: Vec<StoredEntry>) -> Result<(), StoreError> {
         let (caller, done) = oneshot::channel();
-        let tell: Tell = Box::new(move |committed| {
-            let _ = caller.send(committed);
-        });
-        self.0.send(Waiting::Entries(entries, tell)).await.map_err(|_| StoreError::Closed)?;
+        let told = Told { entries, refused: None, caller };
+        self.0.send(Waiting::Told(told)).await.map_err(|_| StoreError::Closed)?;
         done.await.map_err(|_| StoreError::Closed)?
     }
+}
+
+/// A panic is the caller's own trouble: whatever state it leaves behind is its own, and the database's part is rolled back.
+async fn guarded<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(StoreError::Panicked))
 }
 
 async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Waiting>) {
     let mut jobs = Vec::with_capacity(TOGETHER);
     while waiting.recv_many(&mut jobs, TOGETHER).await > 0 {
-        let mut done = Vec::with_capacity(jobs.len());
-        let committed = commit(&pool, jobs.drain(..), &mut done).await;
+        let committed = commit(&pool, &mut jobs).await;
         if let Err(error) = &committed {
-            tracing::error!(%error, "nothing was written");
+            tracing::error!(%error, writes = jobs.len(), "nothing was written");
         }
-        for tell in done {
-            tell(committed.clone());
+        for job in jobs.drain(..) {
+            job.done(committed.clone());
         }
     }
     pool.close().await;
 }
 
-async fn commit(
-    pool: &AnyPool,
-    jobs: impl Iterator<Item = Waiting> + Send,
-    done: &mut Vec<Tell>,
-) -> Result<(), StoreError> {
+async fn commit(pool: &AnyPool, jobs: &mut [Waiting]) -> Result<(), StoreError> {
     let mut connection = pool.acquire().await?;
-    let work = std::panic::AssertUnwindSafe(write(&mut connection, jobs, done)).catch_unwind();
-    let written = match timeout(PATIENCE, work).await {
-        Ok(Ok(written)) => written,
-        Ok(Err(_)) => Err(StoreError::Panicked),
-        Err(_) => Err(StoreError::Busy),
-    };
+    let written = timeout(PATIENCE, write(&mut connection, jobs)).await.unwrap_or(Err(StoreError::Busy));
     if written.is_err() {
         // Whatever state it is in: the next write gets a fresh one.
-        let _ = timeout(Duration::from_secs(5), connection.close()).await;
+        let _ = timeout(FAREWELL, connection.close()).await;
     }
     written
 }
 
-async fn write(
-    db: &mut AnyConnection,
-    jobs: impl Iterator<Item = Waiting>,
-    done: &mut Vec<Tell>,
-) -> Result<(), StoreError> {
+async fn write(db: &mut AnyConnection, jobs: &mut [Waiting]) -> Result<(), StoreError> {
     // SQLite: a transaction that begins with a read fails at once if somebody else, such as an operator with a tool, writes
     // in between.
     db.execute(if db.backend_name() == "SQLite" { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
-    let mut jobs = jobs.peekable();
-    while let Some(job) = jobs.next() {
-        let job = match job {
-            Waiting::Job(job) => job,
-            Waiting::Entries(entries, tell) => {
-                let mut told = vec![(entries, tell)];
-                while let Some(Waiting::Entries(entries, tell)) =
-                    jobs.next_if(|next| matches!(next, Waiting::Entries(..)))
-                {
-                    told.push((entries, tell));
-                }
-                keep(db, told, done).await?;
-                continue;
+    for jobs in jobs.chunk_by_mut(|one, next| one.is_told() && next.is_told()) {
+        if let [Waiting::Job(job)] = jobs {
+            db.execute("SAVEPOINT job").await?;
+            if !job.run(db).await {
+                db.execute("ROLLBACK TO SAVEPOINT job").await?;
             }
-        };
-        db.execute("SAVEPOINT job").await?;
-        let Done { is_good, tell } = job(db).await;
-        done.push(tell);
-        if !is_good {
-            db.execute("ROLLBACK TO SAVEPOINT job").await?;
+            db.execute("RELEASE SAVEPOINT job").await?;
+        } else {
+            let told = jobs.iter_mut().filter_map(|job| if let Waiting::Told(told) = job { Some(told) } else { None });
+            keep(db, told.collect()).await?;
         }
-        db.execute("RELEASE SAVEPOINT job").await?;
     }
     db.execute("COMMIT").await?;
     Ok(())
@@ -156,24 +179,14 @@ async fn write(
 
 /// Writes what devices have told: all of it at once, or, should that fail, each message's for itself, so that one that the
 /// database cannot take does not keep out its neighbours.
-async fn keep(
-    db: &mut AnyConnection,
-    told: Vec<(Vec<StoredEntry>, Tell)>,
-    done: &mut Vec<Tell>,
-) -> Result<(), StoreError> {
-    let all = told.iter().flat_map(|(entries, _)| entries);
-    let Err(error) = attempt(db, all.collect()).await? else {
-        done.extend(told.into_iter().map(|(_, tell)| tell));
-        return Ok(());
-    };
+async fn keep(db: &mut AnyConnection, told: Vec<&mut Told>) -> Result<(), StoreError> {
+    let all = told.iter().flat_map(|told| &told.entries);
+    let Err(error) = attempt(db, all.collect()).await? else { return Ok(()) };
     if told.len() > 1 {
         tracing::warn!(%error, "what devices have told is written one by one");
     }
-    for (entries, tell) in told {
-        match attempt(db, entries.iter().collect()).await? {
-            Ok(()) => done.push(tell),
-            Err(error) => done.push(Box::new(move |_| tell(Err(error)))),
-        }
+    for told in told {
+        told.refused = attempt(db, told.entries.iter().collect()).await?.err();
     }
     Ok(())
 }
@@ -184,10 +197,82 @@ async fn keep(
 /// Outside, what makes the whole transaction worthless; within, why these are not written.
 async fn attempt(db: &mut AnyConnection, entries: Vec<&StoredEntry>) -> Result<Result<(), StoreError>, StoreError> {
     db.execute("SAVEPOINT entries").await?;
-    let written = history::insert(db, &entries).await;
+    let written = guarded(history::insert(db, &entries)).await;
     if written.is_err() {
         db.execute("ROLLBACK TO SAVEPOINT entries").await?;
     }
     db.execute("RELEASE SAVEPOINT entries").await?;
     Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+
+    use super::*;
+    use crate::store::Store;
+    use crate::store::history::{self, Entry, Kind};
+
+    /// A writer whose database cannot be reached.
+    fn without_database() -> Writer {
+        sqlx::any::install_default_drivers();
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/not-there/hub.db", folder.path().display());
+        let options = AnyConnectOptions::from_str(&url).unwrap();
+        Writer::start(AnyPoolOptions::new().max_connections(1).connect_lazy_with(options)).0
+    }
+
+    fn told(identifier: &str) -> Vec<Entry> {
+        let (identifier, data) = (identifier.to_owned(), serde_json::json!(1));
+        vec![Entry { kind: Kind::Property, identifier, data, answer: None, time: 1, is_dated: false }]
+    }
+
+    async fn mark(store: &Store, name: &'static str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO properties (device_id, identifier, value, time) VALUES (1, $1, '1', 1)";
+        let write = store.write(move |db| {
+            Box::pin(async move {
+                sqlx::query(sql).bind(name).execute(&mut *db).await?;
+                let mistake: fn() = || panic!("a mistake");
+                (name == "within").then(mistake);
+                Ok(())
+            })
+        });
+        write.await
+    }
+
+    #[tokio::test]
+    async fn a_write_that_panics_is_its_caller_s_trouble_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite://{}/hub.db", folder.path().display())).await.unwrap();
+        // Before there is a future.
+        let before = store.write::<(), _>(|_| panic!("a mistake"));
+        // All of them wait before the first one is begun.
+        let (a, within, before, b, entries) = tokio::join!(
+            mark(&store, "a"),
+            mark(&store, "within"),
+            before,
+            mark(&store, "b"),
+            history::keep(&store, 1, told("c"))
+        );
+        assert!(a.is_ok() && b.is_ok() && entries.is_ok(), "{a:?} {b:?} {entries:?}");
+        for panicked in [within, before] {
+            assert!(matches!(panicked, Err(StoreError::Panicked)), "{panicked:?}");
+        }
+        let kept: Vec<String> = history::last(&store, 1).await.unwrap().into_iter().map(|(name, ..)| name).collect();
+        assert_eq!(kept, ["a", "b", "c"]);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn without_a_connection_the_error_says_what_is_wrong() {
+        let writer = without_database();
+        let write = writer.write(|_| Box::pin(std::future::ready(Ok(()))));
+        let (written, kept) = tokio::join!(write, writer.keep(Vec::new()));
+        for failed in [written, kept] {
+            let Err(StoreError::Database(why)) = failed else { panic!("{failed:?}") };
+            assert!(why.contains("unable to open database file"), "{why}");
+        }
+    }
 }

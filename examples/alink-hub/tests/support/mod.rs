@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
 
 use self::database::database;
 pub(crate) use self::database::is_sqlite;
@@ -58,11 +59,13 @@ pub(crate) struct Hub {
     /// `http://HOST:PORT`.
     pub(crate) http: String,
     client: Client,
+    /// What it has written to standard error.
+    log: watch::Receiver<String>,
 }
 
 async fn command(data: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alink-hub"));
-    command.arg("--data").arg(data.path()).env("RUST_LOG", "error").kill_on_drop(true);
+    command.arg("--data").arg(data.path()).kill_on_drop(true);
     // A developer's own settings are not what is tested.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HUB_")) {
         command.env_remove(name);
@@ -76,11 +79,13 @@ struct Started {
     mqtt: String,
     mqtts: Option<String>,
     http: String,
+    log: watch::Receiver<String>,
 }
 
 /// Where it listens, or what it says instead.
-async fn started(data: &TempDir, arguments: &[&str]) -> Result<Started, String> {
+async fn started(data: &TempDir, arguments: &[&str], filter: &str) -> Result<Started, String> {
     let mut command = command(data).await;
+    command.env("RUST_LOG", filter);
     command.args(["--mqtt", "127.0.0.1:0"]);
     if !arguments.contains(&"--http") {
         command.args(["--http", "127.0.0.1:0"]);
@@ -103,23 +108,30 @@ async fn started(data: &TempDir, arguments: &[&str]) -> Result<Started, String> 
     // Read on, so that it can print.
     let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    let (written, log) = watch::channel(String::new());
     tokio::spawn(async move {
         while let Ok(Some(line)) = errors.next_line().await {
             eprintln!("{line}");
+            written.send_modify(|log| *log = format!("{log}{line}\n"));
         }
     });
-    Ok(Started { child, mqtt, mqtts, http: format!("http://{http}") })
+    Ok(Started { child, mqtt, mqtts, http: format!("http://{http}"), log })
 }
 
 impl Hub {
     pub(crate) async fn try_start(arguments: &[&str]) -> Result<Self, String> {
+        Self::try_start_logging(arguments, "error").await
+    }
+
+    /// Starts with that filter for its log.
+    pub(crate) async fn try_start_logging(arguments: &[&str], filter: &str) -> Result<Self, String> {
         let data = tempfile::tempdir().unwrap();
         let models = data.path().join("models");
         std::fs::create_dir(&models).unwrap();
         let model = include_str!("../../../../schemas/thing/socket.json");
         std::fs::write(models.join("socket.json"), model).unwrap();
-        let Started { child, mqtt, mqtts, http } = started(&data, arguments).await?;
-        Ok(Self { child, data, mqtt, mqtts, http, client: Client::new() })
+        let Started { child, mqtt, mqtts, http, log } = started(&data, arguments, filter).await?;
+        Ok(Self { child, data, mqtt, mqtts, http, client: Client::new(), log })
     }
 
     pub(crate) async fn start(arguments: &[&str]) -> Self {
@@ -132,14 +144,23 @@ impl Hub {
     }
 
     pub(crate) async fn start_again(&mut self, arguments: &[&str]) {
-        let again = started(&self.data, arguments).await.unwrap();
-        (self.child, self.mqtt, self.http) = (again.child, again.mqtt, again.http);
+        let again = started(&self.data, arguments, "error").await.unwrap();
+        (self.child, self.mqtt, self.http, self.log) = (again.child, again.mqtt, again.http, again.log);
     }
 
     /// Asks it to end, which it does without an error.
     pub(crate) async fn stop(mut self) {
+        self.ask_to_end().await;
+        self.ended().await;
+    }
+
+    pub(crate) async fn ask_to_end(&self) {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+    }
+
+    /// Waits until it has ended, without an error.
+    pub(crate) async fn ended(&mut self) {
         assert!(in_time(self.child.wait()).await.unwrap().success());
     }
 
@@ -249,6 +270,11 @@ impl Hub {
         }
     }
 
+    /// Waits until standard error has that text; all of it until then.
+    pub(crate) async fn written(&mut self, text: &str) -> String {
+        in_time(self.log.wait_for(|log| log.contains(text))).await.unwrap().clone()
+    }
+
     /// What happens from now on.
     pub(crate) async fn listen(&self) -> Live {
         let answer = self.client.get(format!("{}/api/v1/events", self.http)).send().await.unwrap();
@@ -277,6 +303,11 @@ impl Live {
     pub(crate) async fn wait(&mut self, kind: &str) -> Value {
         // As a whole: signs of life come in between.
         in_time(self.next(kind)).await
+    }
+
+    /// Waits until the hub ends it.
+    pub(crate) async fn ended(mut self) {
+        while in_time(self.answer.chunk()).await.unwrap().is_some() {}
     }
 
     async fn next(&mut self, kind: &str) -> Value {

@@ -484,6 +484,7 @@ mod tests {
             actions: &[],
             fresh: &[],
             spell: crate::alink::spell,
+            secrets: crate::Secrets::NONE,
         };
         let connection = Connection::new("gateway", &DIALECT, Config::default());
         let device = |device_name| DeviceRef { product_key: "p", device_name };

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use onwire::codec::{self, Quirks};
 use onwire::net::masked;
-use onwire::ocpp::v16::ACTIONS;
+use onwire::ocpp::v16::{ACTIONS, DIALECT};
 use onwire::types::RawJson;
 use onwire::{Action, ActionEntry, Peer, Request};
 use serde_json::value::RawValue;
@@ -142,14 +142,14 @@ async fn enter(
     command: &Command,
     outcome: &Result<String, CommandError>,
 ) -> Result<(), CommandError> {
-    let detail = masked(&command.request);
+    let detail = masked(&DIALECT, &command.request);
     let detail = match serde_json::from_str::<&RawValue>(&detail) {
         Ok(_) if detail.len() <= AUDITED => detail.into_owned(),
         _ => format!("{{\"bytes\":{}}}", command.request.len()),
     };
     let outcome = match outcome {
         Ok(response) => status(response).unwrap_or_else(|| "answered".to_owned()),
-        Err(error) => masked(&error.to_string()).into_owned(),
+        Err(error) => masked(&DIALECT, &error.to_string()).into_owned(),
     };
     let action = if command.judged { command.action.name.to_owned() } else { format!("{} (raw)", command.action.name) };
     let entry = NewEntry { actor, action, target: command.charge_point.clone(), detail, outcome };
