@@ -10,7 +10,7 @@ use http::header::CONTENT_TYPE;
 use super::problem::Problem;
 use crate::app::SharedApp;
 use crate::security::access::Viewer;
-use crate::store::StoreError;
+use crate::store::{StoreError, sql};
 
 /// What [`prometheus_client`] writes.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -27,7 +27,7 @@ async fn ready(State(app): State<SharedApp>) -> Result<&'static str, Problem> {
     if *app.ends.borrow() {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ending", "the hub is ending"));
     }
-    sqlx::query("SELECT 1").execute(app.store.readers()).await.map_err(StoreError::from)?;
+    sql::query("SELECT 1").execute(app.store.readers()).await.map_err(StoreError::from)?;
     Ok("ready\n")
 }
 

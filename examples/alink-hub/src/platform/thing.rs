@@ -13,6 +13,10 @@ use crate::time::now;
 /// How many properties, and how many events, one message may carry.
 const MOST: usize = 200;
 
+/// The longest identifier of a property without a model, in bytes. It stands in an index, and PostgreSQL rejects an index
+/// entry of more than 2,704 bytes.
+const LONGEST_IDENTIFIER: usize = 128;
+
 /// How far ahead a time may be, in milliseconds: 24 hours.
 const AHEAD: i64 = 24 * 60 * 60 * 1000;
 
@@ -108,6 +112,7 @@ impl<'m> Sorted<'m> {
         };
         let judged = match self.model {
             Some(model) => model.property(identifier, value),
+            None if identifier.len() > LONGEST_IDENTIFIER => Err(Invalid::new("its identifier is too long")),
             None => Ok(value.clone()),
         };
         match judged.and_then(|data| Ok((data, judge_time(time)?))) {

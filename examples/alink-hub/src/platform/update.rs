@@ -14,6 +14,10 @@ use crate::store::{StoreError, firmware, updates};
 /// The device itself, where no module is named.
 pub(crate) const DEFAULT: &str = "default";
 
+/// The longest name of a module, in bytes, as the REST interface has it. It stands in an index, and PostgreSQL rejects an
+/// index entry of more than 2,704 bytes.
+const LONGEST_MODULE: usize = 64;
+
 fn module(params: &Value) -> &str {
     params.get("module").and_then(Value::as_str).filter(|module| !module.is_empty()).unwrap_or(DEFAULT)
 }
@@ -21,6 +25,10 @@ fn module(params: &Value) -> &str {
 /// The device tells what it runs: an update to that is done, and one that waits is pushed.
 pub(super) async fn inform(app: &SharedApp, device: &Device, params: &Value) {
     let module = module(params);
+    if module.len() > LONGEST_MODULE {
+        let content = format!("a version report for a module whose name has more than {LONGEST_MODULE} bytes");
+        return app.note_of("warn", device, content).await;
+    }
     let Some(version) = params.get("version").and_then(Value::as_str) else {
         return app.note_of("warn", device, "a version report without a version".to_owned()).await;
     };

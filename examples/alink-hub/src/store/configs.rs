@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, sql};
 use crate::security::hash;
 use crate::time::now;
 
@@ -29,12 +29,12 @@ impl Config {
 
 pub(crate) async fn find(store: &Store, product_key: &str) -> Result<Option<Config>, StoreError> {
     let sql = "SELECT config_id, content, created_at FROM configs WHERE product_key = $1";
-    Ok(sqlx::query_as(sql).bind(product_key.to_owned()).fetch_optional(store.readers()).await?)
+    Ok(sql::query_as(sql).bind(product_key.to_owned()).fetch_optional(store.readers()).await?)
 }
 
 pub(crate) async fn by_id(store: &Store, config_id: &str) -> Result<Option<Config>, StoreError> {
     let sql = "SELECT config_id, content, created_at FROM configs WHERE config_id = $1";
-    Ok(sqlx::query_as(sql).bind(config_id.to_owned()).fetch_optional(store.readers()).await?)
+    Ok(sql::query_as(sql).bind(config_id.to_owned()).fetch_optional(store.readers()).await?)
 }
 
 /// Puts a configuration in the place of what was there, or takes it away.
@@ -43,11 +43,11 @@ pub(crate) async fn set(store: &Store, product_key: &str, new: Option<(String, S
     store
         .write(move |db| {
             Box::pin(async move {
-                sqlx::query("DELETE FROM configs WHERE product_key = $1").bind(key.clone()).execute(&mut *db).await?;
+                sql::query("DELETE FROM configs WHERE product_key = $1").bind(key.clone()).execute(&mut *db).await?;
                 if let Some((config_id, content)) = new {
                     let sql =
                         "INSERT INTO configs (product_key, config_id, content, created_at) VALUES ($1, $2, $3, $4)";
-                    sqlx::query(sql).bind(key).bind(config_id).bind(content).bind(now()).execute(&mut *db).await?;
+                    sql::query(sql).bind(key).bind(config_id).bind(content).bind(now()).execute(&mut *db).await?;
                 }
                 Ok(())
             })

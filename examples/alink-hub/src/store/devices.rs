@@ -2,7 +2,7 @@
 
 use sqlx::AnyConnection;
 
-use super::{Store, StoreError, storable};
+use super::{Store, StoreError, sql};
 use crate::security::seal::Seal;
 use crate::time::now;
 
@@ -62,7 +62,7 @@ pub(crate) async fn credentials(
 ) -> Result<Option<Credentials>, StoreError> {
     let sql = "SELECT id, device_secret, client_id, device_token, disabled, activated_at FROM devices
         WHERE product_key = $1 AND device_name = $2";
-    let query = sqlx::query_as(sql).bind(storable(product_key)).bind(storable(device_name));
+    let query = sql::query_as(sql).bind(product_key).bind(device_name);
     let row: Option<Row> = query.fetch_optional(store.readers()).await?;
     let Some((id, secret, client_id, token, disabled, activated_at)) = row else { return Ok(None) };
     let place = place(product_key, device_name);
@@ -93,10 +93,10 @@ pub(crate) async fn add(
                 // Never one that a deleted device had, of which something may still be under way.
                 let sql = "INSERT INTO counters (name, value) VALUES ('devices', 1)
                     ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value";
-                let id: i64 = sqlx::query_scalar(sql).fetch_one(&mut *db).await?;
+                let id: i64 = sql::query_scalar(sql).fetch_one(&mut *db).await?;
                 let sql = "INSERT INTO devices (id, product_key, device_name, device_secret, created_at)
                     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (product_key, device_name) DO NOTHING RETURNING id";
-                let query = sqlx::query_scalar(sql).bind(id).bind(row.product_key).bind(row.device_name).bind(sealed);
+                let query = sql::query_scalar(sql).bind(id).bind(row.product_key).bind(row.device_name).bind(sealed);
                 Ok(query.bind(now()).fetch_optional(&mut *db).await?)
             })
         })
@@ -120,7 +120,7 @@ pub(crate) async fn set_token(
     let write = store.write(move |db| {
         Box::pin(async move {
             let sql = "UPDATE devices SET client_id = $1, device_token = $2 WHERE id = $3";
-            sqlx::query(sql).bind(client_id).bind(sealed).bind(id).execute(&mut *db).await?;
+            sql::query(sql).bind(client_id).bind(sealed).bind(id).execute(&mut *db).await?;
             Ok(())
         })
     });
@@ -138,7 +138,7 @@ pub(crate) async fn deactivate(store: &Store, id: i64) -> Result<(), StoreError>
     store
         .write(move |db| {
             Box::pin(async move {
-                sqlx::query("UPDATE devices SET activated_at = NULL WHERE id = $1").bind(id).execute(&mut *db).await?;
+                sql::query("UPDATE devices SET activated_at = NULL WHERE id = $1").bind(id).execute(&mut *db).await?;
                 Ok(())
             })
         })
@@ -158,7 +158,7 @@ async fn set_time(store: &Store, id: i64, sql: &'static str) -> Result<(), Store
     store
         .write(move |db| {
             Box::pin(async move {
-                sqlx::query(sql).bind(now()).bind(id).execute(&mut *db).await?;
+                sql::query(sql).bind(now()).bind(id).execute(&mut *db).await?;
                 Ok(())
             })
         })
@@ -167,7 +167,7 @@ async fn set_time(store: &Store, id: i64, sql: &'static str) -> Result<(), Store
 
 pub(crate) async fn find(store: &Store, product_key: &str, device_name: &str) -> Result<Option<Shown>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM devices WHERE product_key = $1 AND device_name = $2");
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(storable(product_key)).bind(storable(device_name));
+    let query = sql::query_as(sqlx::AssertSqlSafe(sql)).bind(product_key).bind(device_name);
     Ok(query.fetch_optional(store.readers()).await?)
 }
 
@@ -181,7 +181,7 @@ pub(crate) async fn list(
     let sql = format!(
         "SELECT {COLUMNS} FROM devices WHERE (CAST($1 AS TEXT) IS NULL OR product_key = $1) AND id > $2 ORDER BY id LIMIT $3"
     );
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(product_key.map(str::to_owned));
+    let query = sql::query_as(sqlx::AssertSqlSafe(sql)).bind(product_key.map(str::to_owned));
     Ok(query.bind(after.unwrap_or(0)).bind(limit).fetch_all(store.readers()).await?)
 }
 
@@ -190,7 +190,7 @@ pub(crate) async fn set_disabled(store: &Store, id: i64, disabled: bool) -> Resu
         .write(move |db| {
             Box::pin(async move {
                 let sql = "UPDATE devices SET disabled = $1 WHERE id = $2";
-                sqlx::query(sql).bind(i64::from(disabled)).bind(id).execute(&mut *db).await?;
+                sql::query(sql).bind(i64::from(disabled)).bind(id).execute(&mut *db).await?;
                 Ok(())
             })
         })
@@ -204,7 +204,7 @@ pub(crate) async fn remove(store: &Store, id: i64) -> Result<(), StoreError> {
 
 /// Whether the device is to upload its log.
 pub(crate) async fn uploads_log(store: &Store, id: i64) -> Result<bool, StoreError> {
-    let query = sqlx::query_scalar::<_, i64>("SELECT uploads_log FROM devices WHERE id = $1").bind(id);
+    let query = sql::query_scalar::<i64>("SELECT uploads_log FROM devices WHERE id = $1").bind(id);
     Ok(query.fetch_optional(store.readers()).await?.unwrap_or(1) != 0)
 }
 
@@ -213,7 +213,7 @@ pub(crate) async fn set_uploads_log(store: &Store, id: i64, uploads: bool) -> Re
         .write(move |db| {
             Box::pin(async move {
                 let sql = "UPDATE devices SET uploads_log = $1 WHERE id = $2";
-                sqlx::query(sql).bind(i64::from(uploads)).bind(id).execute(&mut *db).await?;
+                sql::query(sql).bind(i64::from(uploads)).bind(id).execute(&mut *db).await?;
                 Ok(())
             })
         })
@@ -223,9 +223,9 @@ pub(crate) async fn set_uploads_log(store: &Store, id: i64, uploads: bool) -> Re
 async fn remove_all(db: &mut AnyConnection, id: i64) -> Result<(), StoreError> {
     for table in ["properties", "history", "desired", "shadows", "tags", "modules", "updates", "uploads"] {
         let sql = format!("DELETE FROM {table} WHERE device_id = $1");
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).execute(&mut *db).await?;
+        sql::query(sqlx::AssertSqlSafe(sql)).bind(id).execute(&mut *db).await?;
     }
     super::topology::forget(db, id).await?;
-    sqlx::query("DELETE FROM devices WHERE id = $1").bind(id).execute(&mut *db).await?;
+    sql::query("DELETE FROM devices WHERE id = $1").bind(id).execute(&mut *db).await?;
     Ok(())
 }

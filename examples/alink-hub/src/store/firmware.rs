@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, sql};
 
 /// A file.
 #[derive(Debug, Clone, Serialize, sqlx::FromRow, utoipa::ToSchema)]
@@ -37,8 +37,7 @@ pub(crate) async fn add(store: &Store, file: Firmware) -> Result<(), StoreError>
         .write(move |db| {
             Box::pin(async move {
                 let sql = format!("INSERT INTO firmware ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
-                let query =
-                    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(file.id).bind(file.product_key).bind(file.module);
+                let query = sql::query(sqlx::AssertSqlSafe(sql)).bind(file.id).bind(file.product_key).bind(file.module);
                 let query = query.bind(file.version).bind(file.file_name).bind(file.size).bind(file.md5);
                 query.bind(file.sha256).bind(file.created_at).execute(&mut *db).await?;
                 Ok(())
@@ -49,12 +48,12 @@ pub(crate) async fn add(store: &Store, file: Firmware) -> Result<(), StoreError>
 
 pub(crate) async fn find(store: &Store, id: &str) -> Result<Option<Firmware>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM firmware WHERE id = $1");
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id.to_owned()).fetch_optional(store.readers()).await?)
+    Ok(sql::query_as(sqlx::AssertSqlSafe(sql)).bind(id.to_owned()).fetch_optional(store.readers()).await?)
 }
 
 pub(crate) async fn list(store: &Store, product_key: &str) -> Result<Vec<Firmware>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM firmware WHERE product_key = $1 ORDER BY created_at DESC");
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(product_key.to_owned()).fetch_all(store.readers()).await?)
+    Ok(sql::query_as(sqlx::AssertSqlSafe(sql)).bind(product_key.to_owned()).fetch_all(store.readers()).await?)
 }
 
 /// Deletes a file, unless an update with it is under way; whether it did.
@@ -65,7 +64,7 @@ pub(crate) async fn remove(store: &Store, id: &str) -> Result<bool, StoreError> 
             Box::pin(async move {
                 let sql = "DELETE FROM firmware WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM updates
                     WHERE firmware_id = $1 AND state IN ('waiting', 'pushed', 'running'))";
-                Ok(sqlx::query(sql).bind(id).execute(&mut *db).await?.rows_affected() > 0)
+                Ok(sql::query(sql).bind(id).execute(&mut *db).await?.rows_affected() > 0)
             })
         })
         .await

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::{AnyConnection, AssertSqlSafe};
 use utoipa::ToSchema;
 
-use super::{Store, StoreError, json, storable};
+use super::{Store, StoreError, json, sql};
 use crate::time::now;
 
 /// What an entry is of.
@@ -79,10 +79,10 @@ pub(super) async fn insert(db: &mut AnyConnection, entries: &[&StoredEntry]) -> 
         let sql =
             "INSERT INTO history (device_id, kind, identifier, data, code, output, time, digest, received_at) VALUES ";
         let sql = sql.to_owned() + &places(some.len(), 9) + " ON CONFLICT DO NOTHING";
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sql::query(AssertSqlSafe(sql));
         for StoredEntry { device, kind, identifier, data, code, output, time, digest } in some {
-            query = query.bind(device).bind(kind.name()).bind(identifier.clone()).bind(data.clone());
-            query = query.bind(code).bind(output.clone()).bind(time).bind(digest).bind(received);
+            query = query.bind(*device).bind(kind.name()).bind(identifier.clone()).bind(data.clone());
+            query = query.bind(*code).bind(output.clone()).bind(*time).bind(*digest).bind(received);
         }
         query.execute(&mut *db).await?;
     }
@@ -105,9 +105,9 @@ async fn set_last(db: &mut AnyConnection, entries: &[&StoredEntry]) -> Result<()
             + &places(some.len(), 4)
             + " ON CONFLICT (device_id, identifier) DO UPDATE SET value = excluded.value, time = excluded.time
                 WHERE properties.time <= excluded.time";
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sql::query(AssertSqlSafe(sql));
         for StoredEntry { device, identifier, data, time, .. } in some {
-            query = query.bind(device).bind(identifier.clone()).bind(data.clone()).bind(time);
+            query = query.bind(*device).bind(identifier.clone()).bind(data.clone()).bind(*time);
         }
         query.execute(&mut *db).await?;
     }
@@ -162,10 +162,11 @@ impl StoredEntry {
     fn of(device: i64, entry: Entry) -> Self {
         let Entry { kind, identifier, data, answer, time, is_dated } = entry;
         let (code, output) = match answer {
-            Some((code, output)) => (Some(code), Some(storable(&output.to_string()))),
+            Some((code, output)) => (Some(code), Some(output.to_string())),
             None => (None, None),
         };
-        let (identifier, data) = (storable(&identifier), storable(&data.to_string()));
+        // As the database will have it: last values are told apart by it before they are written.
+        let (identifier, data) = (sql::storable(&identifier).into_owned(), data.to_string());
         let digest = is_dated.then(|| digest_of(&identifier, &data));
         Self { device, kind, identifier, data, code, output, time, digest }
     }
@@ -174,7 +175,7 @@ impl StoredEntry {
 /// Last values: identifier, value and time.
 pub(crate) async fn last(store: &Store, device: i64) -> Result<Vec<(String, Value, i64)>, StoreError> {
     let sql = "SELECT identifier, value, time FROM properties WHERE device_id = $1 ORDER BY identifier";
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(sql).bind(device).fetch_all(store.readers()).await?;
+    let rows: Vec<(String, String, i64)> = sql::query_as(sql).bind(device).fetch_all(store.readers()).await?;
     rows.into_iter().map(|(identifier, value, time)| Ok((identifier, json(&value)?, time))).collect()
 }
 
@@ -193,7 +194,7 @@ pub(crate) async fn list(store: &Store, device: i64, wanted: Wanted) -> Result<V
     let sql = "SELECT kind, identifier, data, code, output, time FROM history WHERE device_id = $1
         AND (CAST($2 AS TEXT) IS NULL OR kind = $2) AND (CAST($3 AS TEXT) IS NULL OR identifier = $3)
         AND time >= $4 AND time < $5 ORDER BY time DESC LIMIT $6";
-    let query = sqlx::query_as(sql).bind(device).bind(wanted.kind.map(Kind::name)).bind(wanted.identifier);
+    let query = sql::query_as(sql).bind(device).bind(wanted.kind.map(Kind::name)).bind(wanted.identifier);
     let query = query.bind(wanted.from).bind(wanted.to).bind(wanted.limit);
     let rows: Vec<Row> = query.fetch_all(store.readers()).await?;
     let kept = |(kind, identifier, data, code, output, time): Row| {

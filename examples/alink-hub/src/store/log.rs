@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Store, StoreError, storable};
+use super::{Store, StoreError, sql};
 use crate::time::now;
 
 /// The longest name that is kept, in characters.
@@ -56,7 +56,7 @@ pub(crate) struct New {
 
 pub(crate) async fn add(store: &Store, device: (&str, &str), entries: Vec<New>) -> Result<(), StoreError> {
     // Strangers' names may be anything, and an index of PostgreSQL takes no long ones.
-    let short = |name: &str| storable(&name.chars().take(LONGEST_NAME).collect::<String>());
+    let short = |name: &str| name.chars().take(LONGEST_NAME).collect::<String>();
     let (product_key, device_name) = (short(device.0), short(device.1));
     store
         .write(move |db| {
@@ -65,9 +65,9 @@ pub(crate) async fn add(store: &Store, device: (&str, &str), entries: Vec<New>) 
                     let sql = "INSERT INTO log (source, product_key, device_name, level, details, content, logged_at)
                         VALUES ($1, $2, $3, $4, $5, $6, $7)";
                     let query =
-                        sqlx::query(sql).bind(entry.source.name()).bind(product_key.clone()).bind(device_name.clone());
-                    let details = entry.details.map(|details| storable(&details.to_string()));
-                    let query = query.bind(storable(&entry.level)).bind(details).bind(storable(&entry.content));
+                        sql::query(sql).bind(entry.source.name()).bind(product_key.clone()).bind(device_name.clone());
+                    let details = entry.details.map(|details| details.to_string());
+                    let query = query.bind(entry.level).bind(details).bind(entry.content);
                     query.bind(now()).execute(&mut *db).await?;
                 }
                 Ok(())
@@ -89,6 +89,6 @@ pub(crate) async fn list(store: &Store, wanted: Wanted, limit: i64) -> Result<Ve
     let sql = "SELECT source, product_key, device_name, level, details, content, logged_at FROM log
         WHERE (CAST($1 AS TEXT) IS NULL OR product_key = $1) AND (CAST($2 AS TEXT) IS NULL OR device_name = $2)
         AND (CAST($3 AS TEXT) IS NULL OR source = $3) ORDER BY logged_at DESC LIMIT $4";
-    let query = sqlx::query_as(sql).bind(wanted.product_key).bind(wanted.device_name);
+    let query = sql::query_as(sql).bind(wanted.product_key).bind(wanted.device_name);
     Ok(query.bind(wanted.source.map(Source::name)).bind(limit).fetch_all(store.readers()).await?)
 }

@@ -12,6 +12,7 @@ pub(crate) mod log;
 pub(crate) mod products;
 pub(crate) mod retention;
 pub(crate) mod shadows;
+pub(crate) mod sql;
 pub(crate) mod tags;
 pub(crate) mod tokens;
 pub(crate) mod topology;
@@ -146,11 +147,6 @@ impl Store {
 /// Reads JSON that this program wrote.
 pub(crate) fn json(text: &str) -> Result<serde_json::Value, StoreError> {
     serde_json::from_str(text).map_err(|_| StoreError::Corrupt("JSON"))
-}
-
-/// PostgreSQL holds no NUL in a TEXT: it becomes U+FFFD.
-pub(crate) fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 async fn prepare(connection: &mut AnyConnection, is_file: bool) -> Result<(), sqlx::Error> {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, storable};
+use super::{Store, StoreError, sql};
 use crate::security::new_secret;
 use crate::security::seal::Seal;
 use crate::time::now;
@@ -54,7 +54,7 @@ pub(crate) async fn enter(store: &Store, seal: &Seal, product_key: &str) -> Resu
             Box::pin(async move {
                 let sql = "INSERT INTO products (product_key, product_secret, created_at) VALUES ($1, $2, $3)
                     ON CONFLICT (product_key) DO NOTHING";
-                sqlx::query(sql).bind(key).bind(secret).bind(now()).execute(&mut *db).await?;
+                sql::query(sql).bind(key).bind(secret).bind(now()).execute(&mut *db).await?;
                 Ok(())
             })
         })
@@ -64,7 +64,7 @@ pub(crate) async fn enter(store: &Store, seal: &Seal, product_key: &str) -> Resu
 
 pub(crate) async fn find(store: &Store, seal: &Seal, product_key: &str) -> Result<Option<Product>, StoreError> {
     let sql = "SELECT product_secret, dynamic_registration FROM products WHERE product_key = $1";
-    let query = sqlx::query_as(sql).bind(storable(product_key));
+    let query = sql::query_as(sql).bind(product_key);
     let row: Option<(String, String)> = query.fetch_optional(store.readers()).await?;
     let Some((secret, registration)) = row else { return Ok(None) };
     let secret = seal.open_text(&place(product_key), &secret)?;
@@ -78,7 +78,7 @@ pub(crate) async fn set_registration(store: &Store, key: &str, mode: Registratio
         .write(move |db| {
             Box::pin(async move {
                 let sql = "UPDATE products SET dynamic_registration = $1 WHERE product_key = $2";
-                let query = sqlx::query(sql).bind(mode.name()).bind(key);
+                let query = sql::query(sql).bind(mode.name()).bind(key);
                 Ok(query.execute(&mut *db).await?.rows_affected() > 0)
             })
         })
@@ -87,6 +87,6 @@ pub(crate) async fn set_registration(store: &Store, key: &str, mode: Registratio
 
 /// Devices of a product.
 pub(crate) async fn device_count(store: &Store, product_key: &str) -> Result<i64, StoreError> {
-    let query = sqlx::query_scalar("SELECT COUNT(*) FROM devices WHERE product_key = $1").bind(product_key.to_owned());
+    let query = sql::query_scalar("SELECT COUNT(*) FROM devices WHERE product_key = $1").bind(product_key.to_owned());
     Ok(query.fetch_one(store.readers()).await?)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::AnyConnection;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, sql};
 use crate::config::Config;
 use crate::platform::upload;
 use crate::time::now;
@@ -60,7 +60,7 @@ async fn delete_some(
         "PostgreSQL" => format!("DELETE FROM {table} WHERE ctid = ANY(ARRAY({}))", old("ctid")),
         _ => format!("DELETE FROM {table} WHERE rowid IN ({})", old("rowid")),
     };
-    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).bind(ROWS);
+    let query = sql::query(sqlx::AssertSqlSafe(sql)).bind(limit).bind(ROWS);
     Ok(query.execute(&mut *db).await?.rows_affected())
 }
 
@@ -78,7 +78,7 @@ mod tests {
                     for at in 0..1201_i64 {
                         let sql = "INSERT INTO history (device_id, kind, identifier, data, time, received_at)
                             VALUES (1, 'event', 'x', '{}', 0, $1)";
-                        sqlx::query(sql).bind(at).execute(&mut *db).await?;
+                        sql::query(sql).bind(at).execute(&mut *db).await?;
                     }
                     Ok(())
                 })
@@ -86,7 +86,7 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(delete_all(&store, "history", "received_at", 1101).await.unwrap(), 1101);
-        let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM history").fetch_one(store.readers()).await.unwrap();
+        let left: i64 = sql::query_scalar("SELECT COUNT(*) FROM history").fetch_one(store.readers()).await.unwrap();
         assert_eq!(left, 100);
         store.close().await;
     }

@@ -1,6 +1,6 @@
 //! Shadows: one JSON document for each device.
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, sql};
 use crate::platform::shadow::Shadow;
 
 fn read(text: &str) -> Result<Shadow, StoreError> {
@@ -8,7 +8,7 @@ fn read(text: &str) -> Result<Shadow, StoreError> {
 }
 
 pub(crate) async fn find(store: &Store, device: i64) -> Result<Option<Shadow>, StoreError> {
-    let query = sqlx::query_scalar("SELECT document FROM shadows WHERE device_id = $1").bind(device);
+    let query = sql::query_scalar("SELECT document FROM shadows WHERE device_id = $1").bind(device);
     let text: Option<String> = query.fetch_optional(store.readers()).await?;
     text.map(|text| read(&text)).transpose()
 }
@@ -23,14 +23,14 @@ pub(crate) async fn change<T: Send + 'static>(
     store
         .write(move |db| {
             Box::pin(async move {
-                let query = sqlx::query_scalar("SELECT document FROM shadows WHERE device_id = $1").bind(device);
+                let query = sql::query_scalar("SELECT document FROM shadows WHERE device_id = $1").bind(device);
                 let text: Option<String> = query.fetch_optional(&mut *db).await?;
                 let (document, result) = change(text.map(|text| read(&text)).transpose()?);
                 if let Some(document) = document {
                     let sql = "INSERT INTO shadows (device_id, document) VALUES ($1, $2)
                         ON CONFLICT (device_id) DO UPDATE SET document = $2";
                     let text = serde_json::to_string(&document).map_err(|_| StoreError::Corrupt("a shadow"))?;
-                    sqlx::query(sql).bind(device).bind(super::storable(&text)).execute(&mut *db).await?;
+                    sql::query(sql).bind(device).bind(text).execute(&mut *db).await?;
                 }
                 Ok(result)
             })

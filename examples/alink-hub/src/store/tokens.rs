@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, sql};
 use crate::security::access::Role;
 use crate::security::{hash, random_text};
 use crate::time::now;
@@ -18,7 +18,7 @@ pub(crate) async fn add(store: &Store, name: &str, role: Role) -> Result<Option<
         Box::pin(async move {
             let sql = "INSERT INTO api_tokens (name, token_hash, role, created_at) VALUES ($1, $2, $3, $4)
                 ON CONFLICT (name) DO NOTHING";
-            let query = sqlx::query(sql).bind(name).bind(hash).bind(role.name()).bind(now());
+            let query = sql::query(sql).bind(name).bind(hash).bind(role.name()).bind(now());
             Ok(query.execute(&mut *db).await?.rows_affected() > 0)
         })
     });
@@ -27,13 +27,13 @@ pub(crate) async fn add(store: &Store, name: &str, role: Role) -> Result<Option<
 
 /// Name of a token, and what its owner may do.
 pub(crate) async fn find(store: &Store, token: &str) -> Result<Option<(String, Role)>, StoreError> {
-    let query = sqlx::query_as("SELECT name, role FROM api_tokens WHERE token_hash = $1").bind(hash(token));
+    let query = sql::query_as("SELECT name, role FROM api_tokens WHERE token_hash = $1").bind(hash(token));
     let found: Option<(String, String)> = query.fetch_optional(store.readers()).await?;
     found.map(|(name, role)| Ok((name, Role::read(&role).ok_or(StoreError::Corrupt("a role"))?))).transpose()
 }
 
 pub(crate) async fn list(store: &Store) -> Result<Vec<(String, String)>, StoreError> {
-    Ok(sqlx::query_as("SELECT name, role FROM api_tokens ORDER BY name").fetch_all(store.readers()).await?)
+    Ok(sql::query_as("SELECT name, role FROM api_tokens ORDER BY name").fetch_all(store.readers()).await?)
 }
 
 /// Whether there was one of that name.
@@ -42,7 +42,7 @@ pub(crate) async fn remove(store: &Store, name: &str) -> Result<bool, StoreError
     store
         .write(|db| {
             Box::pin(async move {
-                let query = sqlx::query("DELETE FROM api_tokens WHERE name = $1").bind(name);
+                let query = sql::query("DELETE FROM api_tokens WHERE name = $1").bind(name);
                 Ok(query.execute(&mut *db).await?.rows_affected() > 0)
             })
         })
@@ -51,6 +51,6 @@ pub(crate) async fn remove(store: &Store, name: &str) -> Result<bool, StoreError
 
 /// Whether there is any: then everybody has to show one.
 pub(crate) async fn any(store: &Store) -> Result<bool, StoreError> {
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM api_tokens").fetch_one(store.readers()).await?;
+    let count: i64 = sql::query_scalar("SELECT COUNT(*) FROM api_tokens").fetch_one(store.readers()).await?;
     Ok(count > 0)
 }

@@ -3,7 +3,7 @@
 use sqlx::AnyConnection;
 
 use super::devices::Device;
-use super::{Store, StoreError};
+use super::{Store, StoreError, sql};
 use crate::time::now;
 
 /// A relation, with the device on its other side.
@@ -24,7 +24,7 @@ fn related((id, product_key, device_name, since): Row) -> Related {
 pub(crate) async fn gateway(store: &Store, device: i64) -> Result<Option<Related>, StoreError> {
     let sql = "SELECT devices.id, product_key, device_name, since FROM topology
         JOIN devices ON devices.id = topology.gateway_id WHERE topology.device_id = $1";
-    let row: Option<Row> = sqlx::query_as(sql).bind(device).fetch_optional(store.readers()).await?;
+    let row: Option<Row> = sql::query_as(sql).bind(device).fetch_optional(store.readers()).await?;
     Ok(row.map(related))
 }
 
@@ -32,7 +32,7 @@ pub(crate) async fn gateway(store: &Store, device: i64) -> Result<Option<Related
 pub(crate) async fn sub_devices(store: &Store, gateway: i64) -> Result<Vec<Related>, StoreError> {
     let sql = "SELECT devices.id, product_key, device_name, since FROM topology
         JOIN devices ON devices.id = topology.device_id WHERE topology.gateway_id = $1 ORDER BY devices.id";
-    let rows: Vec<Row> = sqlx::query_as(sql).bind(gateway).fetch_all(store.readers()).await?;
+    let rows: Vec<Row> = sql::query_as(sql).bind(gateway).fetch_all(store.readers()).await?;
     Ok(rows.into_iter().map(related).collect())
 }
 
@@ -43,9 +43,9 @@ pub(crate) async fn add(store: &Store, gateway: i64, devices: Vec<i64>, most: i6
             for device in devices {
                 let sql = "INSERT INTO topology (device_id, gateway_id, since) VALUES ($1, $2, $3)
                     ON CONFLICT (device_id) DO UPDATE SET gateway_id = $2, since = $3 WHERE topology.gateway_id <> $2";
-                sqlx::query(sql).bind(device).bind(gateway).bind(now()).execute(&mut *db).await?;
+                sql::query(sql).bind(device).bind(gateway).bind(now()).execute(&mut *db).await?;
             }
-            let count = sqlx::query_scalar("SELECT COUNT(*) FROM topology WHERE gateway_id = $1").bind(gateway);
+            let count = sql::query_scalar("SELECT COUNT(*) FROM topology WHERE gateway_id = $1").bind(gateway);
             let count: i64 = count.fetch_one(&mut *db).await?;
             if count > most { Err(StoreError::Corrupt(TOO_MANY)) } else { Ok(()) }
         })
@@ -66,7 +66,7 @@ pub(crate) async fn remove(store: &Store, gateway: i64, device: i64) -> Result<b
         .write(move |db| {
             Box::pin(async move {
                 let sql = "DELETE FROM topology WHERE gateway_id = $1 AND device_id = $2";
-                Ok(sqlx::query(sql).bind(gateway).bind(device).execute(&mut *db).await?.rows_affected() > 0)
+                Ok(sql::query(sql).bind(gateway).bind(device).execute(&mut *db).await?.rows_affected() > 0)
             })
         })
         .await
@@ -75,6 +75,6 @@ pub(crate) async fn remove(store: &Store, gateway: i64, device: i64) -> Result<b
 /// Forgets a device that is deleted, on either side.
 pub(super) async fn forget(db: &mut AnyConnection, device: i64) -> Result<(), StoreError> {
     let sql = "DELETE FROM topology WHERE device_id = $1 OR gateway_id = $1";
-    sqlx::query(sql).bind(device).execute(&mut *db).await?;
+    sql::query(sql).bind(device).execute(&mut *db).await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
-use super::{Store, StoreError, storable};
+use super::{Store, StoreError, sql};
 use crate::time::now;
 
 /// How a device is to fetch the file of an update.
@@ -63,20 +63,20 @@ const OPEN: &str = "state IN ('waiting', 'pushed', 'running')";
 
 /// What the device says that it runs; an update to that version is done.
 pub(crate) async fn reported(store: &Store, device: i64, module: &str, version: &str) -> Result<(), StoreError> {
-    let (module, version) = (storable(module), storable(version));
+    let (module, version) = (module.to_owned(), version.to_owned());
     store.write(move |db| Box::pin(report(db, device, module, version))).await
 }
 
 async fn report(db: &mut AnyConnection, device: i64, module: String, version: String) -> Result<(), StoreError> {
     let sql = "INSERT INTO modules (device_id, module, version, reported_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT (device_id, module) DO UPDATE SET version = $3, reported_at = $4";
-    let query = sqlx::query(sql).bind(device).bind(module.clone()).bind(version.clone()).bind(now());
+    let query = sql::query(sql).bind(device).bind(module.clone()).bind(version.clone()).bind(now());
     query.execute(&mut *db).await?;
     let sql = format!(
         "UPDATE updates SET state = 'done', step = 100, changed_at = $1 WHERE device_id = $2 AND module = $3 AND {OPEN}
         AND firmware_id IN (SELECT id FROM firmware WHERE version = $4)"
     );
-    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now()).bind(device).bind(module).bind(version);
+    let query = sql::query(sqlx::AssertSqlSafe(sql)).bind(now()).bind(device).bind(module).bind(version);
     query.execute(&mut *db).await?;
     Ok(())
 }
@@ -84,7 +84,7 @@ async fn report(db: &mut AnyConnection, device: i64, module: String, version: St
 /// Module and version.
 pub(crate) async fn modules(store: &Store, device: i64) -> Result<Vec<(String, String)>, StoreError> {
     let sql = "SELECT module, version FROM modules WHERE device_id = $1 ORDER BY module";
-    Ok(sqlx::query_as(sql).bind(device).fetch_all(store.readers()).await?)
+    Ok(sql::query_as(sql).bind(device).fetch_all(store.readers()).await?)
 }
 
 /// Begins an update; one of the same module that is under way is cancelled.
@@ -102,14 +102,14 @@ pub(crate) async fn begin(
                 let sql = format!(
                     "UPDATE updates SET state = 'cancelled', changed_at = $1 WHERE device_id = $2 AND module = $3 AND {OPEN}"
                 );
-                let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now()).bind(device).bind(module.clone());
+                let query = sql::query(sqlx::AssertSqlSafe(sql)).bind(now()).bind(device).bind(module.clone());
                 query.execute(&mut *db).await?;
                 let sql = format!(
                     "INSERT INTO updates (id, device_id, firmware_id, module, protocol, state, created_at, changed_at)
                     SELECT COALESCE(MAX(id), 0) + 1, CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT),
                     CAST($4 AS TEXT), 'waiting', CAST($5 AS BIGINT), CAST($5 AS BIGINT) FROM updates RETURNING {COLUMNS}"
                 );
-                let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(firmware).bind(module);
+                let query = sql::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(firmware).bind(module);
                 Ok(query.bind(protocol.name()).bind(now()).fetch_one(&mut *db).await?)
             })
         })
@@ -121,7 +121,7 @@ pub(crate) async fn open(store: &Store, device: i64, module: &str) -> Result<Opt
     let sql = format!(
         "SELECT {COLUMNS} FROM updates WHERE device_id = $1 AND module = $2 AND {OPEN} ORDER BY id DESC LIMIT 1"
     );
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(storable(module));
+    let query = sql::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(module);
     Ok(query.fetch_optional(store.readers()).await?)
 }
 
@@ -131,13 +131,13 @@ pub(crate) async fn streamed(store: &Store, device: i64, stream: i64) -> Result<
         "SELECT firmware.id, firmware.size FROM updates JOIN firmware ON firmware.id = updates.firmware_id
         WHERE updates.id = $1 AND device_id = $2 AND protocol = 'mqtt' AND {OPEN}"
     );
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(stream).bind(device);
+    let query = sql::query_as(sqlx::AssertSqlSafe(sql)).bind(stream).bind(device);
     Ok(query.fetch_optional(store.readers()).await?)
 }
 
 pub(crate) async fn list(store: &Store, device: i64) -> Result<Vec<Update>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM updates WHERE device_id = $1 ORDER BY id DESC LIMIT 100");
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).fetch_all(store.readers()).await?)
+    Ok(sql::query_as(sqlx::AssertSqlSafe(sql)).bind(device).fetch_all(store.readers()).await?)
 }
 
 /// The device was told.
@@ -148,7 +148,7 @@ pub(crate) async fn pushed(store: &Store, id: i64) -> Result<(), StoreError> {
                 let sql = format!(
                     "UPDATE updates SET state = 'pushed', pushed_at = $1, changed_at = $1 WHERE id = $2 AND {OPEN}"
                 );
-                sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now()).bind(id).execute(&mut *db).await?;
+                sql::query(sqlx::AssertSqlSafe(sql)).bind(now()).bind(id).execute(&mut *db).await?;
                 Ok(())
             })
         })
@@ -165,7 +165,7 @@ pub(crate) async fn progress(
 ) -> Result<(), StoreError> {
     // 100 is said when the file is in place; that it runs, the next report of a version proves.
     let state = if step < 0 { "failed" } else { "running" };
-    let (module, description) = (storable(module), storable(description));
+    let (module, description) = (module.to_owned(), description.to_owned());
     store
         .write(move |db| {
             Box::pin(async move {
@@ -173,7 +173,7 @@ pub(crate) async fn progress(
                     "UPDATE updates SET state = $1, step = $2, description = $3, changed_at = $4
                     WHERE device_id = $5 AND module = $6 AND {OPEN}"
                 );
-                let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(state).bind(step).bind(description);
+                let query = sql::query(sqlx::AssertSqlSafe(sql)).bind(state).bind(step).bind(description);
                 query.bind(now()).bind(device).bind(module).execute(&mut *db).await?;
                 Ok(())
             })

@@ -2,7 +2,7 @@
 
 use sqlx::AnyConnection;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, sql};
 use crate::time::now;
 
 /// How many files one device may have.
@@ -40,38 +40,38 @@ pub(crate) enum Begun {
 
 pub(crate) async fn find(store: &Store, device: i64, file_name: &str) -> Result<Option<Upload>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM uploads WHERE device_id = $1 AND file_name = $2");
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(super::storable(file_name));
+    let query = sql::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(file_name);
     Ok(query.fetch_optional(store.readers()).await?)
 }
 
 pub(crate) async fn by_id(store: &Store, device: i64, id: &str) -> Result<Option<Upload>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM uploads WHERE device_id = $1 AND id = $2");
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(super::storable(id));
+    let query = sql::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(id);
     Ok(query.fetch_optional(store.readers()).await?)
 }
 
 /// By name.
 pub(crate) async fn list(store: &Store, device: i64) -> Result<Vec<Upload>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM uploads WHERE device_id = $1 ORDER BY file_name LIMIT {MOST_FILES}");
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).fetch_all(store.readers()).await?)
+    Ok(sql::query_as(sqlx::AssertSqlSafe(sql)).bind(device).fetch_all(store.readers()).await?)
 }
 
 /// The ids of all that a device has.
 pub(crate) async fn ids(store: &Store, device: i64) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT id FROM uploads WHERE device_id = $1";
-    Ok(sqlx::query_scalar(sql).bind(device).fetch_all(store.readers()).await?)
+    Ok(sql::query_scalar(sql).bind(device).fetch_all(store.readers()).await?)
 }
 
 /// Whether there is an upload of that id, whosever.
 pub(crate) async fn exists(store: &Store, id: &str) -> Result<bool, StoreError> {
-    let query = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM uploads WHERE id = $1").bind(super::storable(id));
+    let query = sql::query_scalar::<i64>("SELECT COUNT(*) FROM uploads WHERE id = $1").bind(id);
     Ok(query.fetch_one(store.readers()).await? > 0)
 }
 
 /// How many bytes a device has.
 pub(crate) async fn used(store: &Store, device: i64) -> Result<i64, StoreError> {
     let sql = format!("SELECT CAST({USED} AS BIGINT) FROM uploads WHERE device_id = $1");
-    Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(device).fetch_one(store.readers()).await?)
+    Ok(sql::query_scalar(sqlx::AssertSqlSafe(sql)).bind(device).fetch_one(store.readers()).await?)
 }
 
 /// Begins an upload, in the place of another one of that name.
@@ -96,19 +96,19 @@ async fn insert(
     quota: i64,
 ) -> Result<Begun, StoreError> {
     let sql = format!("SELECT CAST({USED} AS BIGINT), COUNT(*) FROM uploads WHERE device_id = $1 AND file_name <> $2");
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(file_name.clone());
+    let query = sql::query_as(sqlx::AssertSqlSafe(sql)).bind(device).bind(file_name.clone());
     let (used, files): (i64, i64) = query.fetch_one(&mut *db).await?;
     if used.saturating_add(size.max(1)) > quota || files >= MOST_FILES {
         return Ok(Begun::Full);
     }
     let sql = "SELECT id FROM uploads WHERE device_id = $1 AND file_name = $2";
-    let query = sqlx::query_scalar(sql).bind(device).bind(file_name.clone());
+    let query = sql::query_scalar(sql).bind(device).bind(file_name.clone());
     let replaced: Option<String> = query.fetch_optional(&mut *db).await?;
     let sql = "DELETE FROM uploads WHERE device_id = $1 AND file_name = $2";
-    sqlx::query(sql).bind(device).bind(file_name.clone()).execute(&mut *db).await?;
+    sql::query(sql).bind(device).bind(file_name.clone()).execute(&mut *db).await?;
     let sql = "INSERT INTO uploads (id, device_id, file_name, size, received, is_complete, created_at, changed_at)
         VALUES ($1, $2, $3, $4, 0, 0, $5, $5)";
-    sqlx::query(sql).bind(id).bind(device).bind(file_name).bind(size).bind(now()).execute(&mut *db).await?;
+    sql::query(sql).bind(id).bind(device).bind(file_name).bind(size).bind(now()).execute(&mut *db).await?;
     Ok(Begun::New { replaced })
 }
 
@@ -120,7 +120,7 @@ pub(crate) async fn advance(store: &Store, id: &str, received: i64, is_complete:
             Box::pin(async move {
                 let sql = "UPDATE uploads SET received = $1, is_complete = $2, changed_at = $3,
                     size = CASE WHEN $2 = 1 THEN $1 ELSE size END WHERE id = $4 AND is_complete = 0";
-                let query = sqlx::query(sql).bind(received).bind(i64::from(is_complete)).bind(now()).bind(id);
+                let query = sql::query(sql).bind(received).bind(i64::from(is_complete)).bind(now()).bind(id);
                 Ok(query.execute(&mut *db).await?.rows_affected() > 0)
             })
         })
@@ -135,7 +135,7 @@ pub(crate) async fn remove(store: &Store, device: i64, id: &str, only_open: bool
             Box::pin(async move {
                 let sql = "DELETE FROM uploads WHERE device_id = $1 AND id = $2 AND is_complete <= $3";
                 let most = i64::from(!only_open);
-                let query = sqlx::query(sql).bind(device).bind(super::storable(&id)).bind(most);
+                let query = sql::query(sql).bind(device).bind(id).bind(most);
                 Ok(query.execute(&mut *db).await?.rows_affected() > 0)
             })
         })
@@ -149,7 +149,7 @@ pub(crate) async fn remove_old(store: &Store, is_complete: bool, before: i64) ->
             Box::pin(async move {
                 let sql = "DELETE FROM uploads WHERE id IN (SELECT id FROM uploads
                     WHERE is_complete = $1 AND changed_at < $2 ORDER BY changed_at LIMIT $3) RETURNING id";
-                let query = sqlx::query_scalar(sql).bind(i64::from(is_complete)).bind(before).bind(ROWS);
+                let query = sql::query_scalar(sql).bind(i64::from(is_complete)).bind(before).bind(ROWS);
                 Ok(query.fetch_all(&mut *db).await?)
             })
         })

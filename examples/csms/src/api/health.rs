@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::problem::Problem;
 use crate::app::SharedApp;
+use crate::store::{StoreError, sql};
 
 /// `/healthz` and `/readyz`.
 pub fn router() -> Router<SharedApp> {
@@ -18,6 +19,6 @@ async fn ready(State(app): State<SharedApp>) -> Result<&'static str, Problem> {
     if *app.ends.borrow() {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ending", "the server is ending"));
     }
-    sqlx::query("SELECT 1").execute(app.store.readers()).await.map_err(crate::store::StoreError::from)?;
+    sql::query("SELECT 1").execute(app.store.readers()).await.map_err(StoreError::from)?;
     Ok("ready\n")
 }

@@ -8,7 +8,7 @@ use sqlx::FromRow;
 use super::shelf::Content;
 use crate::app::App;
 use crate::store::records::columns::Time;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, sql};
 use crate::time::now;
 
 /// What becomes of a file.
@@ -134,7 +134,7 @@ impl Entry {
 /// # Errors
 /// Those of the database.
 pub async fn ids(store: &Store) -> Result<HashSet<String>, StoreError> {
-    let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM files").fetch_all(store.readers()).await?;
+    let ids: Vec<String> = sql::query_scalar("SELECT id FROM files").fetch_all(store.readers()).await?;
     Ok(ids.into_iter().collect())
 }
 
@@ -144,7 +144,7 @@ pub async fn ids(store: &Store) -> Result<HashSet<String>, StoreError> {
 /// Those of the database.
 pub async fn find(store: &Store, id: &str) -> Result<Option<Entry>, StoreError> {
     let sql = format!("{SELECT} WHERE f.id = $1");
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id.to_owned()).fetch_optional(store.readers()).await?)
+    Ok(sql::query_as(sqlx::AssertSqlSafe(sql)).bind(id.to_owned()).fetch_optional(store.readers()).await?)
 }
 
 /// The firmware of that name.
@@ -153,7 +153,7 @@ pub async fn find(store: &Store, id: &str) -> Result<Option<Entry>, StoreError> 
 /// Those of the database.
 pub async fn firmware(store: &Store, name: &str) -> Result<Option<Entry>, StoreError> {
     let sql = format!("{SELECT} WHERE f.kind = 'firmware' AND f.name = $1");
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(name.to_owned()).fetch_optional(store.readers()).await?)
+    Ok(sql::query_as(sqlx::AssertSqlSafe(sql)).bind(name.to_owned()).fetch_optional(store.readers()).await?)
 }
 
 /// Which files to list.
@@ -177,7 +177,7 @@ pub async fn list(store: &Store, filter: Filter, limit: i64) -> Result<Vec<Entry
         AND (f.created_at < $3 OR (f.created_at = $3 AND f.id < $4)) ORDER BY f.created_at DESC, f.id DESC LIMIT $5"
     );
     let (at, id) = filter.after.unwrap_or((i64::MAX, String::new()));
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(filter.kind).bind(filter.charge_point);
+    let query = sql::query_as(sqlx::AssertSqlSafe(sql)).bind(filter.kind).bind(filter.charge_point);
     Ok(query.bind(at).bind(id).bind(limit).fetch_all(store.readers()).await?)
 }
 
@@ -187,7 +187,7 @@ pub async fn list(store: &Store, filter: Filter, limit: i64) -> Result<Vec<Entry
 /// Those of the database.
 pub async fn count(store: &Store, filter: Filter) -> Result<i64, StoreError> {
     let sql = "SELECT COUNT(*) FROM files WHERE ($1 IS NULL OR kind = $1) AND ($2 IS NULL OR charge_point = $2)";
-    let query = sqlx::query_scalar(sql).bind(filter.kind).bind(filter.charge_point);
+    let query = sql::query_scalar(sql).bind(filter.kind).bind(filter.charge_point);
     Ok(query.fetch_one(store.readers()).await?)
 }
 
@@ -202,7 +202,7 @@ pub async fn expect(
     charge_point: &str,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO files (id, kind, name, charge_point, complete, created_at) VALUES ($1, $2, '', $3, 0, $4)";
-    let query = sqlx::query(sql).bind(id.to_owned()).bind(kind).bind(charge_point.to_owned()).bind(now());
+    let query = sql::query(sql).bind(id.to_owned()).bind(kind).bind(charge_point.to_owned()).bind(now());
     Ok(query.execute(db).await.map(drop)?)
 }
 
@@ -214,7 +214,7 @@ pub async fn name(store: &Store, id: &str, name: &str) -> Result<(), StoreError>
     let (id, name) = (id.to_owned(), name.to_owned());
     let sql = "UPDATE files SET name = $2 WHERE id = $1";
     store
-        .write(move |db| Box::pin(async move { Ok(sqlx::query(sql).bind(id).bind(name).execute(db).await.map(drop)?) }))
+        .write(move |db| Box::pin(async move { Ok(sql::query(sql).bind(id).bind(name).execute(db).await.map(drop)?) }))
         .await
 }
 
@@ -229,7 +229,7 @@ pub async fn add_firmware(store: &Store, id: &str, name: &str, content: Content)
     store
         .write(move |db| {
             Box::pin(async move {
-                let query = sqlx::query(sql).bind(id).bind(name).bind(content.size).bind(content.sha256);
+                let query = sql::query(sql).bind(id).bind(name).bind(content.size).bind(content.sha256);
                 Ok(query.bind(now()).execute(db).await.map(drop)?)
             })
         })
@@ -247,7 +247,7 @@ pub async fn complete(store: &Store, id: &str, name: &str, content: Content) -> 
     store
         .write(move |db| {
             Box::pin(async move {
-                let query = sqlx::query(sql).bind(id).bind(content.size).bind(content.sha256).bind(now()).bind(name);
+                let query = sql::query(sql).bind(id).bind(content.size).bind(content.sha256).bind(now()).bind(name);
                 Ok(query.execute(db).await?.rows_affected() > 0)
             })
         })
@@ -263,8 +263,8 @@ pub async fn forget(store: &Store, id: &str) -> Result<bool, StoreError> {
     store
         .write(move |db| {
             Box::pin(async move {
-                sqlx::query("DELETE FROM file_requests WHERE file = $1").bind(id.clone()).execute(&mut *db).await?;
-                Ok(sqlx::query("DELETE FROM files WHERE id = $1").bind(id).execute(db).await?.rows_affected() > 0)
+                sql::query("DELETE FROM file_requests WHERE file = $1").bind(id.clone()).execute(&mut *db).await?;
+                Ok(sql::query("DELETE FROM files WHERE id = $1").bind(id).execute(db).await?.rows_affected() > 0)
             })
         })
         .await

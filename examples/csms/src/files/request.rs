@@ -6,7 +6,7 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use sqlx::AnyConnection;
 
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, sql};
 use crate::time::now;
 
 /// What a request is for.
@@ -97,11 +97,11 @@ pub async fn allow(
     let sql =
         "INSERT INTO file_requests (id, token_hash, file, charge_point, purpose, transport, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let query = sqlx::query(sql).bind(credentials.id.clone()).bind(hash(&credentials.token)).bind(file.to_owned());
+    let query = sql::query(sql).bind(credentials.id.clone()).bind(hash(&credentials.token)).bind(file.to_owned());
     let query = query.bind(charge_point.to_owned()).bind(purpose.as_str()).bind(transport.as_str());
     query.bind(now()).bind(expires_at).execute(&mut *db).await?;
     // Those of the past are of no more use.
-    sqlx::query("DELETE FROM file_requests WHERE expires_at < $1").bind(now()).execute(db).await?;
+    sql::query("DELETE FROM file_requests WHERE expires_at < $1").bind(now()).execute(db).await?;
     Ok(credentials)
 }
 
@@ -112,7 +112,7 @@ pub async fn allow(
 pub async fn revoke(store: &Store, id: &str) -> Result<(), StoreError> {
     let id = id.to_owned();
     let delete = "DELETE FROM file_requests WHERE id = $1";
-    store.write(move |db| Box::pin(async move { Ok(sqlx::query(delete).bind(id).execute(db).await.map(drop)?) })).await
+    store.write(move |db| Box::pin(async move { Ok(sql::query(delete).bind(id).execute(db).await.map(drop)?) })).await
 }
 
 type Row = (String, String, String, String, String, String, Option<i64>);
@@ -148,7 +148,7 @@ async fn select(
             CASE f.kind WHEN 'log' THEN c.log_status ELSE c.diagnostics_status END, '') AND f.completed_at <= COALESCE(
             CASE f.kind WHEN 'log' THEN c.log_status_at ELSE c.diagnostics_status_at END, 0))"
     );
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(value.to_owned()).bind(transport.as_str()).bind(now());
+    let query = sql::query_as(sqlx::AssertSqlSafe(sql)).bind(value.to_owned()).bind(transport.as_str()).bind(now());
     let row: Option<Row> = query.fetch_optional(store.readers()).await?;
     Ok(row.map(|(id, charge_point, purpose, file, kind, name, size)| {
         let purpose = if purpose == "upload" { Purpose::Upload } else { Purpose::Download };

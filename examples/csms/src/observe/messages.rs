@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 use crate::app::SharedApp;
 use crate::observe::labels;
 use crate::observe::metrics::Metrics;
-use crate::store::text::{storable, storable_option};
-use crate::store::{Batch, Binding, Room, Row, StoreError, next_numbers};
+use crate::store::sql::Query;
+use crate::store::{Batch, Room, Row, StoreError, next_numbers};
 use crate::time;
 
 /// Messages that wait for the task.
@@ -74,7 +74,7 @@ impl Row for Logged {
         "text",
     ];
 
-    fn bind<'q>(&self, query: Binding<'q>) -> Binding<'q> {
+    fn bind(&self, query: Query) -> Query {
         query
             .bind(self.id)
             .bind(self.charge_point.to_string())
@@ -163,11 +163,11 @@ impl Messages {
                 MessageKind::CallError(_) | MessageKind::ResultError(_) => "error",
                 _ => "unreadable",
             },
-            message_id: storable(message.id),
-            action: storable_option(message.action),
-            error_code: storable_option(error_code),
+            message_id: message.id.to_owned(),
+            action: message.action.map(str::to_owned),
+            error_code,
             elapsed_ms: message.elapsed.map(|elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)),
-            text: storable(&message.masked()),
+            text: message.masked().into_owned(),
             _waiting: Waiting::new(&self.metrics.message_log_waiting),
         };
         place.send(Item::Message(Box::new(logged), room));

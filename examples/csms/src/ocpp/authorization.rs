@@ -4,8 +4,8 @@ use onwire::ocpp::v16::{AuthorizationStatus, IdTagInfo};
 use onwire::types::DateTime;
 
 use crate::app::SharedApp;
+use crate::store::StoreError;
 use crate::store::id_tags::{self, Verdict};
-use crate::store::{StoreError, text};
 use crate::time;
 
 /// Judges a tag for Authorize. A tag that charges already is accepted: ConcurrentTx is for StartTransaction only (OCPP 1.6
@@ -16,7 +16,7 @@ use crate::time;
 pub async fn authorize(app: &SharedApp, id_tag: &str) -> Result<IdTagInfo, StoreError> {
     let mut reader = app.store.readers().acquire().await?;
     let accepts_unknown = app.policy.accepts_unknown_id_tags();
-    let verdict = id_tags::judge(&mut reader, &text::storable(id_tag), accepts_unknown, time::now()).await?;
+    let verdict = id_tags::judge(&mut reader, id_tag, accepts_unknown, time::now()).await?;
     Ok(info(&verdict))
 }
 

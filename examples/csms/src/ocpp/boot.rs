@@ -12,7 +12,6 @@ use crate::app::SharedApp;
 use crate::store::charge_points::{self, Boot, Registration};
 use crate::store::records::charge_points::BootPolicy;
 use crate::store::records::{configuration, local_list};
-use crate::store::text::{storable, storable_option};
 use crate::store::{Store, StoreError};
 use crate::time;
 
@@ -49,7 +48,7 @@ fn policy(registration: Option<&Registration>, accepts_unknown: bool) -> BootPol
 fn extras(payload: &str) -> Option<String> {
     let mut properties: Map<String, Value> = serde_json::from_str(payload).ok()?;
     properties.retain(|name, _| !KNOWN.contains(&name.as_str()));
-    (!properties.is_empty()).then(|| storable(&Value::Object(properties).to_string()))
+    (!properties.is_empty()).then(|| Value::Object(properties).to_string())
 }
 
 /// Answers a BootNotification, and keeps what it says.
@@ -79,15 +78,15 @@ pub async fn answer(
             charge_point: identity.to_owned(),
             status: status.as_str().to_owned(),
             protocol: super::protocol(app, peer).to_owned(),
-            vendor: storable(vendor),
-            model: storable(model),
-            serial_number: storable_option(req.charge_point_serial_number.as_deref()),
-            charge_box_serial_number: storable_option(req.charge_box_serial_number.as_deref()),
-            firmware_version: storable_option(firmware.as_deref()),
-            iccid: storable_option(req.iccid.as_deref()),
-            imsi: storable_option(req.imsi.as_deref()),
-            meter_type: storable_option(req.meter_type.as_deref()),
-            meter_serial_number: storable_option(req.meter_serial_number.as_deref()),
+            vendor: vendor.to_string(),
+            model: model.to_string(),
+            serial_number: req.charge_point_serial_number.as_deref().map(str::to_owned),
+            charge_box_serial_number: req.charge_box_serial_number.as_deref().map(str::to_owned),
+            firmware_version: firmware.as_deref().map(str::to_owned),
+            iccid: req.iccid.as_deref().map(str::to_owned),
+            imsi: req.imsi.as_deref().map(str::to_owned),
+            meter_type: req.meter_type.as_deref().map(str::to_owned),
+            meter_serial_number: req.meter_serial_number.as_deref().map(str::to_owned),
             extras: extras(payload),
             at: time::now(),
         };
@@ -149,8 +148,7 @@ async fn keep_configuration(
         Box::pin(async move {
             configuration::forget_all(db, &charge_point).await?;
             for key in answer.configuration_key.into_iter().flatten() {
-                let value = storable_option(key.value.as_deref());
-                configuration::keep(db, &charge_point, &storable(&key.key), value.as_deref(), key.readonly).await?;
+                configuration::keep(db, &charge_point, &key.key, key.value.as_deref(), key.readonly).await?;
             }
             Ok(())
         })

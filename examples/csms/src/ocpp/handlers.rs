@@ -11,7 +11,6 @@ use crate::app::SharedApp;
 use crate::store::StoreError;
 use crate::store::charge_points::{self, Progress};
 use crate::store::security_events::{self, SecurityEvent};
-use crate::store::text::{storable, storable_option};
 use crate::time;
 
 /// The handlers.
@@ -34,7 +33,7 @@ impl CentralSystem {
         status: &str,
         request_id: Option<i64>,
     ) -> Result<(), CallError> {
-        let (identity, word, now) = (peer.identity(), storable(status), time::now());
+        let (identity, word, now) = (peer.identity(), status.to_owned(), time::now());
         let id = identity.to_owned();
         let keep = self.app.store.write(move |db| Box::pin(charge_points::keep_progress(db, id, progress, word, now)));
         keep.await.map_err(failed)?;
@@ -189,8 +188,8 @@ impl CentralSystem {
         let event = SecurityEvent {
             charge_point: peer.identity().to_owned(),
             happened_at: req.timestamp.unix_millis(),
-            kind: storable(&req.r#type),
-            tech_info: storable_option(req.tech_info.as_deref()),
+            kind: req.r#type.to_string(),
+            tech_info: req.tech_info.as_deref().map(str::to_owned),
             received_at: time::now(),
         };
         let kept = event.clone();

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::app::SharedApp;
 use crate::security::logins;
-use crate::store::{StoreError, charge_points, reservations};
+use crate::store::{StoreError, charge_points, reservations, sql};
 use crate::time;
 
 /// How late it is noticed at most that a reservation expires, or that a certificate was revoked by another process.
@@ -86,7 +86,7 @@ async fn seen(app: &SharedApp, peer: &Peer) -> Result<(), StoreError> {
 async fn expire(app: &SharedApp) -> Result<(), StoreError> {
     let now = time::now();
     let sql = "SELECT COUNT(*) FROM reservations WHERE status IN ('Pending', 'Accepted') AND expiry_at <= $1";
-    let count: i64 = sqlx::query_scalar(sql).bind(now).fetch_one(app.store.readers()).await?;
+    let count: i64 = sql::query_scalar(sql).bind(now).fetch_one(app.store.readers()).await?;
     if count == 0 {
         return Ok(());
     }

@@ -7,7 +7,6 @@ use serde_json::json;
 
 use crate::app::SharedApp;
 use crate::store::connectors::{self, ConnectorStatus};
-use crate::store::text::{storable, storable_option};
 use crate::store::transactions::{self, Over};
 use crate::store::{StoreError, reservations};
 use crate::time;
@@ -24,11 +23,11 @@ pub async fn keep(app: &SharedApp, peer: &Peer, req: StatusNotificationRequest) 
     let status = ConnectorStatus {
         charge_point: identity.to_owned(),
         connector: req.connector_id,
-        status: storable(req.status.as_str()),
-        error_code: storable(req.error_code.as_str()),
-        info: storable_option(req.info.as_deref().filter(|info| !info.is_empty())),
-        vendor_id: storable_option(req.vendor_id.as_deref()),
-        vendor_error_code: storable_option(req.vendor_error_code.as_deref()),
+        status: req.status.as_str().to_owned(),
+        error_code: req.error_code.as_str().to_owned(),
+        info: req.info.as_deref().filter(|info| !info.is_empty()).map(str::to_owned),
+        vendor_id: req.vendor_id.as_deref().map(str::to_owned),
+        vendor_error_code: req.vendor_error_code.as_deref().map(str::to_owned),
         reported_at: at,
     };
     let event = status.clone();

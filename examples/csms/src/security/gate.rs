@@ -19,7 +19,7 @@ use super::client::Client;
 use super::keys::{self, Used};
 use super::limits::subscriber;
 use crate::app::SharedApp;
-use crate::store::StoreError;
+use crate::store::{StoreError, sql};
 use crate::time;
 
 /// The longest identity of a charge point that enters itself, in characters: OCPP 1.6 has 20 for its serial numbers, 2.0.1
@@ -91,7 +91,7 @@ impl Gate {
         let sql = "SELECT security_profile, key_hash, next_key_hash, next_key_after_reboot FROM charge_points
             WHERE id = $1";
         let row: Option<(i64, Option<String>, Option<String>, i64)> =
-            sqlx::query_as(sql).bind(identity.to_owned()).fetch_optional(self.app.store.readers()).await?;
+            sql::query_as(sql).bind(identity.to_owned()).fetch_optional(self.app.store.readers()).await?;
         Ok(row.map(|(lowest_profile, key, next_key, after_reboot)| Known {
             is_new: false,
             lowest_profile,
@@ -164,7 +164,7 @@ impl Gate {
             WHERE excluded.security_profile > charge_points.security_profile";
         let write = self.app.store.write(move |db| {
             Box::pin(async move {
-                sqlx::query(sql).bind(identity).bind(profile).bind(time::now()).execute(&mut *db).await?;
+                sql::query(sql).bind(identity).bind(profile).bind(time::now()).execute(&mut *db).await?;
                 Ok(())
             })
         });

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::authority::Issued;
 use crate::store::records::columns::{Flag, Time};
 use crate::store::records::select::Select;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, sql};
 use crate::time;
 
 const COLUMNS: &str = "SELECT serial, charge_point, pem, issued_at, expires_at, revoked FROM certificates";
@@ -38,7 +38,7 @@ pub async fn keep(store: &Store, identity: &str, issued: &Issued) -> Result<(), 
     store
         .write(move |db| {
             Box::pin(async move {
-                let query = sqlx::query(sql).bind(serial).bind(identity).bind(pem).bind(time::now()).bind(expires_at);
+                let query = sql::query(sql).bind(serial).bind(identity).bind(pem).bind(time::now()).bind(expires_at);
                 query.execute(&mut *db).await?;
                 Ok(())
             })
@@ -52,7 +52,7 @@ pub async fn keep(store: &Store, identity: &str, issued: &Issued) -> Result<(), 
 /// Those of the database.
 pub async fn is_revoked(store: &Store, serial: &str) -> Result<bool, StoreError> {
     let sql = "SELECT revoked FROM certificates WHERE serial = $1";
-    let revoked: Option<i64> = sqlx::query_scalar(sql).bind(serial.to_owned()).fetch_optional(store.readers()).await?;
+    let revoked: Option<i64> = sql::query_scalar(sql).bind(serial.to_owned()).fetch_optional(store.readers()).await?;
     Ok(revoked.is_some_and(|revoked| revoked != 0))
 }
 
@@ -67,7 +67,7 @@ pub async fn revoke(store: &Store, serial: &str) -> Result<(), StoreError> {
     store
         .write(move |db| {
             Box::pin(async move {
-                sqlx::query(sql).bind(serial).bind(time::now()).execute(&mut *db).await?;
+                sql::query(sql).bind(serial).bind(time::now()).execute(&mut *db).await?;
                 Ok(())
             })
         })

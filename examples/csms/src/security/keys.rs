@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::app::App;
-use crate::store::StoreError;
+use crate::store::{StoreError, sql};
 
 /// The shortest key, in bytes (security whitepaper A00.FR.205).
 const SHORTEST: usize = 16;
@@ -107,7 +107,7 @@ pub async fn set(app: &App, identity: &str, key: Option<&str>) -> Result<bool, C
         Box::pin(async move {
             let sql = "UPDATE charge_points SET key_hash = $1, next_key_hash = NULL, next_key_after_reboot = 0
                 WHERE id = $2";
-            let done = sqlx::query(sql).bind(hash).bind(identity).execute(&mut *db).await?;
+            let done = sql::query(sql).bind(hash).bind(identity).execute(&mut *db).await?;
             Ok(done.rows_affected() > 0)
         })
     });
@@ -179,7 +179,7 @@ async fn write(app: &App, change: &Change, sql: &'static str) -> Result<(), Stor
     app.store
         .write(move |db| {
             Box::pin(async move {
-                sqlx::query(sql).bind(hash).bind(identity).execute(&mut *db).await?;
+                sql::query(sql).bind(hash).bind(identity).execute(&mut *db).await?;
                 Ok(())
             })
         })

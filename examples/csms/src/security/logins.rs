@@ -10,7 +10,7 @@ use onwire::net::Peers;
 
 use super::issued;
 use crate::app::App;
-use crate::store::StoreError;
+use crate::store::{StoreError, sql};
 
 /// Certificates that are remembered of one charge point: while its connection stands, it may try to open others.
 const OF_ONE: usize = 4;
@@ -63,12 +63,12 @@ impl Logins {
 pub async fn end_revoked(app: &App) -> Result<(), StoreError> {
     let (logins, readers) = (&app.security.logins, app.store.readers());
     let sql = "SELECT COUNT(*) FROM certificates WHERE revoked = 1";
-    let count: i64 = sqlx::query_scalar(sql).fetch_one(readers).await?;
+    let count: i64 = sql::query_scalar(sql).fetch_one(readers).await?;
     if count == logins.revoked.load(Ordering::Relaxed) {
         return Ok(());
     }
     let sql = "SELECT serial FROM certificates WHERE revoked = 1";
-    let revoked: Vec<String> = sqlx::query_scalar(sql).fetch_all(readers).await?;
+    let revoked: Vec<String> = sql::query_scalar(sql).fetch_all(readers).await?;
     for identity in logins.with_any_of(&revoked.into_iter().collect()) {
         tracing::warn!(%identity, "its certificate is revoked");
         end_connection(app, &identity);

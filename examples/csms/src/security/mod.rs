@@ -51,7 +51,7 @@ use self::logins::Logins;
 use self::passwords::Passwords;
 use self::secret::Secret;
 use crate::config::Config;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, sql};
 
 /// What security needs while the server runs.
 #[derive(Debug)]
@@ -169,7 +169,7 @@ impl Security {
             return Ok(true);
         }
         let sql = "SELECT CAST((SELECT COUNT(*) FROM users) + (SELECT COUNT(*) FROM api_tokens) AS BIGINT)";
-        let accounts: i64 = sqlx::query_scalar(sql).fetch_one(store.readers()).await?;
+        let accounts: i64 = sql::query_scalar(sql).fetch_one(store.readers()).await?;
         if accounts > 0 {
             self.has_accounts.store(true, Ordering::Relaxed);
         }

@@ -5,7 +5,7 @@ use http::header::{COOKIE, HeaderMap};
 use ring::digest;
 
 use super::access::Role;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, sql};
 use crate::time;
 
 /// Name of the cookie.
@@ -59,13 +59,13 @@ pub async fn begin(store: &Store, user: &str) -> anyhow::Result<Begun> {
     let (user, hash, csrf, now) = (user.to_owned(), hash(&begun.token), begun.csrf.clone(), time::now());
     let write = store.write(move |db| {
         Box::pin(async move {
-            sqlx::query("DELETE FROM web_sessions WHERE expires_at <= $1").bind(now).execute(&mut *db).await?;
+            sql::query("DELETE FROM web_sessions WHERE expires_at <= $1").bind(now).execute(&mut *db).await?;
             let sql = "DELETE FROM web_sessions WHERE user_name = $1 AND token_hash NOT IN
                 (SELECT token_hash FROM web_sessions WHERE user_name = $1 ORDER BY created_at DESC LIMIT $2)";
-            sqlx::query(sql).bind(user.clone()).bind(PER_USER - 1).execute(&mut *db).await?;
+            sql::query(sql).bind(user.clone()).bind(PER_USER - 1).execute(&mut *db).await?;
             let sql = "INSERT INTO web_sessions (token_hash, user_name, csrf, created_at, expires_at)
                 VALUES ($1, $2, $3, $4, $5)";
-            let query = sqlx::query(sql).bind(hash).bind(user).bind(csrf).bind(now).bind(now + LASTS * 1000);
+            let query = sql::query(sql).bind(hash).bind(user).bind(csrf).bind(now).bind(now + LASTS * 1000);
             query.execute(&mut *db).await?;
             Ok(())
         })
@@ -81,7 +81,7 @@ pub async fn begin(store: &Store, user: &str) -> anyhow::Result<Begun> {
 pub async fn find(store: &Store, token: &str) -> Result<Option<Session>, StoreError> {
     let sql = "SELECT users.name, users.role, web_sessions.csrf FROM web_sessions
         JOIN users ON users.name = web_sessions.user_name WHERE token_hash = $1 AND expires_at > $2";
-    let query = sqlx::query_as(sql).bind(hash(token)).bind(time::now());
+    let query = sql::query_as(sql).bind(hash(token)).bind(time::now());
     let row: Option<(String, String, String)> = query.fetch_optional(store.readers()).await?;
     row.map(|(user, role, csrf)| Ok(Session { user, role: Role::read(&role)?, csrf })).transpose()
 }
@@ -95,7 +95,7 @@ pub async fn end(store: &Store, token: &str) -> Result<(), StoreError> {
     store
         .write(move |db| {
             Box::pin(async move {
-                sqlx::query("DELETE FROM web_sessions WHERE token_hash = $1").bind(hash).execute(&mut *db).await?;
+                sql::query("DELETE FROM web_sessions WHERE token_hash = $1").bind(hash).execute(&mut *db).await?;
                 Ok(())
             })
         })

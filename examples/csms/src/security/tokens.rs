@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::access::Role;
 use super::sessions::{hash, random_text};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, sql};
 use crate::time;
 
 /// What a token begins with, so that it is known where it is found.
@@ -46,7 +46,7 @@ pub async fn add(store: &Store, name: &str, role: Role, expires_at: Option<i64>)
         VALUES ($1, $2, $3, $4, $5, $6)";
     let write = store.write(move |db| {
         Box::pin(async move {
-            let query = sqlx::query(sql).bind(row_id).bind(name).bind(hash).bind(role.name());
+            let query = sql::query(sql).bind(row_id).bind(name).bind(hash).bind(role.name());
             query.bind(time::now()).bind(expires_at).execute(&mut *db).await?;
             Ok(())
         })
@@ -63,14 +63,14 @@ pub async fn find(store: &Store, token: &str) -> Result<Option<(String, Role)>, 
     let now = time::now();
     let sql = "SELECT id, name, role, last_used_at FROM api_tokens
         WHERE token_hash = $1 AND (expires_at IS NULL OR expires_at > $2)";
-    let query = sqlx::query_as(sql).bind(hash(token)).bind(now);
+    let query = sql::query_as(sql).bind(hash(token)).bind(now);
     let row: Option<(String, String, String, Option<i64>)> = query.fetch_optional(store.readers()).await?;
     let Some((id, name, role, used_at)) = row else { return Ok(None) };
     if used_at.is_none_or(|used_at| used_at + USE <= now) {
         let write = store.write(move |db| {
             Box::pin(async move {
                 let sql = "UPDATE api_tokens SET last_used_at = $1 WHERE id = $2";
-                sqlx::query(sql).bind(now).bind(id).execute(&mut *db).await?;
+                sql::query(sql).bind(now).bind(id).execute(&mut *db).await?;
                 Ok(())
             })
         });
@@ -86,7 +86,7 @@ pub async fn find(store: &Store, token: &str) -> Result<Option<(String, Role)>, 
 pub async fn list(store: &Store) -> Result<Vec<Token>, StoreError> {
     let sql = "SELECT id, name, role, created_at, expires_at, last_used_at FROM api_tokens
         ORDER BY created_at, id LIMIT 10000";
-    let rows: Vec<Row> = sqlx::query_as(sql).fetch_all(store.readers()).await?;
+    let rows: Vec<Row> = sql::query_as(sql).fetch_all(store.readers()).await?;
     let token = |(id, name, role, created_at, expires_at, used_at): Row| {
         Ok(Token {
             id,
@@ -109,7 +109,7 @@ pub async fn remove(store: &Store, id: &str) -> Result<bool, StoreError> {
     store
         .write(move |db| {
             Box::pin(async move {
-                let removed = sqlx::query("DELETE FROM api_tokens WHERE id = $1").bind(id).execute(&mut *db).await?;
+                let removed = sql::query("DELETE FROM api_tokens WHERE id = $1").bind(id).execute(&mut *db).await?;
                 Ok(removed.rows_affected() > 0)
             })
         })

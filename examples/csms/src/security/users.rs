@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::access::Role;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, sql};
 use crate::time;
 
 /// A user.
@@ -52,7 +52,7 @@ pub async fn add(store: &Store, name: &str, hash: String, role: Role) -> Result<
         ON CONFLICT (name) DO NOTHING";
     let write = store.write(move |db| {
         Box::pin(async move {
-            let query = sqlx::query(sql).bind(name).bind(hash).bind(role.name()).bind(time::now());
+            let query = sql::query(sql).bind(name).bind(hash).bind(role.name()).bind(time::now());
             Ok(query.execute(&mut *db).await?.rows_affected())
         })
     });
@@ -66,7 +66,7 @@ pub async fn add(store: &Store, name: &str, hash: String, role: Role) -> Result<
 pub async fn find(store: &Store, name: &str) -> Result<Option<(String, Role)>, StoreError> {
     let sql = "SELECT password_hash, role FROM users WHERE name = $1";
     let row: Option<(String, String)> =
-        sqlx::query_as(sql).bind(name.to_owned()).fetch_optional(store.readers()).await?;
+        sql::query_as(sql).bind(name.to_owned()).fetch_optional(store.readers()).await?;
     row.map(|(hash, role)| Ok((hash, Role::read(&role)?))).transpose()
 }
 
@@ -76,7 +76,7 @@ pub async fn find(store: &Store, name: &str) -> Result<Option<(String, Role)>, S
 /// Those of the database.
 pub async fn list(store: &Store) -> Result<Vec<User>, StoreError> {
     let sql = "SELECT name, role, created_at FROM users ORDER BY name LIMIT 10000";
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(sql).fetch_all(store.readers()).await?;
+    let rows: Vec<(String, String, i64)> = sql::query_as(sql).fetch_all(store.readers()).await?;
     let user = |(name, role, created_at): (_, String, _)| {
         Ok(User { name, role: Role::read(&role)?, created_at: time::text(created_at) })
     };
@@ -97,12 +97,12 @@ pub async fn change(store: &Store, name: &str, hash: Option<String>, role: Optio
             let ends_sessions = hash.is_some();
             let sql = "UPDATE users SET password_hash = COALESCE($1, password_hash), role = COALESCE($2, role)
                 WHERE name = $3";
-            let query = sqlx::query(sql).bind(hash).bind(role.map(Role::name)).bind(name.clone());
+            let query = sql::query(sql).bind(hash).bind(role.map(Role::name)).bind(name.clone());
             if query.execute(&mut *db).await?.rows_affected() == 0 {
                 return Ok(Err(UserError::Unknown));
             }
             if ends_sessions {
-                sqlx::query("DELETE FROM web_sessions WHERE user_name = $1").bind(name).execute(&mut *db).await?;
+                sql::query("DELETE FROM web_sessions WHERE user_name = $1").bind(name).execute(&mut *db).await?;
             }
             Ok(Ok(()))
         })
@@ -121,8 +121,8 @@ pub async fn remove(store: &Store, name: &str) -> Result<(), UserError> {
             if is_last_admin(db, &name).await? {
                 return Ok(Err(UserError::LastAdmin));
             }
-            sqlx::query("DELETE FROM web_sessions WHERE user_name = $1").bind(name.clone()).execute(&mut *db).await?;
-            let removed = sqlx::query("DELETE FROM users WHERE name = $1").bind(name).execute(&mut *db).await?;
+            sql::query("DELETE FROM web_sessions WHERE user_name = $1").bind(name.clone()).execute(&mut *db).await?;
+            let removed = sql::query("DELETE FROM users WHERE name = $1").bind(name).execute(&mut *db).await?;
             Ok(if removed.rows_affected() == 0 { Err(UserError::Unknown) } else { Ok(()) })
         })
     });
@@ -131,6 +131,6 @@ pub async fn remove(store: &Store, name: &str) -> Result<(), UserError> {
 
 async fn is_last_admin(db: &mut sqlx::AnyConnection, name: &str) -> Result<bool, StoreError> {
     let sql = "SELECT name FROM users WHERE role = 'admin' LIMIT 2";
-    let admins: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *db).await?;
+    let admins: Vec<String> = sql::query_scalar(sql).fetch_all(&mut *db).await?;
     Ok(admins == [name])
 }

@@ -8,14 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sqlx::any::AnyArguments;
-use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, AssertSqlSafe, Executor};
+use sqlx::{AnyConnection, AssertSqlSafe, Executor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::StoreError;
+use super::sql::Query;
 use super::writer::Writer;
+use super::{StoreError, sql};
 
 /// Rows in one write.
 const ROWS: usize = 500;
@@ -45,9 +44,6 @@ const RETRY: Duration = Duration::from_millis(500);
 /// each parameter up by its name, one after the other.
 const CHUNKS: [usize; 3] = [16, 4, 1];
 
-/// A query whose parameters are being bound.
-pub(crate) type Binding<'q> = Query<'q, Any, AnyArguments>;
-
 /// A row of some table.
 pub(crate) trait Row: Send + Sync + 'static {
     /// The table.
@@ -58,7 +54,7 @@ pub(crate) trait Row: Send + Sync + 'static {
     const UNLESS_THERE: bool = false;
 
     /// Binds a value for each column.
-    fn bind<'q>(&self, query: Binding<'q>) -> Binding<'q>;
+    fn bind(&self, query: Query) -> Query;
 
     /// Bytes of its text.
     fn bytes(&self) -> usize;
@@ -332,13 +328,13 @@ async fn insert_each<R: Row>(db: &mut AnyConnection, rows: &[Taken<R>]) -> Resul
     }
     // Refused by a database that works, or not written because it does not?
     if refused == rows.len() {
-        sqlx::query("SELECT 1").execute(&mut *db).await?;
+        sql::query("SELECT 1").execute(&mut *db).await?;
     }
     Ok(refused)
 }
 
 async fn insert_chunk<R: Row>(db: &mut AnyConnection, rows: &[impl Borrow<R>]) -> Result<(), StoreError> {
-    let query = sqlx::query(AssertSqlSafe(insertion::<R>(rows.len())));
+    let query = sql::query(AssertSqlSafe(insertion::<R>(rows.len())));
     rows.iter().fold(query, |query, row| row.borrow().bind(query)).execute(&mut *db).await?;
     Ok(())
 }

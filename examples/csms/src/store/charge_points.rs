@@ -2,8 +2,8 @@
 
 use sqlx::{AnyConnection, AnyPool};
 
-use super::StoreError;
 use super::records::charge_points::BootPolicy;
+use super::{StoreError, sql};
 
 /// How far a charge point is known here.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -49,7 +49,7 @@ impl Registration {
 /// Those of the database.
 pub async fn registration(readers: &AnyPool, id: &str) -> Result<Option<Registration>, StoreError> {
     let sql = "SELECT boot_policy, accepted, registered, boot_status FROM charge_points WHERE id = $1";
-    Ok(sqlx::query_as(sql).bind(id.to_owned()).fetch_optional(readers).await?)
+    Ok(sql::query_as(sql).bind(id.to_owned()).fetch_optional(readers).await?)
 }
 
 /// A BootNotification and its answer.
@@ -102,7 +102,7 @@ pub async fn keep_boot(db: &mut AnyConnection, boot: Boot) -> Result<(), StoreEr
             firmware_version = excluded.firmware_version, iccid = excluded.iccid, imsi = excluded.imsi,
             meter_type = excluded.meter_type, meter_serial_number = excluded.meter_serial_number,
             extras = excluded.extras, booted_at = excluded.booted_at, last_seen_at = excluded.last_seen_at";
-    let query = sqlx::query(sql)
+    let query = sql::query(sql)
         .bind(boot.charge_point)
         .bind(i64::from(boot.status == "Accepted"))
         .bind(boot.status)
@@ -129,7 +129,7 @@ pub async fn keep_boot(db: &mut AnyConnection, boot: Boot) -> Result<(), StoreEr
 pub async fn keep_last_seen(db: &mut AnyConnection, id: String, at: i64) -> Result<(), StoreError> {
     let sql = "UPDATE charge_points SET last_seen_at = $2
         WHERE id = $1 AND (last_seen_at IS NULL OR last_seen_at < $2)";
-    sqlx::query(sql).bind(id).bind(at).execute(&mut *db).await?;
+    sql::query(sql).bind(id).bind(at).execute(&mut *db).await?;
     Ok(())
 }
 
@@ -162,6 +162,6 @@ pub async fn keep_progress(
         }
         Progress::Log => "UPDATE charge_points SET log_status = $2, log_status_at = $3 WHERE id = $1",
     };
-    sqlx::query(sql).bind(id).bind(status).bind(at).execute(&mut *db).await?;
+    sql::query(sql).bind(id).bind(status).bind(at).execute(&mut *db).await?;
     Ok(())
 }

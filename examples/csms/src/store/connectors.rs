@@ -2,7 +2,7 @@
 
 use sqlx::AnyConnection;
 
-use super::StoreError;
+use super::{StoreError, sql};
 
 /// A StatusNotification.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub struct ConnectorStatus {
 /// Those of the database.
 pub async fn keep_status(db: &mut AnyConnection, status: ConnectorStatus) -> Result<Option<String>, StoreError> {
     let sql = "SELECT status FROM connectors WHERE charge_point = $1 AND connector = $2";
-    let query = sqlx::query_scalar(sql).bind(status.charge_point.clone()).bind(status.connector);
+    let query = sql::query_scalar(sql).bind(status.charge_point.clone()).bind(status.connector);
     let before: Option<String> = query.fetch_optional(&mut *db).await?;
     let sql = "INSERT INTO connectors (charge_point, connector, status, error_code, info, vendor_id,
             vendor_error_code, reported_at)
@@ -39,7 +39,7 @@ pub async fn keep_status(db: &mut AnyConnection, status: ConnectorStatus) -> Res
         ON CONFLICT (charge_point, connector) DO UPDATE SET status = excluded.status,
             error_code = excluded.error_code, info = excluded.info, vendor_id = excluded.vendor_id,
             vendor_error_code = excluded.vendor_error_code, reported_at = excluded.reported_at";
-    let query = sqlx::query(sql)
+    let query = sql::query(sql)
         .bind(status.charge_point)
         .bind(status.connector)
         .bind(status.status)

@@ -2,7 +2,7 @@
 
 use sqlx::AnyConnection;
 
-use super::{StoreError, folded};
+use super::{StoreError, folded, sql};
 
 /// What an id tag is worth, as an IdTagInfo says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub async fn judge(
 ) -> Result<Verdict, StoreError> {
     let sql = "SELECT status, expiry_at, parent_id_tag FROM id_tags WHERE folded = $1";
     let found: Option<(String, Option<i64>, Option<String>)> =
-        sqlx::query_as(sql).bind(folded(id_tag)).fetch_optional(&mut *db).await?;
+        sql::query_as(sql).bind(folded(id_tag)).fetch_optional(&mut *db).await?;
     let Some((status, expiry_at, parent_id_tag)) = found else {
         let status = if accepts_unknown { "Accepted" } else { "Invalid" };
         return Ok(Verdict { status, expiry_at: None, parent_id_tag: None, is_known: false });

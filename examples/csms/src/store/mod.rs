@@ -17,6 +17,7 @@ pub mod reservations;
 pub mod retention;
 pub mod samples;
 pub mod security_events;
+pub mod sql;
 pub mod text;
 pub mod transactions;
 mod writer;
@@ -26,13 +27,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use data_encoding::HEXLOWER;
 use futures_util::future::BoxFuture;
+use ring::digest::{SHA256, digest};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, Executor};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-pub(crate) use self::batch::{Batch, Binding, Room, Row};
+pub(crate) use self::batch::{Batch, Room, Row};
 pub use self::meter_values::{MeterValue, MeterValues};
 pub use self::numbers::Numbers;
 pub use self::samples::Sample;
@@ -161,7 +164,7 @@ impl Store {
     ///
     /// ```ignore
     /// store.write(|db| Box::pin(async move {
-    ///     sqlx::query("UPDATE ..").bind(id).execute(&mut *db).await?;
+    ///     sql::query("UPDATE ..").bind(id).execute(&mut *db).await?;
     ///     Ok(())
     /// })).await?;
     /// ```
@@ -204,12 +207,23 @@ pub async fn next_number(db: &mut AnyConnection, name: &str) -> Result<i64, Stor
 pub async fn next_numbers(db: &mut AnyConnection, name: &str, count: i64) -> Result<i64, StoreError> {
     let sql = "INSERT INTO counters (name, value) VALUES ($1, $2)
         ON CONFLICT (name) DO UPDATE SET value = counters.value + $2 RETURNING value";
-    Ok(sqlx::query_scalar(sql).bind(name.to_owned()).bind(count).fetch_one(&mut *db).await?)
+    Ok(sql::query_scalar(sql).bind(name.to_owned()).bind(count).fetch_one(&mut *db).await?)
 }
 
-/// Id tags, configuration keys and the like, for comparing: OCPP's CiString has no case.
+/// The longest text that [`folded`] keeps whole, in bytes. It stands in indexes, and PostgreSQL rejects an index entry of more
+/// than 2,704 bytes.
+const LONGEST_FOLDED: usize = 512;
+
+/// Id tags, configuration keys and the like, for comparing: OCPP's CiString has no case. Of a text of more than 512 bytes
+/// (OCPP has 50 characters at most, charge points do not always care) the end is replaced by a digest of the whole.
 pub fn folded(text: &str) -> String {
-    text.to_lowercase()
+    let mut folded = text.to_lowercase();
+    if folded.len() > LONGEST_FOLDED {
+        let digest = HEXLOWER.encode(digest(&SHA256, sql::storable(&folded).as_bytes()).as_ref());
+        folded.truncate(folded.floor_char_boundary(LONGEST_FOLDED - digest.len()));
+        folded.push_str(&digest);
+    }
+    folded
 }
 
 async fn prepare(connection: &mut AnyConnection, kind: Kind) -> Result<(), sqlx::Error> {

@@ -2,7 +2,7 @@
 
 use sqlx::AnyConnection;
 
-use super::{StoreError, folded};
+use super::{StoreError, folded, sql};
 
 /// A charge point's clock may be ahead by so much that it ends a reservation early.
 const CLOCK_DIFFERENCE: i64 = 60_000;
@@ -33,21 +33,21 @@ pub async fn use_one(db: &mut AnyConnection, start: Use<'_>) -> Result<(), Store
     let named = "UPDATE reservations SET status = 'Used', transaction_id = $3
         WHERE id = $1 AND charge_point = $2 AND status IN ('Pending', 'Accepted', 'Expired')";
     if let Some(reservation) = start.reservation {
-        let query = sqlx::query(named).bind(reservation).bind(start.charge_point.to_owned()).bind(start.transaction);
+        let query = sql::query(named).bind(reservation).bind(start.charge_point.to_owned()).bind(start.transaction);
         query.execute(&mut *db).await?;
         return Ok(());
     }
     let sql = "SELECT id, id_tag, parent_id_tag FROM reservations
         WHERE charge_point = $1 AND connector IN ($2, 0) AND status IN ('Pending', 'Accepted')
         ORDER BY connector DESC, id";
-    let query = sqlx::query_as(sql).bind(start.charge_point.to_owned()).bind(start.connector);
+    let query = sql::query_as(sql).bind(start.charge_point.to_owned()).bind(start.connector);
     let found: Vec<(i64, String, Option<String>)> = query.fetch_all(&mut *db).await?;
     let fits = |id_tag: &str, parent: Option<&str>| {
         let same_group = matches!((parent, start.parent_id_tag), (Some(a), Some(b)) if folded(a) == folded(b));
         same_group || folded(id_tag) == folded(start.id_tag)
     };
     if let Some((id, ..)) = found.iter().find(|(_, id_tag, parent)| fits(id_tag, parent.as_deref())) {
-        let query = sqlx::query(named).bind(*id).bind(start.charge_point.to_owned()).bind(start.transaction);
+        let query = sql::query(named).bind(*id).bind(start.charge_point.to_owned()).bind(start.transaction);
         query.execute(&mut *db).await?;
     }
     Ok(())
@@ -64,7 +64,7 @@ pub async fn connector_is_reserved(
 ) -> Result<(), StoreError> {
     let sql = "UPDATE reservations SET status = 'Accepted', answer = 'Accepted'
         WHERE charge_point = $1 AND connector = $2 AND status = 'Pending'";
-    sqlx::query(sql).bind(charge_point).bind(connector).execute(&mut *db).await?;
+    sql::query(sql).bind(charge_point).bind(connector).execute(&mut *db).await?;
     Ok(())
 }
 
@@ -80,7 +80,7 @@ pub async fn connector_is_free(
 ) -> Result<(), StoreError> {
     let sql = "UPDATE reservations SET status = CASE WHEN expiry_at <= $3 THEN 'Expired' ELSE 'Cancelled' END
         WHERE charge_point = $1 AND connector = $2 AND status = 'Accepted'";
-    let query = sqlx::query(sql).bind(charge_point).bind(connector).bind(now.saturating_add(CLOCK_DIFFERENCE));
+    let query = sql::query(sql).bind(charge_point).bind(connector).bind(now.saturating_add(CLOCK_DIFFERENCE));
     query.execute(&mut *db).await?;
     Ok(())
 }
@@ -92,5 +92,5 @@ pub async fn connector_is_free(
 pub async fn expire(db: &mut AnyConnection, now: i64) -> Result<Vec<(i64, String)>, StoreError> {
     let sql = "UPDATE reservations SET status = 'Expired' WHERE status IN ('Pending', 'Accepted') AND expiry_at <= $1
         RETURNING id, charge_point";
-    Ok(sqlx::query_as(sql).bind(now).fetch_all(&mut *db).await?)
+    Ok(sql::query_as(sql).bind(now).fetch_all(&mut *db).await?)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::AnyConnection;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, sql};
 use crate::config::Config;
 use crate::time::now;
 
@@ -87,7 +87,7 @@ async fn delete_some(
         "PostgreSQL" => format!("DELETE FROM {table} WHERE ctid = ANY(ARRAY({}))", old("ctid")),
         _ => format!("DELETE FROM {table} WHERE rowid IN ({})", old("rowid")),
     };
-    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).bind(ROWS);
+    let query = sql::query(sqlx::AssertSqlSafe(sql)).bind(limit).bind(ROWS);
     Ok(query.execute(&mut *db).await?.rows_affected())
 }
 
@@ -118,10 +118,10 @@ mod tests {
         store.meter_values().push(Sample::of_message((0..1201).map(|_| value.clone()))).await.unwrap();
         store.meter_values().flush().await.unwrap();
         let age = "UPDATE meter_values SET received_at = received_at - 86400001 WHERE rowid > 100";
-        store.write(move |db| Box::pin(async move { Ok(sqlx::query(age).execute(&mut *db).await?) })).await.unwrap();
+        store.write(move |db| Box::pin(async move { Ok(sql::query(age).execute(&mut *db).await?) })).await.unwrap();
         let rule = Rule::new("meter_values", "received_at", 0);
         let left = async || -> i64 {
-            let count = sqlx::query_scalar("SELECT COUNT(*) FROM meter_values");
+            let count = sql::query_scalar("SELECT COUNT(*) FROM meter_values");
             count.fetch_one(store.readers()).await.unwrap()
         };
         round(&store, &[rule]).await.unwrap();
@@ -144,7 +144,7 @@ mod tests {
                         VALUES ($1, 0, '', '', $2)",
                 ] {
                     let at = now() - days * 24 * 60 * 60 * 1000;
-                    sqlx::query(sql).bind(days).bind(at).execute(&mut *db).await?;
+                    sql::query(sql).bind(days).bind(at).execute(&mut *db).await?;
                 }
             }
             Ok(())
@@ -152,7 +152,7 @@ mod tests {
         store.write(|db| Box::pin(fill(db))).await.unwrap();
         let left = async |table| -> Vec<i64> {
             let sql = sqlx::AssertSqlSafe(format!("SELECT id FROM {table} ORDER BY id"));
-            sqlx::query_scalar(sql).fetch_all(store.readers()).await.unwrap()
+            sql::query_scalar(sql).fetch_all(store.readers()).await.unwrap()
         };
         let config = |flags: &[&str]| {
             let arguments = ["csms"].iter().chain(flags);

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use ring::digest::{Context, SHA256};
 use sqlx::AnyConnection;
 
-use super::batch::{self, Binding, Row};
+use super::batch::{self, Row};
+use super::sql::Query;
 use super::{MeterValue, StoreError};
 use crate::time::now;
 
@@ -87,7 +88,7 @@ impl Row for Sample {
     ];
     const UNLESS_THERE: bool = true;
 
-    fn bind<'q>(&self, query: Binding<'q>) -> Binding<'q> {
+    fn bind(&self, query: Query) -> Query {
         let value = &self.value;
         query
             .bind(value.charge_point.clone())

@@ -2,7 +2,7 @@
 
 use sqlx::AnyConnection;
 
-use super::{StoreError, next_number};
+use super::{StoreError, next_number, sql};
 
 /// A SecurityEventNotification.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub async fn keep_event(db: &mut AnyConnection, event: SecurityEvent) -> Result<
     let id = next_number(db, "security_event").await?;
     let sql = "INSERT INTO security_events (id, charge_point, happened_at, kind, tech_info, received_at)
         VALUES ($1, $2, $3, $4, $5, $6)";
-    let query = sqlx::query(sql)
+    let query = sql::query(sql)
         .bind(id)
         .bind(event.charge_point)
         .bind(event.happened_at)

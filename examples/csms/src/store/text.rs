@@ -1,8 +1,9 @@
-//! What charge points send as text, made fit for both databases.
+//! Text as the database will have it, for what is compared or told before it is written. Parameters of statements are
+//! converted by [`sql`](super::sql) anyway.
 
-/// PostgreSQL holds no NUL in a TEXT: it becomes U+FFFD, so that a message with one is kept and answered as any other.
+/// [`sql::storable`](super::sql::storable), owned.
 pub fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+    super::sql::storable(text).into_owned()
 }
 
 /// [`storable`], of what may be missing.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
 use super::id_tags::{self, Verdict};
-use super::{MeterValue, StoreError, folded, next_number, reservations, samples};
+use super::{MeterValue, StoreError, folded, next_number, reservations, samples, sql};
 use crate::time;
 
 /// How long after a transaction's stop its start is taken for a repetition. Without a clock that outlives a power cut,
@@ -194,7 +194,7 @@ pub struct Started {
 pub async fn number_from(db: &mut AnyConnection, first: i64) -> Result<(), StoreError> {
     let sql = "INSERT INTO counters (name, value) VALUES ($1, $2)
         ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE counters.value < excluded.value";
-    sqlx::query(sql).bind(NUMBERS.to_owned()).bind(first.saturating_sub(1)).execute(&mut *db).await?;
+    sql::query(sql).bind(NUMBERS.to_owned()).bind(first.saturating_sub(1)).execute(&mut *db).await?;
     Ok(())
 }
 
@@ -222,7 +222,7 @@ pub async fn start(db: &mut AnyConnection, start: Start) -> Result<Started, Stor
         "INSERT INTO transactions (id, charge_point, connector, id_tag, folded_id_tag, reservation, id_tag_status,
             started_at, start_meter, start_received_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    let query = sqlx::query(sql)
+    let query = sql::query(sql)
         .bind(id)
         .bind(start.charge_point.clone())
         .bind(start.connector)
@@ -253,7 +253,7 @@ async fn repeated(db: &mut AnyConnection, start: &Start) -> Result<Option<Transa
         "WHERE charge_point = $1 AND connector = $2 AND started_at = $3 AND start_meter = $4 AND folded_id_tag = $5
             ORDER BY id DESC LIMIT 1"
     );
-    let query = sqlx::query_as(sql)
+    let query = sql::query_as(sql)
         .bind(start.charge_point.clone())
         .bind(start.connector)
         .bind(start.at)
@@ -270,13 +270,13 @@ async fn repeated(db: &mut AnyConnection, start: &Start) -> Result<Option<Transa
 async fn is_charging(db: &mut AnyConnection, id_tag: &str) -> Result<bool, StoreError> {
     let sql = "SELECT COUNT(*) FROM transactions
         WHERE folded_id_tag = $1 AND stopped_at IS NULL AND id_tag_status = 'Accepted'";
-    let count: i64 = sqlx::query_scalar(sql).bind(folded(id_tag)).fetch_one(&mut *db).await?;
+    let count: i64 = sql::query_scalar(sql).bind(folded(id_tag)).fetch_one(&mut *db).await?;
     Ok(count > 0)
 }
 
 async fn by_id(db: &mut AnyConnection, charge_point: &str, id: i64) -> Result<Option<Transaction>, StoreError> {
     let sql = select!("WHERE id = $1 AND charge_point = $2");
-    Ok(sqlx::query_as(sql).bind(id).bind(charge_point.to_owned()).fetch_optional(&mut *db).await?)
+    Ok(sql::query_as(sql).bind(id).bind(charge_point.to_owned()).fetch_optional(&mut *db).await?)
 }
 
 /// The transactions that run on that connector, the latest first; begun until then by the charge point's clock.
@@ -292,7 +292,7 @@ pub async fn running(
     let sql = select!(
         "WHERE charge_point = $1 AND connector = $2 AND stopped_at IS NULL AND started_at <= $3 ORDER BY id DESC"
     );
-    let query = sqlx::query_as(sql).bind(charge_point.to_owned()).bind(connector).bind(begun_until);
+    let query = sql::query_as(sql).bind(charge_point.to_owned()).bind(connector).bind(begun_until);
     Ok(query.fetch_all(&mut *db).await?)
 }
 
@@ -326,7 +326,7 @@ pub async fn end_estimated(
         transaction.estimated = 1;
         let sql = "UPDATE transactions SET stopped_at = $2, stop_meter = $3, stop_received_at = $4, estimated = 1
             WHERE id = $1";
-        let query = sqlx::query(sql)
+        let query = sql::query(sql)
             .bind(transaction.id)
             .bind(transaction.stopped_at)
             .bind(transaction.stop_meter)
@@ -393,7 +393,7 @@ pub async fn stop(db: &mut AnyConnection, mut stop: Stop) -> Result<Stopped, Sto
     let sql = "UPDATE transactions SET stopped_at = $2, stop_meter = $3, stop_reason = $4, stop_id_tag = $5,
             stop_received_at = $6, estimated = 0, last_meter = $3, last_meter_at = $2
         WHERE id = $1";
-    let query = sqlx::query(sql)
+    let query = sql::query(sql)
         .bind(transaction.id)
         .bind(stop.at)
         .bind(stop.meter)
@@ -410,7 +410,7 @@ async fn keep_unknown(db: &mut AnyConnection, stop: Stop) -> Result<bool, StoreE
     let sql = "INSERT INTO unknown_stops (charge_point, transaction_id, id_tag, stopped_at, stop_meter, stop_reason,
             received_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
-    let query = sqlx::query(sql)
+    let query = sql::query(sql)
         .bind(stop.charge_point)
         .bind(stop.transaction)
         .bind(folded(stop.id_tag.as_deref().unwrap_or_default()))
@@ -452,7 +452,7 @@ pub async fn keep_register(
             stop_meter = CASE WHEN estimated = 1 THEN $3 ELSE stop_meter END
         WHERE id = $1 AND charge_point = $2 AND (stopped_at IS NULL OR estimated = 1) AND start_meter <= $3
             AND (last_meter_at IS NULL OR last_meter_at <= $4)";
-    let query = sqlx::query(sql).bind(transaction).bind(charge_point).bind(register.energy).bind(register.at);
+    let query = sql::query(sql).bind(transaction).bind(charge_point).bind(register.energy).bind(register.at);
     query.execute(&mut *db).await?;
     Ok(())
 }

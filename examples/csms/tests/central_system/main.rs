@@ -16,6 +16,7 @@ mod id_tags;
 mod meter_values;
 mod notifications;
 mod reservations;
+mod text;
 mod transactions;
 
 use serde_json::{Value, json};
@@ -62,7 +63,7 @@ impl Served {
     async fn enter(&mut self, id_tag: &str, status: &str, expiry: Option<i64>, parent: Option<&str>) {
         let sql = "INSERT INTO id_tags (folded, id_tag, status, expiry_at, parent_id_tag, created_at)
             VALUES ($1, $2, $3, $4, $5, 0)";
-        let query = sqlx::query(sql)
+        let query = csms::store::sql::query(sql)
             .bind(id_tag.to_lowercase())
             .bind(id_tag.to_owned())
             .bind(status.to_owned())

@@ -172,3 +172,14 @@ async fn a_token_made_by_the_command_opens() {
     assert_eq!(ask(&csms, "GET", "/api/v1/users", &[("authorization", &bearer)], None).await.status, 200);
     assert_eq!(ask(&csms, "GET", "/api/v1/users", &[], None).await.status, 401);
 }
+
+/// PostgreSQL rejects U+0000 in a text.
+#[tokio::test]
+async fn a_log_in_with_u_0000_is_refused_and_audited() {
+    let (csms, _data) = csms().await;
+    assert_eq!(try_log_in(&csms, "ad\0min", PASSWORD).await.status, 401);
+    let (cookie, _) = log_in(&csms, "admin").await;
+    let audit = ask(&csms, "GET", "/api/v1/audit?limit=2", &[("cookie", &cookie)], None).await.body;
+    let refused = &audit["items"][1];
+    assert_eq!((&refused["target"], &refused["outcome"]), (&json!("ad\u{fffd}min"), &json!("refused")), "{audit}");
+}

@@ -11,7 +11,7 @@ use async_tungstenite::tungstenite::http::HeaderValue;
 use csms::app::{App, Policy};
 use csms::config::Arguments;
 use csms::security::{Security, keys};
-use csms::store::Store;
+use csms::store::{Store, sql};
 use data_encoding::BASE64;
 use serde_json::Value;
 use tokio::process::Command;
@@ -68,7 +68,7 @@ pub async fn enter(app: &App, identity: &'static str, key: Option<&str>) {
         .write(move |db| {
             Box::pin(async move {
                 let sql = "INSERT INTO charge_points (id, registered, created_at) VALUES ($1, 1, 0)";
-                sqlx::query(sql).bind(identity).execute(&mut *db).await?;
+                sql::query(sql).bind(identity).execute(&mut *db).await?;
                 Ok(())
             })
         })

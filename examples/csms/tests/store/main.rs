@@ -14,9 +14,10 @@ mod support;
 
 mod batches;
 mod pace;
+mod text;
 mod trouble;
 
-use csms::store::Store;
+use csms::store::{Store, sql};
 use tempfile::TempDir;
 
 async fn store() -> (Store, TempDir) {
@@ -32,7 +33,7 @@ async fn set(store: &Store, name: &str) -> Result<(), csms::store::StoreError> {
         .write(|db| {
             Box::pin(async move {
                 let sql = "INSERT INTO settings (name, value) VALUES ($1, '')";
-                sqlx::query(sql).bind(name).execute(&mut *db).await?;
+                sql::query(sql).bind(name).execute(&mut *db).await?;
                 Ok(())
             })
         })

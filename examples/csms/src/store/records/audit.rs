@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::columns::{Json, Time};
 use super::select::Select;
 use crate::security::keys;
-use crate::store::{Store, StoreError, next_number};
+use crate::store::{Store, StoreError, next_number, sql};
 use crate::time;
 
 /// How many entries are kept; then the oldest go.
@@ -84,10 +84,10 @@ pub async fn enter(db: &mut AnyConnection, entry: NewEntry) -> Result<(), StoreE
         long if long.len() > DETAIL => Value::String(cut(&long, DETAIL)).to_string(),
         detail => detail,
     };
-    let query = sqlx::query(sql).bind(id).bind(time::now()).bind(cut(&actor, NAME)).bind(cut(&action, NAME));
+    let query = sql::query(sql).bind(id).bind(time::now()).bind(cut(&actor, NAME)).bind(cut(&action, NAME));
     let query = query.bind(cut(&target, NAME)).bind(detail).bind(cut(&outcome, NAME));
     query.execute(&mut *db).await?;
-    sqlx::query("DELETE FROM audit_log WHERE id <= $1").bind(id - KEPT).execute(&mut *db).await?;
+    sql::query("DELETE FROM audit_log WHERE id <= $1").bind(id - KEPT).execute(&mut *db).await?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::columns::{Flag, Json, Time};
 use super::select::{Select, containing};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, sql};
 use crate::time;
 
 const COLUMNS: &str = "SELECT id, boot_policy, accepted, registered, note, protocol, vendor, model, serial_number,
@@ -236,7 +236,7 @@ pub struct Settings {
 pub async fn enter(db: &mut AnyConnection, id: &str, settings: &Settings) -> Result<bool, StoreError> {
     let sql = "INSERT INTO charge_points (id, registered, created_at) VALUES ($1, 1, $2)
         ON CONFLICT (id) DO UPDATE SET registered = 1 WHERE charge_points.registered = 0";
-    let entered = sqlx::query(sql).bind(id.to_owned()).bind(time::now()).execute(&mut *db).await?.rows_affected() > 0;
+    let entered = sql::query(sql).bind(id.to_owned()).bind(time::now()).execute(&mut *db).await?.rows_affected() > 0;
     if entered {
         change(db, id, settings).await?;
     }
@@ -259,12 +259,12 @@ pub struct Before {
 pub async fn change(db: &mut AnyConnection, id: &str, settings: &Settings) -> Result<Option<Before>, StoreError> {
     let sql = "SELECT boot_policy, note, security_profile FROM charge_points WHERE id = $1";
     let row: Option<(Option<String>, Option<String>, i64)> =
-        sqlx::query_as(sql).bind(id.to_owned()).fetch_optional(&mut *db).await?;
+        sql::query_as(sql).bind(id.to_owned()).fetch_optional(&mut *db).await?;
     let Some((policy, note, security_profile)) = row else { return Ok(None) };
     let boot_policy = policy.as_deref().and_then(BootPolicy::parse);
     let policy = settings.boot_policy.unwrap_or(boot_policy).map(|policy| policy.as_str().to_owned());
     let sql = "UPDATE charge_points SET boot_policy = $1, note = $2, security_profile = $3 WHERE id = $4";
-    let query = sqlx::query(sql).bind(policy).bind(settings.note.clone().unwrap_or(note));
+    let query = sql::query(sql).bind(policy).bind(settings.note.clone().unwrap_or(note));
     query.bind(settings.security_profile.unwrap_or(security_profile)).bind(id.to_owned()).execute(&mut *db).await?;
     Ok(Some(Before { boot_policy, security_profile }))
 }
@@ -280,8 +280,8 @@ pub async fn remove(db: &mut AnyConnection, id: &str) -> Result<bool, StoreError
         "DELETE FROM configuration_keys WHERE charge_point = $1",
         "DELETE FROM local_list_entries WHERE charge_point = $1",
     ] {
-        sqlx::query(sql).bind(id.to_owned()).execute(&mut *db).await?;
+        sql::query(sql).bind(id.to_owned()).execute(&mut *db).await?;
     }
-    let removed = sqlx::query("DELETE FROM charge_points WHERE id = $1").bind(id.to_owned()).execute(&mut *db).await?;
+    let removed = sql::query("DELETE FROM charge_points WHERE id = $1").bind(id.to_owned()).execute(&mut *db).await?;
     Ok(removed.rows_affected() > 0)
 }

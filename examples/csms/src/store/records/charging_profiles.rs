@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::columns::{self, Json, Time};
 use super::select::Select;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, sql};
 use crate::time;
 
 const COLUMNS: &str = "SELECT name, profile, created_at, updated_at FROM charging_profiles";
@@ -56,11 +56,11 @@ pub async fn get(store: &Store, name: &str) -> Result<Option<NamedProfile>, Stor
 /// # Errors
 /// Those of the database.
 pub async fn put(db: &mut AnyConnection, name: &str, profile: String) -> Result<bool, StoreError> {
-    let known = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM charging_profiles WHERE name = $1");
+    let known = sql::query_scalar::<i64>("SELECT COUNT(*) FROM charging_profiles WHERE name = $1");
     let is_new = known.bind(name.to_owned()).fetch_one(&mut *db).await? == 0;
     let sql = "INSERT INTO charging_profiles (name, profile, created_at, updated_at) VALUES ($1, $2, $3, $3)
         ON CONFLICT (name) DO UPDATE SET profile = excluded.profile, updated_at = excluded.updated_at";
-    sqlx::query(sql).bind(name.to_owned()).bind(profile).bind(time::now()).execute(&mut *db).await?;
+    sql::query(sql).bind(name.to_owned()).bind(profile).bind(time::now()).execute(&mut *db).await?;
     Ok(is_new)
 }
 
@@ -70,5 +70,5 @@ pub async fn put(db: &mut AnyConnection, name: &str, profile: String) -> Result<
 /// Those of the database.
 pub async fn remove(db: &mut AnyConnection, name: &str) -> Result<bool, StoreError> {
     let sql = "DELETE FROM charging_profiles WHERE name = $1";
-    Ok(sqlx::query(sql).bind(name.to_owned()).execute(&mut *db).await?.rows_affected() > 0)
+    Ok(sql::query(sql).bind(name.to_owned()).execute(&mut *db).await?.rows_affected() > 0)
 }

@@ -7,6 +7,8 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use utoipa::openapi::Ref;
 
+use crate::store::sql::Parameter;
+
 /// Milliseconds since 1970; in JSON an RFC 3339 date-time in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, sqlx::Type, ToSchema)]
 #[sqlx(transparent)]
@@ -34,6 +36,14 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         DateTime::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl Parameter for Time {
+    type Stored = i64;
+
+    fn stored(self) -> i64 {
+        self.0
     }
 }
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::columns::{Flag, Time};
 use super::select::Select;
-use crate::store::{Store, StoreError, folded};
+use crate::store::{Store, StoreError, folded, sql};
 use crate::time;
 
 /// Keys that are there for being written; their values are secrets, and never kept.
@@ -41,7 +41,7 @@ pub async fn list(store: &Store, charge_point: &str) -> Result<Vec<Configuration
 /// Those of the database.
 pub async fn number(store: &Store, charge_point: &str, key: &str) -> Result<Option<usize>, StoreError> {
     let sql = "SELECT value FROM configuration_keys WHERE charge_point = $1 AND folded = $2";
-    let query = sqlx::query_scalar(sql).bind(charge_point.to_owned()).bind(folded(key));
+    let query = sql::query_scalar(sql).bind(charge_point.to_owned()).bind(folded(key));
     let value: Option<Option<String>> = query.fetch_optional(store.readers()).await?;
     Ok(value.flatten().and_then(|value| value.trim().parse().ok()).filter(|number| *number > 0))
 }
@@ -62,7 +62,7 @@ pub async fn keep(
     let sql = "INSERT INTO configuration_keys (charge_point, folded, key, value, readonly, known_at)
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (charge_point, folded)
         DO UPDATE SET key = excluded.key, value = excluded.value, readonly = excluded.readonly, known_at = excluded.known_at";
-    let query = sqlx::query(sql).bind(charge_point.to_owned()).bind(folded).bind(key.to_owned()).bind(value);
+    let query = sql::query(sql).bind(charge_point.to_owned()).bind(folded).bind(key.to_owned()).bind(value);
     query.bind(i64::from(readonly)).bind(time::now()).execute(&mut *db).await?;
     Ok(())
 }
@@ -73,7 +73,7 @@ pub async fn keep(
 /// Those of the database.
 pub async fn forget(db: &mut AnyConnection, charge_point: &str, key: &str) -> Result<(), StoreError> {
     let sql = "DELETE FROM configuration_keys WHERE charge_point = $1 AND folded = $2";
-    sqlx::query(sql).bind(charge_point.to_owned()).bind(folded(key)).execute(&mut *db).await?;
+    sql::query(sql).bind(charge_point.to_owned()).bind(folded(key)).execute(&mut *db).await?;
     Ok(())
 }
 
@@ -83,6 +83,6 @@ pub async fn forget(db: &mut AnyConnection, charge_point: &str, key: &str) -> Re
 /// Those of the database.
 pub async fn forget_all(db: &mut AnyConnection, charge_point: &str) -> Result<(), StoreError> {
     let sql = "DELETE FROM configuration_keys WHERE charge_point = $1";
-    sqlx::query(sql).bind(charge_point.to_owned()).execute(&mut *db).await?;
+    sql::query(sql).bind(charge_point.to_owned()).execute(&mut *db).await?;
     Ok(())
 }

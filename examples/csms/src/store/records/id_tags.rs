@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::columns::Time;
 use super::select::{Select, containing};
-use crate::store::{Store, StoreError, folded};
+use crate::store::{Store, StoreError, folded, sql};
 use crate::time;
 
 const COLUMNS: &str =
@@ -136,7 +136,7 @@ pub async fn get(store: &Store, id_tag: &str) -> Result<Option<IdTag>, StoreErro
 pub async fn find(db: &mut AnyConnection, id_tag: &str) -> Result<Option<IdTag>, StoreError> {
     let sql = "SELECT folded, id_tag, status, expiry_at, parent_id_tag, tag_group, note, created_at FROM id_tags
         WHERE folded = $1";
-    Ok(sqlx::query_as(sql).bind(folded(id_tag)).fetch_optional(&mut *db).await?)
+    Ok(sql::query_as(sql).bind(folded(id_tag)).fetch_optional(&mut *db).await?)
 }
 
 /// Enters one, or changes what is there.
@@ -148,7 +148,7 @@ pub async fn put(db: &mut AnyConnection, tag: IdTag) -> Result<(), StoreError> {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (folded) DO UPDATE SET id_tag = excluded.id_tag,
         status = excluded.status, expiry_at = excluded.expiry_at, parent_id_tag = excluded.parent_id_tag,
         tag_group = excluded.tag_group, note = excluded.note";
-    let query = sqlx::query(sql).bind(tag.folded).bind(tag.id_tag).bind(tag.status);
+    let query = sql::query(sql).bind(tag.folded).bind(tag.id_tag).bind(tag.status);
     let query = query.bind(tag.expiry_at.map(|at| at.0)).bind(tag.parent_id_tag).bind(tag.tag_group);
     query.bind(tag.note).bind(tag.created_at.0).execute(&mut *db).await?;
     Ok(())
@@ -162,7 +162,7 @@ pub async fn enter(db: &mut AnyConnection, id_tags: Vec<String>, now: i64) -> Re
     for id_tag in id_tags {
         let sql = "INSERT INTO id_tags (folded, id_tag, status, created_at) VALUES ($1, $2, 'Accepted', $3)
             ON CONFLICT (folded) DO NOTHING";
-        sqlx::query(sql).bind(folded(&id_tag)).bind(id_tag).bind(now).execute(&mut *db).await?;
+        sql::query(sql).bind(folded(&id_tag)).bind(id_tag).bind(now).execute(&mut *db).await?;
     }
     Ok(())
 }
@@ -173,5 +173,5 @@ pub async fn enter(db: &mut AnyConnection, id_tags: Vec<String>, now: i64) -> Re
 /// Those of the database.
 pub async fn remove(db: &mut AnyConnection, id_tag: &str) -> Result<bool, StoreError> {
     let sql = "DELETE FROM id_tags WHERE folded = $1";
-    Ok(sqlx::query(sql).bind(folded(id_tag)).execute(&mut *db).await?.rows_affected() > 0)
+    Ok(sql::query(sql).bind(folded(id_tag)).execute(&mut *db).await?.rows_affected() > 0)
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::columns::{self, Json};
 use super::select::Select;
-use crate::store::{Store, StoreError, folded};
+use crate::store::{Store, StoreError, folded, sql};
 
 /// An entry of a local list.
 #[derive(Debug, Clone, Serialize, sqlx::FromRow, ToSchema)]
@@ -37,7 +37,7 @@ pub async fn entries(store: &Store, charge_point: &str) -> Result<Vec<Entry>, St
 pub async fn version(db: &mut AnyConnection, charge_point: &str) -> Result<Option<i64>, StoreError> {
     let sql = "SELECT list_version FROM charge_points WHERE id = $1";
     let found: Option<Option<i64>> =
-        sqlx::query_scalar(sql).bind(charge_point.to_owned()).fetch_optional(&mut *db).await?;
+        sql::query_scalar(sql).bind(charge_point.to_owned()).fetch_optional(&mut *db).await?;
     Ok(found.flatten())
 }
 
@@ -47,7 +47,7 @@ pub async fn version(db: &mut AnyConnection, charge_point: &str) -> Result<Optio
 /// Those of the database.
 pub async fn set_version(db: &mut AnyConnection, charge_point: &str, version: Option<i64>) -> Result<(), StoreError> {
     let sql = "UPDATE charge_points SET list_version = $1 WHERE id = $2";
-    sqlx::query(sql).bind(version).bind(charge_point.to_owned()).execute(&mut *db).await?;
+    sql::query(sql).bind(version).bind(charge_point.to_owned()).execute(&mut *db).await?;
     Ok(())
 }
 
@@ -75,19 +75,19 @@ pub async fn take(
 ) -> Result<(), StoreError> {
     if is_full {
         let sql = "DELETE FROM local_list_entries WHERE charge_point = $1";
-        sqlx::query(sql).bind(charge_point.to_owned()).execute(&mut *db).await?;
+        sql::query(sql).bind(charge_point.to_owned()).execute(&mut *db).await?;
     }
     for entry in entries {
         let (tag, key) = (entry.id_tag.as_str(), folded(entry.id_tag.as_str()));
         let Some(info) = &entry.id_tag_info else {
             let sql = "DELETE FROM local_list_entries WHERE charge_point = $1 AND folded = $2";
-            sqlx::query(sql).bind(charge_point.to_owned()).bind(key).execute(&mut *db).await?;
+            sql::query(sql).bind(charge_point.to_owned()).bind(key).execute(&mut *db).await?;
             continue;
         };
         let info = serde_json::to_string(info).map_err(|_| StoreError::Corrupt("an IdTagInfo"))?;
         let sql = "INSERT INTO local_list_entries (charge_point, folded, id_tag, id_tag_info) VALUES ($1, $2, $3, $4)
             ON CONFLICT (charge_point, folded) DO UPDATE SET id_tag = excluded.id_tag, id_tag_info = excluded.id_tag_info";
-        let query = sqlx::query(sql).bind(charge_point.to_owned()).bind(key).bind(tag.to_owned());
+        let query = sql::query(sql).bind(charge_point.to_owned()).bind(key).bind(tag.to_owned());
         query.bind(info).execute(&mut *db).await?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::columns::Time;
 use super::select::Select;
-use crate::store::{Store, StoreError, folded};
+use crate::store::{Store, StoreError, folded, sql};
 use crate::time;
 
 const COLUMNS: &str = "SELECT id, charge_point, connector, id_tag, parent_id_tag, expiry_at, status, answer,
@@ -152,12 +152,12 @@ pub async fn put(
         charge_point = excluded.charge_point, connector = excluded.connector, id_tag = excluded.id_tag,
         parent_id_tag = excluded.parent_id_tag, expiry_at = excluded.expiry_at, status = excluded.status,
         answer = excluded.answer, transaction_id = NULL";
-    let query = sqlx::query(sql).bind(asked.id).bind(asked.charge_point).bind(asked.connector).bind(asked.id_tag);
+    let query = sql::query(sql).bind(asked.id).bind(asked.charge_point).bind(asked.connector).bind(asked.id_tag);
     let query = query.bind(asked.parent_id_tag).bind(asked.expiry_at.0).bind(state.as_str().to_owned()).bind(answer);
     query.bind(time::now()).execute(&mut *db).await?;
     let sql = "INSERT INTO counters (name, value) VALUES ('reservation', $1) ON CONFLICT (name) DO UPDATE SET
         value = CASE WHEN excluded.value > counters.value THEN excluded.value ELSE counters.value END";
-    sqlx::query(sql).bind(asked.id).execute(&mut *db).await?;
+    sql::query(sql).bind(asked.id).execute(&mut *db).await?;
     Ok(())
 }
 
@@ -172,7 +172,7 @@ pub async fn set_state(
     state: ReservationState,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE reservations SET status = $1 WHERE charge_point = $2 AND id = $3";
-    let query = sqlx::query(sql).bind(state.as_str().to_owned()).bind(charge_point.to_owned());
+    let query = sql::query(sql).bind(state.as_str().to_owned()).bind(charge_point.to_owned());
     query.bind(id).execute(&mut *db).await?;
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! A SELECT with conditions that are there only if a filter is given.
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, AnyPool, AssertSqlSafe, FromRow};
+use sqlx::{AnyPool, AssertSqlSafe, FromRow};
 
 use super::columns::Time;
-use crate::store::StoreError;
+use crate::store::{StoreError, sql};
 
 /// A parameter.
 #[derive(Debug, Clone)]
@@ -112,7 +112,7 @@ impl Select {
         let (limit_at, skip_at) = (self.bound.len() + 1, self.bound.len() + 2);
         let sql = format!("{what}{} ORDER BY {order} LIMIT ${limit_at} OFFSET ${skip_at}", self.conditions);
         // Made of text in this program alone; what came from outside is bound.
-        let query = sqlx::query_as::<Any, T>(AssertSqlSafe(sql));
+        let query = sql::query_as::<T>(AssertSqlSafe(sql));
         let query = self.bound.iter().fold(query, |query, bound| match bound.clone() {
             Bound::Text(text) => query.bind(text),
             Bound::Number(number) => query.bind(number),
@@ -126,7 +126,7 @@ impl Select {
     /// Those of the database.
     pub async fn count(&self, readers: &AnyPool, table: &'static str) -> Result<i64, StoreError> {
         let sql = format!("SELECT COUNT(*) FROM {table}{}", self.conditions);
-        let query = sqlx::query_scalar::<Any, i64>(AssertSqlSafe(sql));
+        let query = sql::query_scalar::<i64>(AssertSqlSafe(sql));
         let query = self.bound.iter().fold(query, |query, bound| match bound.clone() {
             Bound::Text(text) => query.bind(text),
             Bound::Number(number) => query.bind(number),

@@ -2,7 +2,7 @@
 
 use sqlx::AnyConnection;
 
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, sql};
 
 /// Whether unknown charge points are accepted: `true` or `false`.
 pub const UNKNOWN_CHARGE_POINTS: &str = "unknownChargePoints";
@@ -15,7 +15,7 @@ pub const UNKNOWN_ID_TAGS: &str = "unknownIdTags";
 /// # Errors
 /// Those of the database.
 pub async fn switch(store: &Store, name: &str) -> Result<Option<bool>, StoreError> {
-    let query = sqlx::query_scalar::<_, String>("SELECT value FROM settings WHERE name = $1").bind(name.to_owned());
+    let query = sql::query_scalar::<String>("SELECT value FROM settings WHERE name = $1").bind(name.to_owned());
     Ok(query.fetch_optional(store.readers()).await?.map(|value| value == "true"))
 }
 
@@ -26,6 +26,6 @@ pub async fn switch(store: &Store, name: &str) -> Result<Option<bool>, StoreErro
 pub async fn turn(db: &mut AnyConnection, name: &str, on: bool) -> Result<(), StoreError> {
     let sql =
         "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    sqlx::query(sql).bind(name.to_owned()).bind(on.to_string()).execute(&mut *db).await?;
+    sql::query(sql).bind(name.to_owned()).bind(on.to_string()).execute(&mut *db).await?;
     Ok(())
 }
