@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use onwire::frame::Reply;
 use onwire::{CallError, Cx, Dialect, ErrorCode, Router, SendRouter};
 
+use super::patience::{is_of_transaction, until_kept};
 use crate::app::SharedApp;
 use crate::store::{StoreError, charge_points};
 
@@ -95,12 +96,15 @@ impl<R> Admission<R> {
             return Ok(());
         }
         let identity = cx.peer().identity();
-        match self.app.admitted.has(&self.app, identity).await {
-            Ok(true) => Ok(()),
-            Ok(false) if self.app.admitted.expects(identity, cx.action()) => Ok(()),
-            Ok(false) => Err(CallError::new(ErrorCode::SecurityError, "no BootNotification was accepted yet")),
-            Err(error) => Err(super::handlers::failed(error)),
+        let has = || self.app.admitted.has(&self.app, identity);
+        let is_accepted = match is_of_transaction(cx.action()) {
+            true => until_kept(cx.peer(), has).await?,
+            false => has().await.map_err(super::handlers::failed)?,
+        };
+        if is_accepted || self.app.admitted.expects(identity, cx.action()) {
+            return Ok(());
         }
+        Err(CallError::new(ErrorCode::SecurityError, "no BootNotification was accepted yet"))
     }
 }
 
