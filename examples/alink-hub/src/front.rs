@@ -66,22 +66,28 @@ impl Front {
         })
     }
 
-    /// Serves until the future is dropped.
+    /// Serves until the hub ends. What devices that connect here have sent by then is kept, answered and acknowledged; a
+    /// broker keeps what is not acknowledged.
     ///
     /// # Errors
     /// What no attempt to reach the broker can mend.
     pub(crate) async fn serve(self, sense: Sense, app: SharedApp) -> Result<()> {
         let settings = settings(&sense, &app);
         let hub = || Hub::new(app.clone(), sense.clone());
+        let end = || {
+            let mut ends = app.ends.clone();
+            async move { drop(ends.wait_for(|ends| *ends).await) }
+        };
         match self {
-            Self::Here(plain, None) => plain.config(settings).serve(hub()).await,
+            Self::Here(plain, None) => plain.config(settings).serve_until(hub(), end()).await,
             Self::Here(plain, Some(tls)) => {
-                let plain = plain.config(settings.clone()).serve(hub());
-                tokio::join!(plain, tls.config(settings).serve(hub()));
+                let plain = plain.config(settings.clone()).serve_until(hub(), end());
+                tokio::join!(plain, tls.config(settings).serve_until(hub(), end()));
             }
-            Self::Broker(bridge, url) => {
-                bridge.config(settings).serve(hub()).await.with_context(|| format!("the broker at {url}"))?;
-            }
+            Self::Broker(bridge, url) => tokio::select! {
+                served = bridge.config(settings).serve(hub()) => served.with_context(|| format!("the broker at {url}"))?,
+                () = end() => {}
+            },
         }
         Ok(())
     }

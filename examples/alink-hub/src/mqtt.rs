@@ -19,7 +19,7 @@ use crate::link::names;
 use crate::metrics::Messages;
 use crate::platform;
 use crate::platform::admission::{Admitted, Denied, admit};
-use crate::store::devices;
+use crate::store::devices::{self, Device};
 use crate::typed::{self, Sockets};
 
 /// Alink whose actions are known when the hub runs.
@@ -142,7 +142,7 @@ impl Platform for Hub {
     }
 
     async fn message(&self, peer: &Peer, _: &Publisher, message: Message) {
-        if let Some(device) = self.app.link.device(peer) {
+        if let Some(device) = sender(&self.app, peer).await {
             platform::receive(&self.app, &device, &message.topic, &message.payload).await;
         }
     }
@@ -169,6 +169,22 @@ impl Platform for Hub {
     }
 }
 
+/// Who has sent a message. It may have been received right before its connection ended, which the hub has been told of
+/// meanwhile.
+async fn sender(app: &SharedApp, peer: &Peer) -> Option<Device> {
+    if let Some(device) = app.link.device(peer) {
+        return Some(device);
+    }
+    let (device_name, product_key) = names(peer.identity());
+    match devices::credentials(&app.store, &app.seal, product_key, device_name).await {
+        Ok(known) => known.filter(|known| !known.disabled).map(|known| known.device),
+        Err(error) => {
+            tracing::error!(%error, "the database failed");
+            None
+        }
+    }
+}
+
 /// Answers calls of devices, whatever their model.
 #[derive(Debug)]
 pub(crate) struct Untyped(SharedApp);
@@ -192,7 +208,7 @@ impl Router for Untyped {
 
 impl SendRouter for Untyped {
     async fn on_send<'a>(&'a self, cx: Cx<'a>) -> Result<Reply, CallError> {
-        let device = self.0.link.device(cx.peer()).ok_or(ErrorCode::SecurityError)?;
+        let device = sender(&self.0, cx.peer()).await.ok_or(ErrorCode::SecurityError)?;
         let path = cx.action().strip_prefix("thing.").ok_or_else(|| cx.unhandled())?.replace('.', "/");
         let params = cx.payload();
         let answer = platform::called(&self.0, &device, &path, cx.id().token(), &params).await;

@@ -119,9 +119,9 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
         Ok(served) => served??,
         Err(_) => tracing::warn!("some requests do not end; they are cut short"),
     }
+    // The listener sets its own limits to how long devices may take.
     if !devices.is_finished() {
-        devices.abort();
-        let _ = devices.await;
+        devices.await??;
     }
     // Whoever waited for a device is told that it is gone, which is written down before the database is closed.
     let _ = tokio::time::timeout(LAST, app.changes.ended()).await;

@@ -11,6 +11,7 @@ use crate::files::Files;
 use crate::observe::events::Events;
 use crate::observe::metrics::Metrics;
 use crate::ocpp::admission::Admitted;
+use crate::ocpp::clocks::Clocks;
 use crate::ocpp::local_list::Sending;
 use crate::security::Security;
 use crate::store::Store;
@@ -30,6 +31,8 @@ pub struct App {
     pub files: Files,
     /// Who was accepted, of those that are connected.
     pub admitted: Admitted,
+    /// Clocks of charge points that are ahead.
+    pub clocks: Clocks,
     /// To whom local lists are being sent.
     pub lists: Sending,
     /// What happens, live.

@@ -75,6 +75,10 @@ settings! {
     /// that nobody has entered, as charge points without a card reader send one for everybody) or all [default: unknown]
     #[arg(long, env = "CSMS_CONCURRENT_TX", value_name = "TAGS")]
     concurrent_tx: ConcurrentTx,
+    /// Hours after which a transaction whose charge point is gone holds up nobody with ConcurrentTx any more; 0: it does
+    /// for ever [default: 24]
+    #[arg(long, env = "CSMS_CONCURRENT_TX_HOURS", value_name = "HOURS")]
+    concurrent_tx_hours: u32,
     /// The lowest number of a new transaction, up to 2147483647: above those that still run under a server that this one
     /// takes the place of [default: 1]
     #[arg(long, env = "CSMS_FIRST_TRANSACTION_ID", value_name = "NUMBER")]
@@ -228,6 +232,8 @@ pub struct Config {
     pub id_tags: Vec<String>,
     /// Which id tags may be in several transactions at once.
     pub concurrent_tx: ConcurrentTx,
+    /// How long a transaction whose charge point is gone counts for that; 0: for ever.
+    pub concurrent_tx_hours: u32,
     /// The lowest number of a new transaction.
     pub first_transaction_id: u32,
     /// In seconds.
@@ -329,6 +335,7 @@ impl Settings {
             insecure,
             id_tags: self.id_tags.unwrap_or_default(),
             concurrent_tx: self.concurrent_tx.unwrap_or_default(),
+            concurrent_tx_hours: self.concurrent_tx_hours.unwrap_or(24),
             first_transaction_id,
             heartbeat_interval: self.heartbeat_interval.unwrap_or(300),
             meter_value_days: self.meter_value_days.unwrap_or(400),

@@ -19,6 +19,7 @@ use crate::observe::http as metrics;
 use crate::observe::messages::Messages;
 use crate::observe::metrics::Metrics;
 use crate::ocpp::admission::{Admission, Admitted};
+use crate::ocpp::clocks::Clocks;
 use crate::ocpp::local_list::Sending;
 use crate::ocpp::{CentralSystem, presence};
 use crate::security::gate::Gate;
@@ -47,6 +48,7 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         store,
         peers: Peers::default(),
         admitted: Admitted::default(),
+        clocks: Clocks::default(),
         lists: Sending::default(),
         events: Events::default(),
         ends,

@@ -19,7 +19,7 @@ use crate::core::peer::{Peer, State};
 use crate::core::router::Router;
 #[cfg(feature = "std")]
 use crate::core::router::SendRouter;
-use crate::core::session::{Config, Receipt, Received, Session, Timer};
+use crate::core::session::{Config, Receipt, Received, Session, Timer, Transmit};
 use crate::core::span::{Phase, in_span};
 use crate::core::time::Instant;
 
@@ -73,7 +73,7 @@ impl Connection {
     }
 
     /// [`Connection::poll_transmit`], and the [`Receipt`] of the message that the frame answers, if it had one.
-    pub fn poll_transmit_for(&self, now: Instant) -> Option<(String, Option<Receipt>)> {
+    pub fn poll_transmit_for(&self, now: Instant) -> Option<Transmit> {
         let (frame, wakers) = self.peer.state.with(|state| state.poll_transmit(now));
         wakers.into_iter().flatten().for_each(Waker::wake);
         frame

@@ -16,7 +16,7 @@ use crate::core::action::{Request, Unanswered};
 use crate::core::dialect::Dialect;
 use crate::core::error::CallFailure;
 use crate::core::frame::{CallFrame, Reply};
-use crate::core::session::{CallToken, Outcome, Receipt, Session, Timer};
+use crate::core::session::{CallToken, Outcome, Session, Timer, Transmit};
 use crate::core::shared::Shared;
 use crate::core::table::{ActionEntry, PayloadType};
 use crate::core::time::Instant;
@@ -85,7 +85,7 @@ impl State {
     }
 
     /// The next frame to be sent, and who is to be woken: a sent call has a time-out, and a sent answer makes room.
-    pub(crate) fn poll_transmit(&mut self, now: Instant) -> (Option<(String, Option<Receipt>)>, [Option<Waker>; 3]) {
+    pub(crate) fn poll_transmit(&mut self, now: Instant) -> (Option<Transmit>, [Option<Waker>; 3]) {
         let known = self.poll_deadline();
         let Some(frame) = self.session.poll_transmit_for(now) else { return (None, [None, None, None]) };
         let is_earlier = self.poll_deadline().is_some_and(|deadline| known.is_none_or(|known| deadline < known));

@@ -283,14 +283,14 @@ impl Witness for Presence {
     }
 
     fn ended(mut self) -> Settling {
-        Settling(self.entry.take().map(|entry| entry.leave()))
+        Settling(self.entry.take().map(Entered::leave))
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
         // Nothing is handled any more.
-        drop(Settling(self.entry.take().map(|entry| entry.leave())));
+        drop(Settling(self.entry.take().map(Entered::leave)));
     }
 }
 

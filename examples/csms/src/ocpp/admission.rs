@@ -7,8 +7,9 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use onwire::frame::Reply;
-use onwire::{CallError, Cx, Dialect, ErrorCode, Router, SendRouter};
+use onwire::{CallError, Cx, Dialect, ErrorCode, Peer, Router, SendRouter};
 
+use super::patience::{is_of_transaction, until_kept};
 use crate::app::SharedApp;
 use crate::store::{StoreError, charge_points};
 
@@ -19,6 +20,9 @@ pub struct Admitted(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     accepted: HashSet<Box<str>>,
+    /// Whom the database is being asked about. Whoever is to be forgotten meanwhile leaves it, so that an answer that was
+    /// overtaken is not remembered.
+    asking: HashSet<Box<str>>,
     /// Messages that charge points were asked for, by identity.
     triggered: HashMap<Box<str>, HashSet<&'static str>>,
 }
@@ -37,6 +41,7 @@ impl Admitted {
     pub fn forget(&self, identity: &str) {
         self.with(|known| {
             known.accepted.remove(identity);
+            known.asking.remove(identity);
             known.triggered.remove(identity);
         });
     }
@@ -64,16 +69,32 @@ impl Admitted {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn has(&self, app: &SharedApp, identity: &str) -> Result<bool, StoreError> {
+    pub async fn has(&self, app: &SharedApp, peer: &Peer) -> Result<bool, StoreError> {
+        let identity = peer.identity();
         if self.with(|known| known.accepted.contains(identity)) {
             return Ok(true);
         }
-        let registration = charge_points::registration(app.store.readers(), identity).await?;
-        let is_accepted = registration.is_some_and(|registration| registration.is_accepted());
-        if is_accepted {
-            self.add(identity);
-        }
-        Ok(is_accepted)
+        let registered = charge_points::registration(app.store.readers(), identity);
+        let is_accepted = async { Ok(registered.await?.is_some_and(|registration| registration.is_accepted())) };
+        // What a connection that has ended still brings is not worth remembering.
+        self.remembered(identity, || peer.is_connected(), is_accepted).await
+    }
+
+    /// Asks, and remembers a yes, unless it was to be forgotten meanwhile.
+    async fn remembered(
+        &self,
+        identity: &str,
+        is_worth_it: impl Fn() -> bool,
+        asked: impl Future<Output = Result<bool, StoreError>>,
+    ) -> Result<bool, StoreError> {
+        self.with(|known| known.asking.insert(identity.into()));
+        let answer = asked.await;
+        self.with(|known| {
+            if known.asking.remove(identity) && matches!(answer, Ok(true)) && is_worth_it() {
+                known.accepted.insert(identity.into());
+            }
+        });
+        answer
     }
 }
 
@@ -95,12 +116,15 @@ impl<R> Admission<R> {
             return Ok(());
         }
         let identity = cx.peer().identity();
-        match self.app.admitted.has(&self.app, identity).await {
-            Ok(true) => Ok(()),
-            Ok(false) if self.app.admitted.expects(identity, cx.action()) => Ok(()),
-            Ok(false) => Err(CallError::new(ErrorCode::SecurityError, "no BootNotification was accepted yet")),
-            Err(error) => Err(super::handlers::failed(error)),
+        let has = || self.app.admitted.has(&self.app, cx.peer());
+        let is_accepted = match is_of_transaction(cx.action()) {
+            true => until_kept(cx.peer(), has).await?,
+            false => has().await.map_err(super::handlers::failed)?,
+        };
+        if is_accepted || self.app.admitted.expects(identity, cx.action()) {
+            return Ok(());
         }
+        Err(CallError::new(ErrorCode::SecurityError, "no BootNotification was accepted yet"))
     }
 }
 
@@ -130,5 +154,29 @@ impl<R: SendRouter> SendRouter for Admission<R> {
 
     fn after_send<'a>(&'a self, cx: Cx<'a>) -> impl Future<Output = ()> + Send + 'a {
         self.handlers.after_send(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_acceptance_that_is_revoked_while_it_is_read_is_not_remembered() {
+        let admitted = Admitted::default();
+        let knows = || admitted.with(|known| known.accepted.contains("CP1"));
+        let accepted = async { Ok(true) };
+        assert!(admitted.remembered("CP1", || true, accepted).await.unwrap() && knows());
+        admitted.forget("CP1");
+        let revocations: [fn(&Admitted); 2] = [|admitted| admitted.forget("CP1"), Admitted::forget_all];
+        for revoke in revocations {
+            let overtaken = async {
+                revoke(&admitted);
+                Ok(true)
+            };
+            assert!(admitted.remembered("CP1", || true, overtaken).await.unwrap());
+            assert!(!knows(), "the database is asked again");
+        }
+        assert!(admitted.remembered("CP1", || false, async { Ok(true) }).await.unwrap() && !knows());
     }
 }

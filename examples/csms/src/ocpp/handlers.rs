@@ -5,6 +5,7 @@ use onwire::types::DateTime;
 use onwire::{CallError, ErrorCode, Peer, RawPayload};
 use serde_json::json;
 
+use super::patience::until_kept;
 use super::vendors::{Echo, Vendors};
 use super::{authorization, boot, certificates, metering, status, transactions};
 use crate::app::SharedApp;
@@ -51,7 +52,8 @@ impl CentralSystem {
     }
 }
 
-/// A charge point whose call could not be kept is told so, and tries again.
+/// A charge point whose call could not be kept is told so, and tries again; not with transaction messages
+/// ([`until_kept`]).
 pub(super) fn failed(error: StoreError) -> CallError {
     tracing::error!(%error, "a charge point's call was not kept");
     CallError::new(ErrorCode::InternalError, "the database failed")
@@ -106,12 +108,14 @@ impl CentralSystem {
         peer: &Peer,
         req: StartTransactionRequest,
     ) -> Result<StartTransactionResponse, CallError> {
-        transactions::start(&self.app, peer, req).await.map_err(failed)
+        let now = time::now();
+        until_kept(peer, || transactions::start(&self.app, peer, &req, now)).await
     }
 
     #[on(MeterValues)]
     async fn meter_values(&self, peer: &Peer, req: MeterValuesRequest) -> Result<MeterValuesResponse, CallError> {
-        metering::keep(&self.app, peer, req).await.map_err(failed)?;
+        let now = time::now();
+        until_kept(peer, || metering::keep(&self.app, peer, &req, now)).await?;
         Ok(MeterValuesResponse::new())
     }
 
@@ -121,7 +125,8 @@ impl CentralSystem {
         peer: &Peer,
         req: StopTransactionRequest,
     ) -> Result<StopTransactionResponse, CallError> {
-        transactions::stop(&self.app, peer, req).await.map_err(failed)
+        let now = time::now();
+        until_kept(peer, || transactions::stop(&self.app, peer, &req, now)).await
     }
 
     #[on(SignCertificate)]

@@ -11,6 +11,8 @@
 //! | [`metering`] | MeterValues, transactionData, energy registers |
 //! | [`vendors`] | DataTransfer |
 //! | [`certificates`] | SignCertificate |
+//! | [`clocks`] | clocks that are ahead |
+//! | `patience` | transaction messages while the database fails |
 //! | [`commands`] | what is sent to charge points, and what their answers change |
 //! | [`local_list`] | local lists, in as many messages as they take |
 //! | [`presence`] | who comes and goes; reservations that expire |
@@ -19,10 +21,12 @@ pub mod admission;
 pub mod authorization;
 pub mod boot;
 pub mod certificates;
+pub mod clocks;
 pub mod commands;
 mod handlers;
 pub mod local_list;
 pub mod metering;
+mod patience;
 pub mod presence;
 pub mod status;
 pub mod transactions;

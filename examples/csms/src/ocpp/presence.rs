@@ -56,6 +56,7 @@ async fn told(app: &SharedApp, event: &PeerEvent) -> Result<(), StoreError> {
         }
         PeerEvent::Disconnected(peer) => {
             app.admitted.forget(peer.identity());
+            app.clocks.forget(peer.identity());
             let kept = seen(app, peer).await;
             app.events.tell(
                 "disconnected",

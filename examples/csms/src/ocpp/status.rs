@@ -12,7 +12,8 @@ use crate::store::{StoreError, reservations};
 use crate::time;
 
 /// Keeps it. A connector that is Available has no transaction: one that runs here has lost its stop, and is ended. A status
-/// from before the transaction's start (charge points send them late, too) shows nothing of it.
+/// from before the transaction's start (charge points send them late, too) shows nothing of it
+/// ([`order`](crate::store::transactions::order)).
 ///
 /// # Errors
 /// Those of the database.
@@ -20,6 +21,9 @@ pub async fn keep(app: &SharedApp, peer: &Peer, req: StatusNotificationRequest) 
     let now = time::now();
     let identity = peer.identity();
     let at = req.timestamp.map_or(now, DateTime::unix_millis);
+    if req.timestamp.is_some() {
+        app.clocks.note(identity, at, now);
+    }
     let status = ConnectorStatus {
         charge_point: identity.to_owned(),
         connector: req.connector_id,
@@ -48,7 +52,7 @@ pub async fn keep(app: &SharedApp, peer: &Peer, req: StatusNotificationRequest) 
             if before.as_deref() == Some("Reserved") {
                 reservations::connector_is_free(db, charge_point.clone(), connector, now).await?;
             }
-            transactions::end_estimated(db, &charge_point, connector, Over { begun_until: at, at, now }).await
+            transactions::end_estimated(db, &charge_point, connector, Over { at, now, all: false }).await
         })
     });
     let ended = write.await?;

@@ -9,7 +9,9 @@
 mod batch;
 pub mod charge_points;
 pub mod connectors;
+pub mod energy;
 pub mod id_tags;
+pub mod marks;
 pub mod meter_values;
 mod numbers;
 pub mod records;
@@ -121,6 +123,9 @@ impl Store {
         };
         let writer = pool(1).connect_with(options.clone()).await.context("cannot open the database")?;
         sqlx::migrate!("./migrations").run(&writer).await.context("cannot bring the database's schema up to date")?;
+        let mut connection = writer.acquire().await.context("cannot open the database")?;
+        transactions::prepare(&mut connection, kind).await.context("cannot bring the database's schema up to date")?;
+        drop(connection);
         let readers = pool(READERS).connect_with(options).await.context("cannot open the database")?;
         let numbers = Numbers::default();
         let (writer, writing) = Writer::start(writer, numbers.clone());

@@ -12,10 +12,13 @@
 mod support;
 
 mod boot;
+mod energy;
 mod id_tags;
 mod meter_values;
+mod never_ending;
 mod notifications;
 mod reservations;
+mod store_fails;
 mod text;
 mod transactions;
 

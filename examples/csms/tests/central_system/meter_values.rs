@@ -67,9 +67,9 @@ async fn the_latest_register_of_a_running_transaction_is_durable_before_the_answ
     for (minute, sample, register) in [
         ("10", json!({"value": "1.2345", "unit": "kWh"}), 1234),
         ("20", json!({"value": "1300"}), 1300),
-        // Older, below the start, of a phase, of the car, no register, signed, no number: none of them is it.
+        // Late, negative, of a phase, of the car, no register, signed, no number: none of them is it.
         ("15", json!({"value": "1250"}), 1300),
-        ("30", json!({"value": "300"}), 1300),
+        ("30", json!({"value": "-300"}), 1300),
         ("31", json!({"value": "9999", "phase": "L1"}), 1300),
         ("32", json!({"value": "9999", "location": "EV"}), 1300),
         ("33", json!({"value": "9999", "measurand": "Energy.Active.Import.Interval"}), 1300),

@@ -175,6 +175,8 @@ async fn numbers_begin_where_they_are_told_to_and_never_go_back() {
     let mut served = served(&["--first-transaction-id", "5000"]).await;
     let mut station = served.csms.booted("CP1").await;
     assert_eq!(start(&mut station, 1, "A", 0, AT).await.1, 5000);
+    // The charge point knows its number.
+    crate::energy::register(&mut station, Some(5000), AT, json!({"value": "3"})).await;
     // Of a transaction that the server before this one has begun.
     assert_eq!(station.call("StopTransaction", stop_of(1, 5, LATER)).await["idTagInfo"]["status"], "Accepted");
     assert_eq!(transaction(&mut served, 5000).await.stopped_at, None);

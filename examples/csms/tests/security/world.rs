@@ -49,6 +49,7 @@ pub async fn app(data: &Path) -> Arc<App> {
     Arc::new(App {
         urls: Vec::new(),
         admitted: Default::default(),
+        clocks: Default::default(),
         lists: Default::default(),
         policy: Policy::new(config.open),
         security: Security::open(&config).unwrap(),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use csms::store::transactions::{self, ConcurrentTx, Start};
 use csms::store::{Sample, Store, StoreError};
 use futures_util::future::join_all;
+use onwire::net::Peers;
 
 use super::batches::values;
 use super::{set, settings, store};
@@ -31,9 +32,12 @@ async fn begin(store: Arc<Store>, charge_point: String, at: i64) -> Result<(), S
         id_tag: "TAG".to_owned(),
         meter: at,
         at,
+        clock_lead: None,
         reservation: None,
         accepts_unknown: true,
         concurrent_tx: ConcurrentTx::default(),
+        peers: Peers::default(),
+        gone_before: None,
         now: at,
     };
     let started = store.write(|db| Box::pin(transactions::start(db, start))).await?;

@@ -241,6 +241,20 @@ impl Station {
         tokio::time::timeout(PATIENCE, end).await.expect("an end in time");
     }
 
+    /// The frames that come until the connection ends.
+    pub async fn leftovers(&mut self) -> Vec<Value> {
+        let mut frames = Vec::new();
+        let end = async {
+            while let Some(Ok(message)) = self.socket.next().await {
+                if let Message::Text(text) = message {
+                    frames.push(serde_json::from_str(&text).unwrap());
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, end).await.expect("an end in time");
+        frames
+    }
+
     pub async fn close(mut self) -> Result<(), Error> {
         self.socket.close(None).await
     }

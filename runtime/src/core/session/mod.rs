@@ -35,6 +35,9 @@ use crate::core::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CallToken(u32);
 
+/// A frame that is to be sent, and the [`Receipt`] of the message that it answers, if it had one.
+pub type Transmit = (String, Option<Receipt>);
+
 /// What became of a call of ours: the payload of the answer, not decoded yet.
 pub type Outcome = Result<String, CallFailure>;
 
@@ -456,7 +459,7 @@ impl Session {
     }
 
     /// [`Session::poll_transmit`], and the [`Receipt`] of the message that the frame answers, if it had one.
-    pub fn poll_transmit_for(&mut self, now: Instant) -> Option<(String, Option<Receipt>)> {
+    pub fn poll_transmit_for(&mut self, now: Instant) -> Option<Transmit> {
         match self.answers.pop(now, &self.config) {
             Some(Leaving { frame, call: Some(call), .. }) => {
                 let receipt = self.receipts.of_call(call);

@@ -48,6 +48,9 @@ pub struct ChargePoint {
     pub remote_address: Option<String>,
     /// What it was seen to do otherwise than the schema says, since it connected.
     pub quirks: Vec<String>,
+    /// By how many milliseconds its clock is ahead, steadily and by more than a minute; `null` if it is not, as far as its
+    /// messages since it connected show.
+    pub clock_lead_ms: Option<i64>,
     /// Its connectors; 0 is the charge point as a whole.
     pub connectors: Vec<ConnectorRecord>,
 }
@@ -183,7 +186,8 @@ async fn complete(app: &App, records: Vec<ChargePointRecord>) -> Result<Vec<Char
     }
     let mut complete = |record: ChargePointRecord| {
         let connectors = connectors.remove(&record.id).unwrap_or_default();
-        with_connection(app.peers.find(&record.id).as_ref(), record, connectors)
+        let clock_lead = app.clocks.lead(&record.id);
+        with_connection(app.peers.find(&record.id).as_ref(), record, connectors, clock_lead)
     };
     Ok(records.into_iter().map(&mut complete).collect())
 }
@@ -192,6 +196,7 @@ fn with_connection(
     connection: Option<&ConnectedPeer>,
     mut record: ChargePointRecord,
     connectors: Vec<ConnectorRecord>,
+    clock_lead_ms: Option<i64>,
 ) -> ChargePoint {
     if let Some(connection) = connection {
         // The database is told now and then, the connection knows.
@@ -205,6 +210,7 @@ fn with_connection(
         quirks: connection.map_or_else(Vec::new, |connection| {
             connection.peer.noticed_quirks().iter().map(|quirk| format!("{quirk:?}")).collect()
         }),
+        clock_lead_ms,
         record,
         connectors,
     }

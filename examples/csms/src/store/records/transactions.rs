@@ -5,11 +5,17 @@ use utoipa::ToSchema;
 
 use super::columns::{Flag, Time};
 use super::select::Select;
+use crate::store::energy::Origin;
+use crate::store::marks::{Mark, Marks};
 use crate::store::{Store, StoreError, folded};
 
-const COLUMNS: &str = "SELECT id, charge_point, connector, id_tag, id_tag_status, reservation, started_at, start_meter,
-    last_meter, last_meter_at, stopped_at, stop_meter, stop_reason, stop_id_tag, estimated,
-    COALESCE(stop_meter, last_meter) - start_meter AS energy_wh,
+/// All columns of [`Transaction`]. What was stopped without a reason was stopped by the driver at the charge point (OCPP 1.6
+/// §6.49); what the server or an operator closed has none.
+pub(crate) const COLUMNS: &str = "SELECT id, charge_point, connector, id_tag, id_tag_status, reservation, started_at,
+    start_received_at, start_meter, last_meter, last_meter_at, stopped_at, stop_received_at, stop_meter,
+    COALESCE(stop_reason, CASE WHEN stopped_at IS NOT NULL AND estimated = 0 THEN 'Local' END) AS stop_reason,
+    stop_id_tag, estimated, closed_by, attributed, energy, energy_origin, marks, clock_lead,
+    started_at - clock_lead AS corrected_started_at, stopped_at - clock_lead AS corrected_stopped_at, registers, named,
     CAST(CASE WHEN stopped_at IS NULL THEN 1 ELSE 0 END AS BIGINT) AS active FROM transactions";
 
 /// A transaction.
@@ -26,34 +32,76 @@ pub struct Transaction {
     pub id_tag: String,
     /// What its StartTransaction was answered with.
     pub id_tag_status: String,
-    /// The reservation that it used.
+    /// The reservation that its StartTransaction named.
     #[serde(rename = "reservationId")]
     pub reservation: Option<i64>,
-    /// When.
+    /// When, by the charge point's clock, like all times here but those of receipt.
     pub started_at: Time,
+    /// When the server learnt of it.
+    pub start_received_at: Time,
     /// The meter then.
     #[serde(rename = "startMeterWh")]
     pub start_meter: i64,
-    /// The meter as last reported.
+    /// The latest register that counts.
     #[serde(rename = "lastMeterWh")]
     pub last_meter: Option<i64>,
     /// When that was.
     pub last_meter_at: Option<Time>,
     /// When it ended; `null` while it runs.
     pub stopped_at: Option<Time>,
-    /// The meter then.
+    /// When the server learnt of that.
+    pub stop_received_at: Option<Time>,
+    /// The meter then, as it was sent.
     #[serde(rename = "stopMeterWh")]
     pub stop_meter: Option<i64>,
-    /// Why, as the charge point spelled it.
+    /// Why, as the charge point spelled it; `null` if it runs, or if it was not the charge point that ended it.
     pub stop_reason: Option<String>,
     /// Who ended it.
     pub stop_id_tag: Option<String>,
-    /// Whether the server closed it, because its stop was lost: time and meter of the stop are estimates.
+    /// Whether time and meter of the stop are the server's or an operator's, because the charge point's own never came. Its
+    /// stop puts them right when it comes.
     pub estimated: Flag,
-    /// Energy so far.
-    pub energy_wh: Option<i64>,
+    /// The operator who closed it by hand.
+    pub closed_by: Option<String>,
+    /// Whether its stop named another number, and was taken for its by tag, time and meter.
+    pub attributed: Flag,
+    /// Energy so far; `null` if no register proves anything.
+    #[serde(rename = "energyWh")]
+    pub energy: Option<i64>,
+    /// Where the energy comes from.
+    #[schema(value_type = Option<Origin>)]
+    pub energy_origin: Option<String>,
+    /// What was odd about it.
+    #[sqlx(try_from = "String")]
+    #[schema(value_type = Vec<Mark>)]
+    pub marks: Marks,
+    /// By how many milliseconds the charge point's clock was ahead; `null` if it was not, as far as that is known.
+    #[serde(rename = "clockLeadMs")]
+    pub clock_lead: Option<i64>,
+    /// When it began by a clock that is right; `null` if the charge point's was not ahead.
+    pub corrected_started_at: Option<Time>,
+    /// When it ended by a clock that is right; `null` if the charge point's was not ahead.
+    pub corrected_stopped_at: Option<Time>,
     /// Whether it runs.
     pub active: Flag,
+    /// What its registers have shown, as JSON.
+    #[serde(skip)]
+    pub(crate) registers: Option<String>,
+    /// Whether the charge point has named it by its number.
+    #[serde(skip)]
+    pub(crate) named: Flag,
+}
+
+impl Transaction {
+    /// Whether it runs.
+    pub fn is_active(&self) -> bool {
+        self.stopped_at.is_none()
+    }
+
+    /// Whether its end is one that a StopTransaction puts right.
+    pub fn is_estimated(&self) -> bool {
+        self.estimated.0 != 0
+    }
 }
 
 /// Which transactions are wanted.
@@ -113,7 +161,7 @@ pub async fn get(store: &Store, id: i64) -> Result<Option<Transaction>, StoreErr
     Ok(found.into_iter().next())
 }
 
-/// A stop of a transaction that is not known here.
+/// A stop whose number is not one of its charge point's.
 #[derive(Debug, Clone, Serialize, sqlx::FromRow, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UnknownStop {
@@ -132,6 +180,8 @@ pub struct UnknownStop {
     pub stop_reason: Option<String>,
     /// When it came in.
     pub received_at: Time,
+    /// The transaction whose stop it is taken for; `null` if there is none that it can be.
+    pub attributed_to: Option<i64>,
 }
 
 /// The newest first, those before that time, but the first `skip` of that time.
@@ -145,8 +195,8 @@ pub async fn unknown_stops(
     skip: i64,
     limit: i64,
 ) -> Result<Vec<UnknownStop>, StoreError> {
-    let what = "SELECT charge_point, transaction_id, id_tag, stopped_at, stop_meter, stop_reason, received_at
-        FROM unknown_stops";
+    let what = "SELECT charge_point, transaction_id, id_tag, stopped_at, stop_meter,
+        COALESCE(stop_reason, 'Local') AS stop_reason, received_at, attributed_to FROM unknown_stops";
     let order = "received_at DESC, charge_point, transaction_id, stopped_at, id_tag, stop_meter";
     Select::all()
         .and_if("charge_point = ?", charge_point)
