@@ -211,6 +211,7 @@ mod tests {
 
     use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 
+    use super::super::sql;
     use super::*;
     use crate::store::Store;
     use crate::store::history::{self, Entry, Kind};
@@ -233,7 +234,7 @@ mod tests {
         let sql = "INSERT INTO properties (device_id, identifier, value, time) VALUES (1, $1, '1', 1)";
         let write = store.write(move |db| {
             Box::pin(async move {
-                sqlx::query(sql).bind(name).execute(&mut *db).await?;
+                sql::query(sql).bind(name).execute(&mut *db).await?;
                 let mistake: fn() = || panic!("a mistake");
                 (name == "within").then(mistake);
                 Ok(())

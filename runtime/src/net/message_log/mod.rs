@@ -61,6 +61,7 @@ mod tests {
         subprotocols: &[],
         framing: &crate::ocpp::j::FRAMING_1_6,
         actions: &[],
+        fresh: &[],
         spell: crate::ocpp::j::spell_1_6,
         secrets: Secrets::of(&["deviceSecret", "password", "simPin"])
             .with_keys(&["AuthorizationKey", "BasicAuthPassword"], &["attributeValue", "value"]),
