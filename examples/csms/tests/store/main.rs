@@ -15,6 +15,7 @@ mod support;
 mod batches;
 mod pace;
 mod trouble;
+mod upgrade;
 
 use csms::store::Store;
 use tempfile::TempDir;
