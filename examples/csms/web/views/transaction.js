@@ -69,7 +69,7 @@ function rows(item) {
     [t('chargePoint'), h('span', {}, h('a', { href: link('charge-points', item.chargePoint) }, item.chargePoint), ` / ${item.connector}`)],
     [t('idTag'), h('span', {}, item.idTag, ' ', badge(item.idTagStatus))],
     [t('energy'), h('span', {}, h('strong', { testid: 'transaction-energy' }, energy(item.energyWh)), item.energyOrigin && [' ', badge(item.energyOrigin, item.energyOrigin === 'estimated' ? 'hold' : 'plain', t(`energyOrigin.${item.energyOrigin}`))])],
-    [t('marks'), item.marks?.length > 0 && h('span', { class: 'connector-row', testid: 'transaction-marks' }, markBadges(item))],
+    [t('marks'), item.marks?.length > 0 ? h('span', { class: 'connector-row', testid: 'transaction-marks' }, markBadges(item)) : null],
     [t('duration'), duration(elapsed(item))],
     [t('startedAt'), h('span', {}, timeNode(item.startedAt), corrected(item.correctedStartedAt))],
     [t('stoppedAt'), item.stoppedAt && h('span', {}, timeNode(item.stoppedAt), corrected(item.correctedStoppedAt), item.estimated && [' ', badge('estimated', 'hold', t('transaction.estimated'))])],
