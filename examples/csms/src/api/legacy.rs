@@ -35,7 +35,7 @@ use super::v1::charge_points::{find, known};
 use super::v1::commands::seconds;
 use crate::app::SharedApp;
 use crate::ocpp::commands::{self, Command, CommandError};
-use crate::ocpp::local_list::{self, List, all_tags};
+use crate::ocpp::local_list::{self, AllTags, List, all_tags};
 use crate::security::access::{Operator, TokenOperator, Viewer};
 use crate::store::records::columns::{Json, Time};
 
@@ -144,6 +144,10 @@ pub struct ListSent {
     list_version: i64,
     /// `Accepted`, `Failed`, `NotSupported` or `VersionMismatch`.
     status: String,
+    /// Tags that were left out, because OCPP has no room for them; absent if there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    left_out: Vec<String>,
 }
 
 /// Whom to start for.
@@ -293,9 +297,10 @@ async fn list_full(
 ) -> Result<Answer<ListSent>, Problem> {
     let timeout = waiting.timeout()?;
     known(&app, &id).await?;
-    let list = List { charge_point: id.clone(), kind: UpdateType::Full, entries: all_tags(&app).await?, timeout };
+    let AllTags { entries, left_out } = all_tags(&app).await?;
+    let list = List { charge_point: id.clone(), kind: UpdateType::Full, entries, timeout };
     let sent = local_list::send(&app, &actor, list).await?;
-    Ok(Answer(ListSent { cp_id: id, list_version: sent.version, status: sent.status.to_string() }))
+    Ok(Answer(ListSent { cp_id: id, list_version: sent.version, status: sent.status.to_string(), left_out }))
 }
 
 /// Sends a SendLocalList request as it is.
@@ -320,5 +325,6 @@ async fn list_diff(
     // Both were judged before.
     let sent: SendLocalListRequest = codec::decode(&request, Quirks::ALL).map_err(CommandError::InvalidResponse)?;
     let answer: SendLocalListResponse = codec::decode(&response, Quirks::ALL).map_err(CommandError::InvalidResponse)?;
-    Ok(Answer(ListSent { cp_id: id, list_version: sent.list_version, status: answer.status.to_string() }))
+    let (list_version, status) = (sent.list_version, answer.status.to_string());
+    Ok(Answer(ListSent { cp_id: id, list_version, status, left_out: Vec::new() }))
 }

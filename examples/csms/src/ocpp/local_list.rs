@@ -16,6 +16,9 @@ use crate::security::access::Actor;
 use crate::store::records::{configuration, id_tags, local_list};
 use crate::store::{StoreError, folded};
 
+/// Where a SendLocalList has its entries.
+const LIST: &str = "/localAuthorizationList";
+
 /// To whom lists are being sent: two lists in several messages each would become one that nobody wanted.
 #[derive(Debug, Default)]
 pub struct Sending(Mutex<HashSet<String>>);
@@ -99,16 +102,44 @@ pub struct List {
 }
 
 /// Every tag that was entered here.
+#[derive(Debug, Clone, Default)]
+pub struct AllTags {
+    /// As a full list.
+    pub entries: Vec<AuthorizationData>,
+    /// Those that OCPP has no room for.
+    pub left_out: Vec<String>,
+}
+
+/// Every tag that was entered here.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn all_tags(app: &SharedApp) -> Result<Vec<AuthorizationData>, StoreError> {
+pub async fn all_tags(app: &SharedApp) -> Result<AllTags, StoreError> {
     let tags = id_tags::list(&app.store, &id_tags::Filter::default(), None, i64::MAX).await?;
+    let (too_long, tags): (Vec<_>, Vec<_>) = tags.into_iter().partition(|tag| tag.too_long.0 != 0);
     let entry = |tag: id_tags::IdTag| AuthorizationData {
         id_tag_info: Some(tag.info()),
         ..AuthorizationData::new(tag.id_tag.as_str())
     };
-    Ok(tags.into_iter().map(entry).collect())
+    let left_out = too_long.into_iter().map(|tag| tag.id_tag).collect();
+    Ok(AllTags { entries: tags.into_iter().map(entry).collect(), left_out })
+}
+
+/// Whether every entry of a full list says what its tag is worth (OCPP 1.6 §7.1), which the schema cannot ask for.
+///
+/// # Errors
+/// Where that is missing.
+pub fn is_complete(kind: &UpdateType, entries: &[AuthorizationData]) -> Result<(), EncodeError> {
+    if *kind != UpdateType::Full {
+        return Ok(());
+    }
+    match entries.iter().position(|entry| entry.id_tag_info.is_none()) {
+        Some(index) => Err(EncodeError {
+            fault: Fault::Missing { property: "idTagInfo" },
+            pointer: format!("{LIST}/{index}/idTagInfo"),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Sends a list with the next version; if it is longer than the charge point takes at once, the rest of it as changes, each
@@ -171,13 +202,13 @@ async fn send_all(app: &SharedApp, actor: &Actor, list: List) -> Result<Sent, Li
 
 /// Whether all of it can be sent, before the first part is.
 fn judge(kind: UpdateType, entries: &[AuthorizationData], room: Option<usize>) -> Result<(), EncodeError> {
-    const LIST: &str = "/localAuthorizationList";
     if let Some(max) = room.filter(|room| entries.len() > *room) {
         return Err(EncodeError { fault: Fault::TooManyItems { max }, pointer: LIST.into() });
     }
-    let mut request = SendLocalListRequest::new(1, kind);
+    let mut request = SendLocalListRequest::new(1, kind.clone());
     request.local_authorization_list = Some(entries.to_vec());
     codec::encode(&request, &mut String::new())?;
+    is_complete(&kind, entries)?;
     // OCPP 1.6 §6.41: each tag once.
     let mut seen = HashSet::new();
     match entries.iter().position(|entry| !seen.insert(folded(&entry.id_tag))) {

@@ -19,12 +19,14 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// Follows the directory of connected charge points until the server ends.
 pub async fn follow(app: SharedApp, mut events: PeerEvents) {
     let mut ends = app.ends.clone();
+    let mut seen = Seen(time::now());
     let mut sweep = tokio::time::interval(SWEEP);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = ends.changed() => return,
+            _ = ends.changed() => return logged(seen.keep(&app).await),
             _ = sweep.tick() => {
+                logged(seen.keep(&app).await);
                 logged(expire(&app).await);
                 logged(logins::end_revoked(&app).await);
             }
@@ -80,8 +82,29 @@ fn connected(app: &SharedApp, peer: &Peer) -> serde_json::Value {
 }
 
 async fn seen(app: &SharedApp, peer: &Peer) -> Result<(), StoreError> {
-    let (id, now) = (peer.identity().to_owned(), time::now());
-    app.store.write(move |db| Box::pin(charge_points::keep_last_seen(db, id, now))).await
+    let seen = vec![(peer.identity().to_owned(), time::now())];
+    app.store.write(move |db| Box::pin(charge_points::keep_last_seen(db, seen))).await
+}
+
+/// Up to when it was kept who was seen. Without this, the times that are shown would go back to that of the connection when
+/// the program ends.
+struct Seen(i64);
+
+impl Seen {
+    /// Keeps it of those from whom something has come since.
+    async fn keep(&mut self, app: &SharedApp) -> Result<(), StoreError> {
+        let now = time::now();
+        let latest = app.peers.list().into_iter().map(|found| {
+            let at = found.last_message.unix_millis();
+            (found.peer.identity().to_owned(), at)
+        });
+        let seen: Vec<_> = latest.filter(|(_, at)| *at >= self.0).collect();
+        if !seen.is_empty() {
+            app.store.write(move |db| Box::pin(charge_points::keep_last_seen(db, seen))).await?;
+        }
+        self.0 = now;
+        Ok(())
+    }
 }
 
 async fn expire(app: &SharedApp) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::app::SharedApp;
 use crate::store::connectors::{self, ConnectorStatus};
+use crate::store::reservations::OutOfOrder;
 use crate::store::transactions::{self, Over};
 use crate::store::{StoreError, reservations};
 use crate::time;
@@ -40,16 +41,21 @@ pub async fn keep(app: &SharedApp, peer: &Peer, req: StatusNotificationRequest) 
             let (charge_point, connector, word) =
                 (status.charge_point.clone(), status.connector, status.status.clone());
             let before = connectors::keep_status(db, status).await?;
-            if connector == 0 {
-                return Ok(Vec::new());
+            let was_reserved = before.as_deref() == Some("Reserved");
+            match word.as_str() {
+                "Faulted" | "Unavailable" => {
+                    let out = OutOfOrder { charge_point, connector, status: word, was_reserved, at };
+                    reservations::end_by_fault(db, out).await?;
+                    return Ok(Vec::new());
+                }
+                "Reserved" if connector > 0 => {
+                    reservations::connector_is_reserved(db, charge_point, connector, now).await?;
+                    return Ok(Vec::new());
+                }
+                "Available" if connector > 0 => {}
+                _ => return Ok(Vec::new()),
             }
-            if word == "Reserved" {
-                reservations::connector_is_reserved(db, charge_point.clone(), connector).await?;
-            }
-            if word != "Available" {
-                return Ok(Vec::new());
-            }
-            if before.as_deref() == Some("Reserved") {
+            if was_reserved {
                 reservations::connector_is_free(db, charge_point.clone(), connector, now).await?;
             }
             transactions::end_estimated(db, &charge_point, connector, Over { at, now, all: false }).await

@@ -122,14 +122,16 @@ pub async fn keep_boot(db: &mut AnyConnection, boot: Boot) -> Result<(), StoreEr
     Ok(())
 }
 
-/// When something of it last came, as far as the connection is concerned.
+/// When something of each of them last came. It does not go back.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn keep_last_seen(db: &mut AnyConnection, id: String, at: i64) -> Result<(), StoreError> {
-    let sql = "UPDATE charge_points SET last_seen_at = $2
-        WHERE id = $1 AND (last_seen_at IS NULL OR last_seen_at < $2)";
-    sql::query(sql).bind(id).bind(at).execute(&mut *db).await?;
+pub async fn keep_last_seen(db: &mut AnyConnection, seen: Vec<(String, i64)>) -> Result<(), StoreError> {
+    for (id, at) in seen {
+        let sql = "UPDATE charge_points SET last_seen_at = $2
+            WHERE id = $1 AND (last_seen_at IS NULL OR last_seen_at < $2)";
+        sql::query(sql).bind(id).bind(at).execute(&mut *db).await?;
+    }
     Ok(())
 }
 

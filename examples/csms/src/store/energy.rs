@@ -3,8 +3,8 @@
 //!
 //! The registers are walked in the order in which they were received; the pile's clock does not tell which one is newer.
 //!
-//! 1. A register that is negative, or more than [`LEAP`] above the one before it, is ignored, wherever it stands.
-//! 2. A fall of at most [`ROUNDING`], or of one digit of the coarser of the two numbers, is rounding. It begins nothing new.
+//! 1. A register that is negative, or more than 100 MWh above the one before it, is ignored, wherever it stands.
+//! 2. A fall of at most 10 Wh, or of one digit of the coarser of the two numbers, is rounding. It begins nothing new.
 //! 3. A larger fall shows that the meter has begun anew: only differences within a segment count, each segment from its
 //!    first register to its last one, and none counts below 0.
 //! 4. What was walked already is no fall: a register that lies within a segment by its value *and* by the pile's own clock
@@ -13,7 +13,7 @@
 //!    ([`Mark::SessionRegisters`]). As soon as one fits the start better than the session, the start's meter counts again.
 //! 6. One register proves 0 Wh, none proves nothing.
 //!
-//! What is kept of a walk is bounded by [`SEGMENTS`]. A stop is not part of it: a later one may put it right.
+//! What is kept of a walk is bounded: 8 segments. A stop is not part of it: a later one may put it right.
 
 use serde::{Deserialize, Serialize};
 

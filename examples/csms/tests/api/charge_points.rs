@@ -80,3 +80,53 @@ async fn taking_one_out_ends_its_connection() {
     expect(&csms, 204, "DELETE", &format!("{LIST}/CP1"), None).await;
     station.ends().await;
 }
+
+#[tokio::test]
+async fn its_meter_values_are_there_whether_or_not_there_was_a_transaction() {
+    let (csms, data) = csms(&[]).await;
+    let mut station = csms.booted("CP1").await;
+    let start = json!({"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": "2026-01-01T10:00:00Z"});
+    let id = station.call("StartTransaction", start).await["transactionId"].clone();
+    for (minute, connector, transaction, value) in [
+        (1, 0, json!(null), "main"),
+        (2, 1, id.clone(), "named"),
+        (3, 2, json!(null), "idle"),
+        (4, 2, json!(4711), "unknown"),
+    ] {
+        let mut values = json!({"connectorId": connector, "meterValue": [
+            {"timestamp": format!("2026-01-01T10:0{minute}:00Z"), "sampledValue": [{"value": value}]}]});
+        if !transaction.is_null() {
+            values["transactionId"] = transaction;
+        }
+        station.call("MeterValues", values).await;
+    }
+    drop(station);
+    // What it was told is written when it has ended.
+    csms.stop().await;
+    let csms = crate::support::Csms::start_in(data.path(), &[]).await;
+    for (query, expected) in [
+        ("", vec!["unknown", "idle", "named", "main"]),
+        ("&connector=0", vec!["main"]),
+        ("&connector=2", vec!["unknown", "idle"]),
+        ("&withoutTransaction=true", vec!["unknown", "idle", "main"]),
+    ] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = csms.get(&format!("/api/v1/charge-points/CP1/meter-values?limit=2{query}{cursor}")).await;
+            seen.extend(page["items"].as_array().unwrap().clone());
+            let Some(next) = page["nextCursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        let values: Vec<_> = seen.iter().map(|item| item["value"].as_str().unwrap()).collect();
+        assert_eq!(values, expected, "{query}");
+        if query == "&connector=2" {
+            assert_eq!(
+                (&seen[0]["transactionId"], &seen[1]["transactionId"]),
+                (&json!(4711), &json!(null)),
+                "{seen:?}"
+            );
+            assert!(seen[0]["receivedAt"].is_string() && seen[0]["connector"] == 2, "{seen:?}");
+        }
+    }
+    refused(&csms, 404, "notFound", "GET", "/api/v1/charge-points/CP9/meter-values", None).await;
+}

@@ -64,7 +64,8 @@ async fn they_are_found_by_status_group_and_text() {
 async fn what_is_no_tag_is_refused_with_a_pointer() {
     let (csms, _data) = csms(&[]).await;
     for (body, pointer) in [
-        (json!({"idTag": "123456789012345678901"}), "/idTag"),
+        (json!({"idTag": "x".repeat(256)}), "/idTag"),
+        (json!({"idTag": "A", "parentIdTag": "123456789012345678901"}), "/parentIdTag"),
         (json!({"idTag": ""}), "/idTag"),
         (json!({"idTag": 1}), "/idTag"),
         (json!({"idTag": "A", "status": "Good"}), "/status"),
@@ -78,4 +79,40 @@ async fn what_is_no_tag_is_refused_with_a_pointer() {
     }
     refused(&csms, 400, "badRequest", "GET", &format!("{LIST}?status=Good"), None).await;
     refused(&csms, 400, "badRequest", "GET", &format!("{LIST}/a%00b"), None).await;
+}
+
+/// Some charge points send what they read from a card, whatever its length. What is sent to them stays valid.
+#[tokio::test]
+async fn a_tag_that_ocpp_has_no_room_for_may_charge_and_is_never_sent() {
+    const TAG: &str = "123456789012345678901";
+    let (csms, _data) = csms(&["--open", "false"]).await;
+    expect(&csms, 201, "POST", "/api/v1/charge-points", Some(json!({"id": "CP1"}))).await;
+    let entered = expect(&csms, 201, "POST", LIST, Some(json!({"idTag": TAG}))).await;
+    assert_eq!(entered["tooLong"], true);
+    assert_eq!(expect(&csms, 201, "PUT", &format!("{LIST}/Short"), Some(json!({}))).await["tooLong"], false);
+    let mut station = csms.booted("CP1").await;
+    assert_eq!(station.call("Authorize", json!({"idTag": TAG})).await["idTagInfo"]["status"], "Accepted");
+    let start = json!({"connectorId": 1, "idTag": TAG, "meterStart": 0, "timestamp": "2026-01-01T10:00:00Z"});
+    assert_eq!(station.call("StartTransaction", start).await["idTagInfo"]["status"], "Accepted");
+    for path in ["/api/v1/charge-points/CP1/local-list", "/api/ocpp/localList/full/CP1"] {
+        let method = if path.contains("v1") { "POST" } else { "GET" };
+        let body = (method == "POST").then(|| json!({"type": "Full"}));
+        let (sent, answer) = tokio::join!(
+            station.obey("SendLocalList", json!({"status": "Accepted"})),
+            expect(&csms, 200, method, path, body),
+        );
+        let info = json!({"status": "Accepted"});
+        assert_eq!(sent["localAuthorizationList"], json!([{"idTag": "Short", "idTagInfo": info}]));
+        assert_eq!(answer["leftOut"], json!([TAG]), "{answer}");
+    }
+    for (path, body) in [
+        ("/api/v1/charge-points/CP1/commands/RemoteStartTransaction", json!({"idTag": TAG})),
+        (
+            "/api/v1/reservations",
+            json!({"chargePoint": "CP1", "connector": 1, "idTag": TAG, "expiryDate": "2099-01-01T00:00:00Z"}),
+        ),
+    ] {
+        let problem = refused(&csms, 422, "invalidPayload", "POST", path, Some(body)).await;
+        assert_eq!((&problem["pointer"], &problem["detail"]), (&json!("/idTag"), &json!("longer than 20 characters")));
+    }
 }

@@ -216,3 +216,26 @@ async fn a_list_that_fails_in_the_midst_is_known_as_far_as_it_was_taken() {
     assert_eq!(told(&sent), (13, "Full", "A".into()));
     assert_eq!(known(&csms).await, (json!(13), "A".into()));
 }
+
+/// OCPP 1.6 §7.1: an entry of a full list says what its tag is worth.
+#[tokio::test]
+async fn a_full_list_with_an_entry_that_says_nothing_is_not_sent() {
+    let (csms, _data) = csms(&[]).await;
+    let mut station = csms.booted("CP1").await;
+    let entries = json!([{"idTag": "A", "idTagInfo": {"status": "Accepted"}}, {"idTag": "B"}]);
+    let command = json!({"listVersion": 5, "updateType": "Full", "localAuthorizationList": entries});
+    for (path, body, pointer) in [
+        (LIST, json!({"type": "Full", "entries": entries}), "/entries/1/idTagInfo"),
+        ("/api/v1/charge-points/CP1/commands/SendLocalList", command.clone(), "/localAuthorizationList/1/idTagInfo"),
+        ("/api/ocpp/localList/diff/CP1", command, "/localAuthorizationList/1/idTagInfo"),
+    ] {
+        let problem = refused(&csms, 422, "invalidPayload", "POST", path, Some(body)).await;
+        assert_eq!(problem["pointer"], pointer, "{problem}");
+    }
+    // Of changes, it takes the entry away.
+    let (sent, _) = tokio::join!(
+        station.obey("SendLocalList", json!({"status": "Accepted"})),
+        expect(&csms, 200, "POST", LIST, Some(json!({"type": "Differential", "entries": entries}))),
+    );
+    assert_eq!(sent["localAuthorizationList"], entries);
+}

@@ -120,3 +120,54 @@ async fn stops_of_no_known_transaction_are_listed() {
     seen.sort_unstable();
     assert_eq!(seen, [901, 902, 903]);
 }
+
+#[tokio::test]
+async fn an_operator_closes_one_by_hand() {
+    let (csms, _data) = csms(&[]).await;
+    let mut station = csms.booted("CP1").await;
+    let mut events = csms.listen(Some("CP1")).await;
+    let values = |id: i64, value: i64| {
+        json!({"connectorId": 1, "transactionId": id, "meterValue": [
+            {"timestamp": "2026-01-01T10:30:00Z", "sampledValue": [{"value": value.to_string()}]}]})
+    };
+    for (connector, body, meter, energy, at) in [
+        (1, json!({"meterWh": 900, "at": "2026-01-01T10:45:00Z"}), 900, 800, "2026-01-01T10:45:00"),
+        (2, json!({}), 700, 600, "2026-01-01T10:30:00"),
+    ] {
+        let id = start(&mut station, connector, "Tag1", "2026-01-01T10:00:00Z").await;
+        station.call("MeterValues", values(id, 700)).await;
+        let close = format!("{LIST}/{id}/close");
+        for (wrong, pointer) in [
+            (json!({"meterWh": 900}), "/at"),
+            (json!({"at": "2026-01-01T10:45:00Z"}), "/meterWh"),
+            (json!({"meterWh": -1, "at": "2026-01-01T10:45:00Z"}), "/meterWh"),
+            (json!({"meterWh": i64::MAX, "at": "2026-01-01T10:45:00Z"}), "/meterWh"),
+        ] {
+            let problem = refused(&csms, 422, "invalidPayload", "POST", &close, Some(wrong)).await;
+            assert_eq!(problem["pointer"], pointer, "{problem}");
+        }
+        let closed = expect(&csms, 200, "POST", &close, Some(body.clone())).await;
+        assert_eq!(closed, csms.get(&format!("{LIST}/{id}")).await);
+        assert_eq!(events.wait("transactionStopped").await, closed);
+        assert_eq!((&closed["active"], &closed["estimated"]), (&json!(false), &json!(true)), "{closed}");
+        assert_eq!((&closed["closedBy"], &closed["stopReason"]), (&json!("open"), &json!(null)), "{closed}");
+        assert_eq!((&closed["stopMeterWh"], &closed["energyWh"]), (&json!(meter), &json!(energy)), "{closed}");
+        assert!(closed["stoppedAt"].as_str().unwrap().starts_with(at), "{closed}");
+        refused(&csms, 409, "conflict", "POST", &close, Some(body.clone())).await;
+        let entry = &csms.get("/api/v1/audit").await["items"][0];
+        assert_eq!((&entry["action"], &entry["target"]), (&json!("close"), &json!(format!("transactions/{id}"))));
+        assert_eq!(entry["detail"]["meterWh"], body["meterWh"]);
+        // Values that waited change nothing of it; the charge point's own stop does.
+        station.call("MeterValues", values(id, 1000)).await;
+        assert_eq!(csms.get(&format!("{LIST}/{id}")).await["energyWh"], energy);
+        let stop = json!({"transactionId": id, "meterStop": 1100, "timestamp": "2026-01-01T11:00:00Z"});
+        station.call("StopTransaction", stop).await;
+        assert_eq!(events.wait("transactionStopped").await["stopMeterWh"], 1100);
+        let found = csms.get(&format!("{LIST}/{id}")).await;
+        assert_eq!(
+            (&found["energyWh"], &found["estimated"], &found["closedBy"]),
+            (&json!(1000), &json!(false), &json!("open"))
+        );
+    }
+    refused(&csms, 404, "notFound", "POST", &format!("{LIST}/999/close"), Some(json!({}))).await;
+}

@@ -146,3 +146,57 @@ async fn a_transaction_of_a_charge_point_that_is_gone_holds_nobody_up() {
     served.execute(long_ago).await;
     assert_eq!(start(&mut other, 4, "A", 0, AT).await.0, "Accepted");
 }
+
+#[tokio::test]
+async fn what_runs_at_a_charge_point_that_is_taken_out_is_closed_and_kept() {
+    let Served { csms, data: _data, .. } = served(&[]).await;
+    let mut station = csms.booted("CP1").await;
+    let (_, id) = start(&mut station, 1, "A", 100, AT).await;
+    register(&mut station, Some(id), "2026-03-01T10:30:00Z", wh(700)).await;
+    let (_, ended) = start(&mut station, 2, "A", 0, AT).await;
+    stop(&mut station, stop_of(ended, "A", 50)).await;
+    let before = shown(&csms, ended).await;
+    let mut events = csms.listen(Some("CP1")).await;
+    assert_eq!(csms.http("DELETE", "/api/v1/charge-points/CP1", None).await.0, 204);
+    assert_eq!(events.wait("transactionStopped").await["id"], id);
+    let found = shown(&csms, id).await;
+    assert_eq!(
+        (&found["active"], &found["stopReason"], &found["closedBy"]),
+        (&json!(false), &json!(null), &json!("open"))
+    );
+    assert_eq!((&found["energyWh"], &found["energyOrigin"]), (&json!(600), &json!("estimated")), "{found}");
+    assert_eq!(
+        (&found["marks"], &found["stoppedAt"]),
+        (&json!(["chargePointDeleted"]), &found["lastMeterAt"]),
+        "{found}"
+    );
+    assert_eq!(shown(&csms, ended).await, before);
+    // It comes back, and knows more.
+    let mut station = csms.booted("CP1").await;
+    stop(&mut station, stop_of(id, "A", 900)).await;
+    let found = shown(&csms, id).await;
+    assert_eq!(
+        (&found["energyWh"], &found["stopReason"], &found["closedBy"]),
+        (&json!(800), &json!("Local"), &json!("open"))
+    );
+}
+
+#[tokio::test]
+async fn the_time_it_was_last_seen_does_not_go_back_with_a_restart() {
+    let Served { csms, data, db } = served(&[]).await;
+    drop(db);
+    let mut station = csms.booted("CP1").await;
+    let last_seen = async |csms: &Csms| {
+        let found = csms.get("/api/v1/charge-points/CP1").await;
+        crate::millis(found["lastSeenAt"].as_str().unwrap())
+    };
+    let before = last_seen(&csms).await;
+    // Until its clock has gone on.
+    while last_seen(&csms).await == before {
+        station.call("Heartbeat", json!({})).await;
+    }
+    let shown = last_seen(&csms).await;
+    csms.stop().await;
+    let csms = Csms::start_in(data.path(), &[]).await;
+    assert!(last_seen(&csms).await >= shown);
+}

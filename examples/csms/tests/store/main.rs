@@ -16,6 +16,7 @@ mod batches;
 mod pace;
 mod text;
 mod trouble;
+mod upgrade;
 
 use csms::store::{Store, sql};
 use tempfile::TempDir;

@@ -19,11 +19,14 @@ export function otherMeasurands(values) {
 /** Energy since the start in kWh. */
 export function energySeries(values, transaction) {
   const start = transaction.startMeterWh ?? 0;
-  const points = totals(values, ENERGY).map(([time, kwh]) => [time, kwh - start / 1000]);
+  // Some charge points count from the beginning of the session.
+  const ofSession = (transaction.marks ?? []).includes('sessionRegisters');
+  const base = (kwh) => (ofSession && kwh * 1000 < start ? 0 : start / 1000);
+  const points = totals(values, ENERGY).map(([time, kwh]) => [time, kwh - base(kwh)]);
   if (transaction.startedAt) points.push([Date.parse(transaction.startedAt), 0]);
   const end = transaction.stoppedAt;
-  if (end && transaction.stopMeterWh !== null && transaction.stopMeterWh !== undefined) {
-    points.push([Date.parse(end), (transaction.stopMeterWh - start) / 1000]);
+  if (end && transaction.energyWh !== null && transaction.energyWh !== undefined) {
+    points.push([Date.parse(end), transaction.energyWh / 1000]);
   }
   return points.sort((a, b) => a[0] - b[0]);
 }

@@ -35,7 +35,7 @@ const TONES = {
   ],
   hold: ['SuspendedEV', 'SuspendedEVSE', 'Reserved', 'Occupied', 'Expired', 'RebootRequired', 'ConcurrentTx', 'DownloadPaused', 'AcceptedCanceled'],
   bad: [
-    'Faulted', 'Rejected', 'Blocked', 'Invalid', 'Failed', 'Refused', 'UnlockFailed', 'DownloadFailed', 'InstallationFailed',
+    'Faulted', 'Terminated', 'Rejected', 'Blocked', 'Invalid', 'Failed', 'Refused', 'UnlockFailed', 'DownloadFailed', 'InstallationFailed',
     'UploadFailed', 'NotSupported', 'NotImplemented', 'VersionMismatch', 'InvalidSignature', 'UnknownVendorId',
     'UnknownMessageId', 'InstallVerificationFailed', 'BadMessage', 'PermissionDenied', 'NotSupportedOperation',
     'UploadFailure', 'InvalidCertificate', 'RevokedCertificate',

@@ -42,7 +42,7 @@ export function idTagsView({ outlet, query, signal }) {
     rowId: 'id-tag',
     key: (item) => item.idTag,
     columns: [
-      { label: t('idTag'), class: 'lead', cell: (item) => h('strong', { class: 'mono' }, item.idTag) },
+      { label: t('idTag'), class: 'lead', cell: (item) => [h('strong', { class: 'mono' }, item.idTag), item.tooLong && [' ', badge('tooLong', 'hold', t('idTags.tooLong'))]] },
       { label: t('status'), cell: (item) => badge(item.status) },
       { label: t('expiryDate'), cell: (item) => timeNode(item.expiryDate) },
       { label: t('parentIdTag'), cell: (item) => text(item.parentIdTag) },
@@ -71,7 +71,7 @@ function editDialog(item, changed) {
       testid: 'tag-form',
       submit: t('save'),
       fields: [
-        !item && { name: 'idTag', label: t('idTag'), required: true, maxlength: 20 },
+        !item && { name: 'idTag', label: t('idTag'), required: true, maxlength: 255, hint: t('idTags.lengthHint') },
         { name: 'status', label: t('status'), type: 'select', value: item?.status ?? 'Accepted', options: STATUSES.map((status) => [status, word(status)]) },
         { name: 'expiryDate', label: t('expiryDate'), type: 'datetime', value: item?.expiryDate ? toInput(new Date(item.expiryDate)) : '', empty: null },
         { name: 'parentIdTag', label: t('parentIdTag'), value: item?.parentIdTag, maxlength: 20, empty: null, hint: t('idTags.parentHint') },

@@ -1,4 +1,4 @@
-// Every meter value of a transaction as it was sent, on demand.
+// Every meter value of a transaction, or of a charge point, as it was sent, on demand.
 
 import * as api from '../lib/api.js';
 import { h } from '../lib/dom.js';
@@ -10,20 +10,22 @@ import { badge, fold } from '../lib/ui.js';
 
 const SHOWN = 48;
 
-export function meterValueTable({ where, signal }) {
+export function meterValueTable({ where, ofChargePoint = false, signal }) {
   let index = 0;
   const list = table({
     testid: 'meter-values',
     key: (item) => item.row,
     columns: [
       { label: t('time'), class: 'lead', cell: (item) => timeNode(item.measuredAt) },
+      ofChargePoint && { label: t('connector'), cell: (item) => String(item.connector) },
+      ofChargePoint && { label: t('transaction'), cell: (item) => text(item.transactionId) },
       { label: t('measurand'), cell: (item) => measurandOf(item) },
       { label: t('value'), class: 'number', cell: (item) => value(item) },
       { label: t('unit'), cell: (item) => text(item.unit) },
       { label: t('phase'), cell: (item) => text(item.phase) },
       { label: t('location'), cell: (item) => text(item.location) },
       { label: t('context'), cell: (item) => text(item.context) },
-    ],
+    ].filter(Boolean),
     // Two values may be alike in every member, so each row has a number of its own.
     fetch: async (cursor) => {
       const page = await api.get(`${where}/meter-values`, { limit: 200, cursor }, signal);

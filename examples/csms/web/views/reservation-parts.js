@@ -33,7 +33,7 @@ export function reservationParts({ chargePoint, signal }) {
       { label: t('connector'), cell: (item) => String(item.connector) },
       { label: t('idTag'), cell: (item) => [item.idTag, item.parentIdTag && ` (${item.parentIdTag})`] },
       { label: t('expiryDate'), cell: (item) => timeNode(item.expiryDate) },
-      { label: t('status'), cell: (item) => h('span', {}, badge(item.status), item.answer && item.answer !== item.status && [' ', badge(item.answer)]) },
+      { label: t('status'), cell: (item) => h('span', {}, badge(item.status), item.endReason ? [' ', badge(item.endReason)] : item.answer && item.answer !== item.status && [' ', badge(item.answer)]) },
       { label: t('transaction'), cell: (item) => (item.transactionId ? h('a', { href: link('transactions', item.transactionId) }, String(item.transactionId)) : text(null)) },
       may('operator') && { label: t('actions'), cell: (item) => CANCELLABLE.includes(item.status) && button(t('reservation.cancel'), () => cancel(item), { testid: `cancel-reservation-${item.id}` }) },
     ].filter(Boolean),

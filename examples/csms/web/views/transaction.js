@@ -4,15 +4,17 @@ import * as api from '../lib/api.js';
 import * as live from '../lib/live.js';
 import { coalesce, fill, h } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
-import { duration, energy, timeNode } from '../lib/format.js';
+import { duration, energy, timeNode, toInput } from '../lib/format.js';
 import { problemNode } from '../lib/problem.js';
 import { link } from '../lib/router.js';
 import { may } from '../lib/session.js';
 import { attempt, outcome } from '../lib/outcome.js';
+import { form } from '../lib/form.js';
+import { openDialog } from '../lib/dialog.js';
 import { badge, button, card, heading, linkButton, pairs } from '../lib/ui.js';
 import { curves } from './transaction-curves.js';
 import { meterValueTable } from './meter-value-table.js';
-import { stateBadges } from './transactions.js';
+import { elapsed, markBadges, stateBadges } from './transactions.js';
 
 // Bounds of what the page draws; the table pages through everything.
 const PAGE = 500;
@@ -26,10 +28,12 @@ export async function transactionView({ outlet, params, signal }) {
   const place = outcome('outcome-RemoteStopTransaction');
   const stop = button(t('stop'), () => attempt(place, 'RemoteStopTransaction', () => api.command(current.chargePoint, 'RemoteStopTransaction', { transactionId: current.id }), (answer) => place.answered('RemoteStopTransaction', answer)), { kind: 'danger', testid: 'stop-transaction' });
   stop.hidden = true;
+  const close = button(t('transaction.close'), () => closeDialog(where, current, () => reload()), { testid: 'close-transaction' });
+  close.hidden = true;
   const download = linkButton(t('signedData.download'), api.address(`${where}/signed-data`), { download: `transaction-${params.id}-signed-data`, testid: 'signed-data' });
   download.hidden = true;
   let current = null;
-  fill(outlet, h('p', { class: 'crumb' }, h('a', { href: link('transactions') }, t('view.transactions'))), heading(t('transaction.number', { id: params.id }), state, may('operator') && stop, download), place.node, card(null, figures), pictures, meterValueTable({ where, signal }));
+  fill(outlet, h('p', { class: 'crumb' }, h('a', { href: link('transactions') }, t('view.transactions'))), heading(t('transaction.number', { id: params.id }), state, may('operator') && stop, may('operator') && close, download), place.node, card(null, figures), pictures, meterValueTable({ where, signal }));
 
   const values = valueFetcher(`${where}/meter-values`, signal);
   const drawn = curves(signal);
@@ -40,6 +44,7 @@ export async function transactionView({ outlet, params, signal }) {
       fill(state, stateBadges(current));
       fill(figures, pairs(rows(current)));
       stop.hidden = !(current.active ?? !current.stoppedAt);
+      close.hidden = stop.hidden;
       const all = await values();
       if (signal.aborted) return;
       download.hidden = !all.some((value) => value.format === 'SignedData');
@@ -59,20 +64,43 @@ export async function transactionView({ outlet, params, signal }) {
 }
 
 function rows(item) {
-  const end = item.stoppedAt ? Date.parse(item.stoppedAt) : Date.now();
+  const corrected = (time) => time && h('span', { class: 'muted' }, ' (', t('transaction.corrected'), ' ', timeNode(time), ')');
   return [
     [t('chargePoint'), h('span', {}, h('a', { href: link('charge-points', item.chargePoint) }, item.chargePoint), ` / ${item.connector}`)],
     [t('idTag'), h('span', {}, item.idTag, ' ', badge(item.idTagStatus))],
-    [t('energy'), h('strong', { testid: 'transaction-energy' }, energy(item.energyWh))],
-    [t('duration'), duration(end - Date.parse(item.startedAt))],
-    [t('startedAt'), timeNode(item.startedAt)],
-    [t('stoppedAt'), item.stoppedAt && h('span', {}, timeNode(item.stoppedAt), item.estimated && [' ', badge('estimated', 'hold', t('transaction.estimated'))])],
+    [t('energy'), h('span', {}, h('strong', { testid: 'transaction-energy' }, energy(item.energyWh)), item.energyOrigin && [' ', badge(item.energyOrigin, item.energyOrigin === 'estimated' ? 'hold' : 'plain', t(`energyOrigin.${item.energyOrigin}`))])],
+    [t('marks'), item.marks?.length > 0 ? h('span', { class: 'connector-row', testid: 'transaction-marks' }, markBadges(item)) : null],
+    [t('duration'), duration(elapsed(item))],
+    [t('startedAt'), h('span', {}, timeNode(item.startedAt), corrected(item.correctedStartedAt))],
+    [t('stoppedAt'), item.stoppedAt && h('span', {}, timeNode(item.stoppedAt), corrected(item.correctedStoppedAt), item.estimated && [' ', badge('estimated', 'hold', t('transaction.estimated'))])],
+    [t('transaction.closedBy'), item.closedBy],
     [t('meterStart'), energy(item.startMeterWh)],
     [t('meterStop'), item.stoppedAt ? energy(item.stopMeterWh) : energy(item.lastMeterWh)],
-    [t('stopReason'), item.stoppedAt && badge(item.stopReason ?? 'Local', 'plain')],
+    [t('stopReason'), badge(item.stopReason, 'plain')],
     [t('stopIdTag'), item.stopIdTag],
     [t('reservation'), item.reservationId],
   ];
+}
+
+/** Closes a transaction whose stop never came: at a register and a time, or at the last register that is known. */
+function closeDialog(where, transaction, changed) {
+  openDialog(t('transaction.close'), (done) => [
+    h('p', {}, t('transaction.closeAbout')),
+    form({
+      testid: 'close-form',
+      submit: t('transaction.close'),
+      kind: 'danger',
+      fields: [
+        { name: 'meterWh', label: t('transaction.closeMeter'), type: 'number', min: 0, step: 1, hint: t('transaction.closeHint') },
+        { name: 'at', label: t('stoppedAt'), type: 'datetime', value: transaction.lastMeterAt && toInput(new Date(transaction.lastMeterAt)) },
+      ],
+      async onsubmit({ meterWh, at }) {
+        await api.post(`${where}/close`, meterWh === undefined ? {} : { meterWh, at });
+        done();
+        changed();
+      },
+    }).node,
+  ]);
 }
 
 /** Fetches all values at first and then only from the last page on, because older ones do not change. */

@@ -31,7 +31,7 @@ export function transactionsView({ outlet, query, signal }) {
       { label: t('chargePoint'), cell: (item) => [h('a', { href: link('charge-points', item.chargePoint) }, item.chargePoint), ` / ${item.connector}`] },
       { label: t('idTag'), cell: (item) => item.idTag },
       { label: t('startedAt'), cell: (item) => timeNode(item.startedAt) },
-      { label: t('duration'), cell: (item) => duration((item.stoppedAt ? Date.parse(item.stoppedAt) : Date.now()) - Date.parse(item.startedAt)) },
+      { label: t('duration'), cell: (item) => duration(elapsed(item)) },
       { label: t('energy'), class: 'number', cell: (item) => energy(item.energyWh) },
       { label: t('state'), cell: (item) => stateBadges(item) },
     ],
@@ -44,15 +44,25 @@ export function transactionsView({ outlet, query, signal }) {
   fill(outlet, heading(t('view.transactions')), filters.node, list.node, unknownStops(signal));
 }
 
+/** How long it took by the charge point's clock; while it runs, since the server learnt of it. */
+export function elapsed(item) {
+  if (item.stoppedAt) return Date.parse(item.stoppedAt) - Date.parse(item.startedAt);
+  return Date.now() - Date.parse(item.startReceivedAt ?? item.startedAt);
+}
+
+/** What was odd about it. */
+export const markBadges = (item) => (item.marks ?? []).map((mark) => badge(mark, 'hold', t(`mark.${mark}`)));
+
 /** Running or ended, why, and whether the numbers are estimates. */
 export function stateBadges(item) {
   const running = item.active ?? !item.stoppedAt;
   return h(
     'span',
     { class: 'connector-row' },
-    running ? badge('running', 'busy', t('transaction.running')) : badge(item.stopReason ?? 'Local', 'plain'),
+    running ? badge('running', 'busy', t('transaction.running')) : item.stopReason ? badge(item.stopReason, 'plain') : badge('ended', 'plain', t('transaction.ended')),
     item.estimated && badge('estimated', 'hold', t('transaction.estimated')),
     item.idTagStatus && item.idTagStatus !== 'Accepted' && badge(item.idTagStatus),
+    markBadges(item),
   );
 }
 
@@ -67,6 +77,7 @@ function unknownStops(signal) {
       { label: t('stoppedAt'), cell: (item) => timeNode(item.stoppedAt) },
       { label: t('meterStop'), class: 'number', cell: (item) => energy(item.stopMeterWh ?? item.stopMeter) },
       { label: t('stopReason'), cell: (item) => badge(item.stopReason, 'plain') },
+      { label: t('unknownStops.attributedTo'), cell: (item) => (item.attributedTo ? h('a', { href: link('transactions', item.attributedTo) }, String(item.attributedTo)) : '–') },
     ],
     fetch: (cursor) => api.get('/unknown-stops', { cursor }, signal),
   });

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::api::change::given;
 use crate::api::extract::{Json, Path, Query};
-use crate::api::page::{Page, Paging};
+use crate::api::page::{At, Page, Paging};
 use crate::api::problem::Problem;
 use crate::app::{App, SharedApp};
 use crate::security::access::{Admin, Operator, Viewer};
@@ -23,7 +23,9 @@ use crate::store::records::audit::{self, NewEntry};
 use crate::store::records::charge_points::{self, BootPolicy, ChargePointRecord, ConnectorRecord, Filter, Settings};
 use crate::store::records::columns::{Flag, Time};
 use crate::store::records::configuration::{self, ConfigurationKey};
-use crate::store::{StoreError, records};
+use crate::store::records::meter_values::{self, ChargePointValue};
+use crate::store::{StoreError, records, transactions};
+use crate::time;
 
 /// `/charge-points`.
 pub fn router() -> OpenApiRouter<SharedApp> {
@@ -31,6 +33,7 @@ pub fn router() -> OpenApiRouter<SharedApp> {
         .routes(routes!(list, create))
         .routes(routes!(read, change, remove))
         .routes(routes!(configuration_keys))
+        .routes(routes!(values))
 }
 
 /// A charge point.
@@ -345,7 +348,8 @@ async fn change(
     Ok(Answer(find(&app, &id).await?))
 }
 
-/// Takes a charge point out, and ends its connection. What it did (transactions, messages) stays.
+/// Takes a charge point out, and ends its connection. What it did (transactions, messages) stays; what runs there is closed
+/// at the last register that is known.
 #[utoipa::path(delete, path = "/charge-points/{id}", tag = "charge points", params(("id" = String, Path)),
     responses((status = NO_CONTENT)))]
 async fn remove(
@@ -354,20 +358,21 @@ async fn remove(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let entry = NewEntry::done(&actor, "delete", format!("charge-points/{id}"), &json!({}));
-    let name = id.clone();
+    let (name, by) = (id.clone(), actor.to_string());
     let removed = app.store.write(move |db| {
         Box::pin(async move {
-            let removed = charge_points::remove(db, &name).await?;
-            if removed {
-                audit::enter(db, entry).await?;
+            if !charge_points::remove(db, &name).await? {
+                return Ok(None);
             }
-            Ok(removed)
+            audit::enter(db, entry).await?;
+            transactions::close_all(db, &name, &by, time::now()).await.map(Some)
         })
     });
-    if !removed.await? {
-        return Err(unknown(&id));
-    }
+    let Some(closed) = removed.await? else { return Err(unknown(&id)) };
     logins::end_connection(&app, &id);
+    for transaction in closed {
+        app.events.tell("transactionStopped", &id, || &transaction);
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -381,4 +386,35 @@ async fn configuration_keys(
 ) -> Result<Answer<Configuration>, Problem> {
     known(&app, &id).await?;
     Ok(Answer(Configuration { items: configuration::list(&app.store, &id).await? }))
+}
+
+/// Which meter values are wanted.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct WantedValues {
+    /// Those of that connector; 0: of the charge point as a whole.
+    connector: Option<i64>,
+    /// Only those that are of no transaction that is known here.
+    #[serde(default)]
+    without_transaction: bool,
+}
+
+/// The meter values of a charge point, the newest first, whether or not there was a transaction.
+#[utoipa::path(get, path = "/charge-points/{id}/meter-values", tag = "charge points",
+    params(("id" = String, Path), WantedValues, Paging), responses((status = OK, body = Page<ChargePointValue>)))]
+async fn values(
+    _: Viewer,
+    State(app): State<SharedApp>,
+    Path(id): Path<String>,
+    Query(wanted): Query<WantedValues>,
+    Query(paging): Query<Paging>,
+) -> Result<Answer<Page<ChargePointValue>>, Problem> {
+    let (limit, begin) = (paging.limit()?, paging.after::<At>()?.unwrap_or_default());
+    known(&app, &id).await?;
+    let WantedValues { connector, without_transaction } = wanted;
+    let filter = meter_values::Filter { charge_point: id, connector, without_transaction };
+    let until = begin.time.map(Time);
+    let items = meter_values::of_charge_point(&app.store, filter, until, begin.skip, limit + 1).await?;
+    Ok(Answer(paging.page_by_time(items, begin, |item| item.value.measured_at.0)?))
 }

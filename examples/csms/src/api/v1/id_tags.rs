@@ -17,12 +17,12 @@ use crate::app::SharedApp;
 use crate::security::access::{Actor, Admin, Operator, Viewer};
 use crate::store::folded;
 use crate::store::records::audit::{self, NewEntry};
-use crate::store::records::columns::Time;
+use crate::store::records::columns::{Flag, Time};
 use crate::store::records::id_tags::{self, Filter, IdTag, IdTagStatus};
 use crate::time;
 
-/// IdToken of OCPP 1.6.
-const LONGEST: usize = 20;
+/// Longer than OCPP 1.6 allows: some charge points send what they read from a card, whatever its length.
+const LONGEST: usize = 255;
 
 /// For people.
 const LONGEST_NOTE: usize = 1000;
@@ -70,8 +70,8 @@ pub struct IdTagContent {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewIdTag {
-    /// The tag; compared without case.
-    #[schema(min_length = 1, max_length = 20, pattern = r"^[^\x00-\x1f\x7f]+$")]
+    /// The tag; compared without case. With more than 20 characters (`tooLong`) it is never sent to a charge point.
+    #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f]+$")]
     id_tag: String,
     /// Whether it may charge.
     #[serde(default)]
@@ -112,16 +112,17 @@ pub struct IdTagChange {
     note: Option<Option<String>>,
 }
 
-fn judge_tag(pointer: &str, tag: &str) -> Result<(), Problem> {
+fn judge_tag(pointer: &str, tag: &str, longest: usize) -> Result<(), Problem> {
     let length = tag.chars().count();
-    if length == 0 || length > LONGEST || tag.chars().any(char::is_control) {
-        return Err(Problem::invalid_payload(pointer, "from 1 to 20 characters, none of them a control character"));
+    if length == 0 || length > longest || tag.chars().any(char::is_control) {
+        let detail = format!("from 1 to {longest} characters, none of them a control character");
+        return Err(Problem::invalid_payload(pointer, detail));
     }
     Ok(())
 }
 
 fn judge(content: &IdTagContent) -> Result<(), Problem> {
-    content.parent_id_tag.as_deref().map_or(Ok(()), |parent| judge_tag("/parentIdTag", parent))?;
+    content.parent_id_tag.as_deref().map_or(Ok(()), |parent| judge_tag("/parentIdTag", parent, id_tags::ID_TOKEN))?;
     for (pointer, text) in [("/group", &content.group), ("/note", &content.note)] {
         if text.as_ref().is_some_and(|text| text.chars().count() > LONGEST_NOTE) {
             return Err(Problem::invalid_payload(pointer, "longer than 1000 characters"));
@@ -144,6 +145,7 @@ fn tag(id_tag: &str, content: IdTagContent, created_at: Time) -> IdTag {
         tag_group: content.group,
         note: content.note,
         created_at,
+        too_long: Flag(i64::from(id_tags::is_too_long(id_tag))),
     }
 }
 
@@ -162,7 +164,7 @@ async fn write(
     content: IdTagContent,
     before: Before,
 ) -> Result<Option<(IdTag, bool)>, Problem> {
-    judge_tag("/idTag", &id_tag)?;
+    judge_tag("/idTag", &id_tag, LONGEST)?;
     judge(&content)?;
     let detail = json!(content);
     let actor = actor.to_string();
@@ -225,7 +227,7 @@ async fn read(_: Viewer, State(app): State<SharedApp>, Path(id_tag): Path<String
 
 /// Enters a tag, or replaces what was said of it.
 #[utoipa::path(put, path = "/id-tags/{idTag}", tag = "id tags",
-    params(("idTag" = String, Path, min_length = 1, max_length = 20, pattern = r"^[^\x00-\x1f\x7f]+$")),
+    params(("idTag" = String, Path, min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f]+$")),
     request_body = IdTagContent, responses((status = OK, body = IdTag), (status = CREATED, body = IdTag)))]
 async fn put(
     Operator(actor): Operator,

@@ -14,7 +14,7 @@ use super::transactions::Waiting;
 use crate::api::extract::{Json, Path, Query};
 use crate::api::problem::Problem;
 use crate::app::{App, SharedApp};
-use crate::ocpp::local_list::{List, ListError, Sent, all_tags};
+use crate::ocpp::local_list::{AllTags, List, ListError, Sent, all_tags};
 use crate::ocpp::{self, commands};
 use crate::security::access::{Operator, Viewer};
 use crate::store::records::local_list::{self, Entry};
@@ -68,7 +68,7 @@ pub struct NewListEntry {
     /// Whose.
     #[schema(max_length = 20)]
     id_tag: String,
-    /// IdTagInfo of OCPP; absent, of changes: the entry goes.
+    /// IdTagInfo of OCPP; absent, of changes: the entry goes. A full list needs it.
     #[schema(schema_with = columns::id_tag_info, required = false)]
     id_tag_info: Option<onwire::ocpp::v16::IdTagInfo>,
 }
@@ -85,6 +85,10 @@ pub struct ListAnswer {
     messages: usize,
     /// How many of them the charge point has accepted; the first that is not is the last that is sent.
     accepted: usize,
+    /// Tags that were left out, because OCPP has no room for them; absent if there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    left_out: Vec<String>,
 }
 
 /// The local list of a charge point, as far as it is known.
@@ -117,7 +121,7 @@ async fn send(
 ) -> Result<Answer<ListAnswer>, Problem> {
     let timeout = seconds(waiting.timeout_seconds)?;
     known(&app, &id).await?;
-    let entries = match (new.update_type, new.entries) {
+    let AllTags { entries, left_out } = match (new.update_type, new.entries) {
         (ListType::Full, None) => all_tags(&app).await?,
         (ListType::Differential, None) => return Err(Problem::invalid_payload("/entries", "missing")),
         (_, Some(entries)) => {
@@ -125,14 +129,14 @@ async fn send(
                 id_tag_info: entry.id_tag_info,
                 ..AuthorizationData::new(entry.id_tag.as_str())
             };
-            entries.into_iter().map(entry).collect()
+            AllTags { entries: entries.into_iter().map(entry).collect(), left_out: Vec::new() }
         }
     };
     let kind = if new.update_type == ListType::Full { UpdateType::Full } else { UpdateType::Differential };
     let list = List { charge_point: id, kind, entries, timeout };
     let sent = ocpp::local_list::send(&app, &actor, list).await.map_err(renamed)?;
     let Sent { version, status, messages, accepted } = sent;
-    Ok(Answer(ListAnswer { version, status: status.to_string(), messages, accepted }))
+    Ok(Answer(ListAnswer { version, status: status.to_string(), messages, accepted, left_out }))
 }
 
 /// Where the payload's pointer stands in our body.

@@ -7,21 +7,25 @@ use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE};
 use onwire::ocpp::v16::RemoteStopTransactionRequest;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::commands::seconds;
-use crate::api::extract::{Path, Query};
+use crate::api::extract::{Json, Path, Query};
 use crate::api::page::{At, Page, Paging};
 use crate::api::problem::Problem;
 use crate::app::SharedApp;
 use crate::ocpp::commands;
 use crate::security::access::{Operator, Viewer};
-use crate::store::MeterValue;
+use crate::store::records::audit::{self, NewEntry};
 use crate::store::records::columns::Time;
 use crate::store::records::meter_values;
 use crate::store::records::transactions::{self, Filter, Transaction, UnknownStop};
+use crate::store::transactions::{AtRegister, Close};
+use crate::store::{self, MeterValue};
+use crate::time;
 
 /// `/transactions` and `/unknown-stops`.
 pub fn router() -> OpenApiRouter<SharedApp> {
@@ -30,6 +34,7 @@ pub fn router() -> OpenApiRouter<SharedApp> {
         .routes(routes!(read))
         .routes(routes!(values))
         .routes(routes!(signed_data))
+        .routes(routes!(close))
         .routes(routes!(unknown_stops))
 }
 
@@ -164,12 +169,75 @@ async fn stop(
 ) -> Result<Answer<StopAnswer>, Problem> {
     let timeout = seconds(waiting.timeout_seconds)?;
     let transaction = find(&app, id).await?;
-    if transaction.stopped_at.is_some() && transaction.estimated.0 == 0 {
+    if !transaction.is_active() && !transaction.is_estimated() {
         return Err(Problem::conflict(format!("transaction {id} has ended")));
     }
     let request = RemoteStopTransactionRequest::new(id);
     let response = commands::call(&app, &actor, &transaction.charge_point, &request, timeout).await?;
     Ok(Answer(StopAnswer { status: response.status.to_string() }))
+}
+
+/// Where a transaction ended; without both, at the last register that is known.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Closing {
+    /// The meter then.
+    #[schema(minimum = 0)]
+    meter_wh: Option<i64>,
+    /// When.
+    at: Option<Time>,
+}
+
+impl Closing {
+    fn register(&self) -> Result<Option<AtRegister>, Problem> {
+        match (self.meter_wh, self.at) {
+            (None, None) => Ok(None),
+            (Some(meter), _) if meter < 0 => Err(Problem::invalid_payload("/meterWh", "less than 0")),
+            (Some(meter), Some(Time(at))) => Ok(Some(AtRegister { meter, at })),
+            (None, Some(_)) => Err(Problem::invalid_payload("/meterWh", "missing, beside a time")),
+            (Some(_), None) => Err(Problem::invalid_payload("/at", "missing, beside a meter")),
+        }
+    }
+}
+
+/// Closes a transaction that runs here although it is over: at a register and a time, or at the last register that is known.
+///
+/// The charge point is not asked; `POST /transactions/{id}/stop` does that. Both numbers are estimates, and who closed it
+/// stays in `closedBy`. A stop of the charge point puts the numbers right when it comes.
+#[utoipa::path(post, path = "/transactions/{id}/close", tag = "transactions", params(("id" = i64, Path)),
+    request_body = Closing, responses((status = OK, body = Transaction)))]
+async fn close(
+    Operator(actor): Operator,
+    State(app): State<SharedApp>,
+    Path(id): Path<i64>,
+    Json(closing): Json<Closing>,
+) -> Result<Answer<Transaction>, Problem> {
+    let close = Close { id, at: closing.register()?, by: actor.to_string(), now: time::now() };
+    if find(&app, id).await?.stopped_at.is_some() {
+        return Err(Problem::conflict(format!("transaction {id} has ended")));
+    }
+    let has_register = close.at.is_some();
+    let detail = json!({"meterWh": closing.meter_wh, "at": closing.at});
+    let entry = NewEntry::done(&actor, "close", format!("transactions/{id}"), &detail);
+    let closed = app.store.write(move |db| {
+        Box::pin(async move {
+            let closed = store::transactions::close(db, close).await?;
+            if closed.is_some() {
+                audit::enter(db, entry).await?;
+            }
+            Ok(closed)
+        })
+    });
+    match closed.await? {
+        Some(closed) => {
+            app.events.tell("transactionStopped", &closed.charge_point, || &closed);
+            Ok(Answer(closed))
+        }
+        None if has_register && find(&app, id).await?.stopped_at.is_none() => {
+            Err(Problem::invalid_payload("/meterWh", "no meter goes there from the registers that are known"))
+        }
+        None => Err(Problem::conflict(format!("transaction {id} has ended"))),
+    }
 }
 
 /// Which stops are wanted.
@@ -181,7 +249,8 @@ pub struct WantedStops {
     charge_point: Option<String>,
 }
 
-/// Stops of transactions that are not known here, the newest first.
+/// Stops whose number is not one of their charge point's, the newest first; `attributedTo` is the transaction that they are
+/// taken for.
 #[utoipa::path(get, path = "/unknown-stops", tag = "transactions", params(WantedStops, Paging),
     responses((status = OK, body = Page<UnknownStop>)))]
 async fn unknown_stops(

@@ -9,14 +9,15 @@ mod trigger;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onwire::codec::{self, Quirks};
+use onwire::codec::{self, EncodeError, Quirks};
 use onwire::net::masked;
-use onwire::ocpp::v16::{ACTIONS, DIALECT};
+use onwire::ocpp::v16::{ACTIONS, DIALECT, SendLocalListRequest};
 use onwire::types::RawJson;
 use onwire::{Action, ActionEntry, Peer, Request};
 use serde_json::value::RawValue;
 
 pub use self::error::CommandError;
+use super::local_list::is_complete;
 use crate::app::SharedApp;
 use crate::security::access::Actor;
 use crate::store::charge_points::registration;
@@ -98,7 +99,7 @@ pub async fn call<R: Request>(
 
 async fn exchange(app: &SharedApp, command: &Command) -> Result<String, CommandError> {
     let request = match command.judged {
-        true => command.action.request.sendable(&command.request).map_err(CommandError::Unsendable)?,
+        true => sendable(command).map_err(CommandError::Unsendable)?,
         false => command.request.clone(),
     };
     let Some(peer) = app.peers.get(&command.charge_point) else {
@@ -122,6 +123,17 @@ async fn exchange(app: &SharedApp, command: &Command) -> Result<String, CommandE
         key::settle(app, &change, &answer).await?;
     }
     answer
+}
+
+/// The payload, judged by the schema and by what the schema cannot say.
+fn sendable(command: &Command) -> Result<String, EncodeError> {
+    let request = command.action.request.sendable(&command.request)?;
+    if command.action.name == "SendLocalList"
+        && let Ok(list) = codec::decode::<SendLocalListRequest>(&request, Quirks::ALL)
+    {
+        is_complete(&list.update_type, list.local_authorization_list.as_deref().unwrap_or_default())?;
+    }
+    Ok(request)
 }
 
 async fn answer(peer: &Peer, command: &Command, request: &str) -> Result<String, CommandError> {

@@ -3,16 +3,19 @@
 use onwire::ocpp::v16::{AuthorizationStatus, IdTagInfo};
 use onwire::types::DateTime;
 use serde::{Deserialize, Serialize};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, AssertSqlSafe};
 use utoipa::ToSchema;
 
-use super::columns::Time;
+use super::columns::{Flag, Time};
 use super::select::{Select, containing};
 use crate::store::{Store, StoreError, folded, sql};
 use crate::time;
 
-const COLUMNS: &str =
-    "SELECT folded, id_tag, status, expiry_at, parent_id_tag, tag_group, note, created_at FROM id_tags";
+/// How many characters an IdToken of OCPP 1.6 has at most.
+pub const ID_TOKEN: usize = 20;
+
+const COLUMNS: &str = "SELECT folded, id_tag, status, expiry_at, parent_id_tag, tag_group, note, created_at,
+    CAST(CASE WHEN LENGTH(id_tag) > 20 THEN 1 ELSE 0 END AS BIGINT) AS too_long FROM id_tags";
 
 /// An id tag.
 #[derive(Debug, Clone, Serialize, sqlx::FromRow, ToSchema)]
@@ -38,6 +41,14 @@ pub struct IdTag {
     pub note: Option<String>,
     /// When it was entered.
     pub created_at: Time,
+    /// Whether it has more characters than OCPP 1.6 has room for (20). It may charge where a charge point sends it; it is
+    /// left out of local lists, and nothing is started or reserved for it from here.
+    pub too_long: Flag,
+}
+
+/// See [`IdTag::too_long`].
+pub fn is_too_long(id_tag: &str) -> bool {
+    id_tag.chars().count() > ID_TOKEN
 }
 
 /// Whether a tag may charge.
@@ -134,8 +145,7 @@ pub async fn get(store: &Store, id_tag: &str) -> Result<Option<IdTag>, StoreErro
 /// # Errors
 /// Those of the database.
 pub async fn find(db: &mut AnyConnection, id_tag: &str) -> Result<Option<IdTag>, StoreError> {
-    let sql = "SELECT folded, id_tag, status, expiry_at, parent_id_tag, tag_group, note, created_at FROM id_tags
-        WHERE folded = $1";
+    let sql = AssertSqlSafe(format!("{COLUMNS} WHERE folded = $1"));
     Ok(sql::query_as(sql).bind(folded(id_tag)).fetch_optional(&mut *db).await?)
 }
 

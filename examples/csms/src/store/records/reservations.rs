@@ -10,7 +10,7 @@ use crate::store::{Store, StoreError, folded, sql};
 use crate::time;
 
 const COLUMNS: &str = "SELECT id, charge_point, connector, id_tag, parent_id_tag, expiry_at, status, answer,
-    transaction_id, created_at FROM reservations";
+    transaction_id, end_reason, created_at FROM reservations";
 
 /// A reservation.
 #[derive(Debug, Clone, Serialize, sqlx::FromRow, ToSchema)]
@@ -36,6 +36,8 @@ pub struct Reservation {
     pub answer: Option<String>,
     /// The transaction that used it.
     pub transaction_id: Option<i64>,
+    /// What it was terminated by: `Faulted` or `Unavailable`.
+    pub end_reason: Option<String>,
     /// When it was made.
     pub created_at: Time,
 }
@@ -55,6 +57,9 @@ pub enum ReservationState {
     Cancelled,
     /// Its time has run out.
     Expired,
+    /// The connector or the charge point had a fault, or became unavailable (§5.13); it holds again if the connector is
+    /// shown as reserved again.
+    Terminated,
 }
 
 impl ReservationState {
@@ -67,6 +72,7 @@ impl ReservationState {
             Self::Used => "Used",
             Self::Cancelled => "Cancelled",
             Self::Expired => "Expired",
+            Self::Terminated => "Terminated",
         }
     }
 }
@@ -151,7 +157,7 @@ pub async fn put(
         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO UPDATE SET
         charge_point = excluded.charge_point, connector = excluded.connector, id_tag = excluded.id_tag,
         parent_id_tag = excluded.parent_id_tag, expiry_at = excluded.expiry_at, status = excluded.status,
-        answer = excluded.answer, transaction_id = NULL";
+        answer = excluded.answer, transaction_id = NULL, end_reason = NULL";
     let query = sql::query(sql).bind(asked.id).bind(asked.charge_point).bind(asked.connector).bind(asked.id_tag);
     let query = query.bind(asked.parent_id_tag).bind(asked.expiry_at.0).bind(state.as_str().to_owned()).bind(answer);
     query.bind(time::now()).execute(&mut *db).await?;

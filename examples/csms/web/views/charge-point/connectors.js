@@ -94,7 +94,7 @@ function connectorCard(id, connector, starter, changed) {
     may('operator') && connector > 0 && actions(start, stop, unlock),
     place.node,
   );
-  const tick = () => transaction && fill(elapsed, duration(Date.now() - Date.parse(transaction.startedAt)));
+  const tick = () => transaction && fill(elapsed, duration(Date.now() - Date.parse(transaction.startReceivedAt ?? transaction.startedAt)));
   return {
     node,
     tick,

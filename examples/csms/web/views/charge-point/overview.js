@@ -2,16 +2,18 @@
 
 import { fill, h } from '../../lib/dom.js';
 import { t } from '../../lib/i18n.js';
-import { text, timeNode } from '../../lib/format.js';
+import * as api from '../../lib/api.js';
+import { duration, text, timeNode } from '../../lib/format.js';
 import { may } from '../../lib/session.js';
 import { badge, card, pairs } from '../../lib/ui.js';
+import { meterValueTable } from '../meter-value-table.js';
 import { connectors } from './connectors.js';
 import { control } from './control.js';
 
 export function overview({ id, signal }) {
   const device = h('div', { class: 'device', id: 'device' });
   const parts = connectors({ id, signal });
-  const node = h('div', { class: 'stack' }, card(t('connectors'), parts.node), may('operator') && control({ id }), card(t('device'), device));
+  const node = h('div', { class: 'stack' }, card(t('connectors'), parts.node), may('operator') && control({ id }), card(t('device'), device), meterValueTable({ where: api.path('charge-points', id), ofChargePoint: true, signal }));
   return {
     node,
     update(chargePoint) {
@@ -41,6 +43,7 @@ function rows(item) {
     [t('connectedSince'), timeNode(item.connectedSince)],
     [t('bootedAt'), timeNode(item.bootedAt)],
     [t('lastSeen'), timeNode(item.lastSeenAt)],
+    [t('clockLead'), item.clockLeadMs && h('span', { testid: 'clock-lead' }, badge('clockAhead', 'hold', duration(item.clockLeadMs)))],
     [t('bootPolicy'), item.bootPolicy ? t(`bootPolicy.${item.bootPolicy}`) : t('bootPolicy.default')],
     [t('accepted'), t(item.accepted ? 'yes' : 'no')],
     [t('registered'), t(item.registered ? 'yes' : 'no')],
