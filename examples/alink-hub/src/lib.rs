@@ -13,10 +13,12 @@
 //! | `api` | REST: `/api/v1` and its OpenAPI document; files that devices fetch |
 //! | `web` | the page |
 //! | `security` | secrets at rest, API tokens, who changed what |
+//! | `durable` | small files that are there whole or not at all |
 
 mod api;
 mod app;
 pub mod config;
+mod durable;
 mod entered;
 mod front;
 mod link;
