@@ -27,6 +27,16 @@ pub async fn database(data: &Path) -> String {
     format!("{server}/{name}")
 }
 
+/// The database of the test with that folder at its server's TCP port, which demands TLS, and the file with the authority of
+/// the server. `None` without such a server: then `ONWIRE_TEST_DATABASE_TLS` and `ONWIRE_TEST_DATABASE_CA` are not set.
+pub async fn database_by_tls(data: &Path) -> Option<(String, String)> {
+    let (server, authority) =
+        (std::env::var("ONWIRE_TEST_DATABASE_TLS").ok()?, std::env::var("ONWIRE_TEST_DATABASE_CA").ok()?);
+    let database = database(data).await;
+    let (_, name) = database.rsplit_once('/').expect("a URL with the name of a database");
+    Some((format!("{server}/{name}"), authority))
+}
+
 /// Whether tests use files.
 pub fn is_sqlite() -> bool {
     std::env::var_os("ONWIRE_TEST_DATABASE").is_none()

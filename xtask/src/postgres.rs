@@ -1,10 +1,12 @@
 //! The `postgres` stage: the tests of the programs that have a database, on a PostgreSQL of our own instead of files
 //! (`examples/support/database.rs`).
 //!
-//! The server is Debian's. It listens on a Unix socket only, in a folder of the system's temporary one: the path of a socket
-//! is short, and PostgreSQL, which refuses to run as root, has to reach it when the checkout is in root's home.
+//! The server is Debian's. It listens on a Unix socket, in a folder of the system's temporary one: the path of a socket is
+//! short, and PostgreSQL, which refuses to run as root, has to reach it when the checkout is in root's home. It listens on a
+//! port of loopback, too, where it demands TLS.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,39 +18,55 @@ use crate::workspace::Workspace;
 /// Whom Debian's package makes for it.
 const USER: &str = "postgres";
 
+/// Whom it lets in: whoever reaches the socket, and over TCP only with TLS.
+const ACCESS: &str = "local all all trust\nhostssl all all 127.0.0.1/32 trust\n";
+
 /// Runs the stage.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     ensure_system(&["postgresql"], "the tests on PostgreSQL")?;
+    let tests = ["test", "--locked", "-p", "csms", "-p", "alink-hub", "--tests"];
+    // With them csms is built, which makes the server's certificate.
+    run(workspace.cargo(tests).arg("--no-run"))?;
     let server = Server::start(workspace)?;
     // What concerns files only says so to itself.
-    let mut tests = workspace.cargo(["test", "--locked", "-p", "csms", "-p", "alink-hub", "--tests", "--no-fail-fast"]);
-    run(tests.env("ONWIRE_TEST_DATABASE", server.url()))
+    let mut tests = workspace.cargo(tests);
+    tests.env("ONWIRE_TEST_DATABASE", server.url());
+    tests.env("ONWIRE_TEST_DATABASE_TLS", format!("postgres://{USER}@127.0.0.1:{}", server.port));
+    tests.env("ONWIRE_TEST_DATABASE_CA", server.folder.join("tls/ca.pem"));
+    run(tests.arg("--no-fail-fast"))
 }
 
 /// A running server; stopped and removed in the end.
 struct Server {
     folder: PathBuf,
     programs: PathBuf,
+    port: u16,
 }
 
 impl Server {
     fn start(workspace: &Workspace) -> Result<Self> {
         let programs = programs(workspace)?;
+        let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr());
+        let port = free.context("finding a free port")?.port();
         let folder = std::env::temp_dir().join(format!("onwire-postgres-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| format!("making {}", folder.display()))?;
-        let server = Self { folder, programs };
+        let server = Self { folder, programs, port };
+        let csms = workspace.target_dir("debug")?.join("csms");
+        run(Command::new(csms).arg("make-ca").arg(server.folder.join("tls")).args(["--name", "127.0.0.1"]))?;
         if is_root() {
-            run(Command::new("chown").arg(USER).arg(&server.folder))?;
+            run(Command::new("chown").args(["-R", USER]).arg(&server.folder))?;
         }
         let data = server.folder.join("data");
         let mut init = server.command("initdb");
-        // Whoever reaches the socket may do everything.
         init.args(["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--username", USER]);
         run(init.arg("--pgdata").arg(&data))?;
+        fs::write(data.join("pg_hba.conf"), ACCESS).context("writing pg_hba.conf")?;
         // Nobody cuts its power here.
+        let folder = server.folder.display();
         let options = format!(
-            "-c listen_addresses='' -c unix_socket_directories='{}' -c fsync=off -c max_connections=500",
-            server.folder.display()
+            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='{folder}' -c fsync=off \
+             -c max_connections=500 -c ssl=on -c ssl_cert_file='{folder}/tls/server.pem' \
+             -c ssl_key_file='{folder}/tls/server.key'"
         );
         run(server
             .control("start")
@@ -61,7 +79,7 @@ impl Server {
     /// Of the database that is there from the start.
     fn url(&self) -> String {
         let socket = self.folder.display().to_string().replace('/', "%2F");
-        format!("postgres://{USER}@{socket}/{USER}")
+        format!("postgres://{USER}@{socket}:{}/{USER}", self.port)
     }
 
     fn control(&self, action: &str) -> Command {

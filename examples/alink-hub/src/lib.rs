@@ -14,11 +14,13 @@
 //! | `web` | the page |
 //! | `changes` | requests that change something, each run to its end |
 //! | `security` | secrets at rest, API tokens, who changed what |
+//! | `durable` | small files that are there whole or not at all |
 
 mod api;
 mod app;
 mod changes;
 pub mod config;
+mod durable;
 mod entered;
 mod front;
 mod link;

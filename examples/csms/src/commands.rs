@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
 
 use crate::config::Config;
+use crate::durable::{self, Readers};
 use crate::security::access::Role;
 use crate::security::authority::{self, Authority};
 use crate::security::passwords::{self, Passwords};
@@ -24,8 +25,8 @@ pub enum Command {
     Token(TokenCommand),
     /// Make a certificate authority to try security profiles 2 and 3, and a certificate of it for the server
     ///
-    /// DIR gets ca.pem, ca.key, server.pem and server.key. If there is an authority in it already, it is kept, and only
-    /// the server's certificate is made anew.
+    /// DIR gets ca.pem, ca.key, server.pem and server.key. If there is an authority in it already, it is kept, and so is
+    /// the server's key; only the server's certificate is made anew.
     MakeCa {
         /// Where to.
         folder: PathBuf,
@@ -233,10 +234,8 @@ fn make_ca(folder: &Path, names: Vec<String>, config: &Config, out: &mut impl Wr
         false => Authority::make(folder, operator)?,
     };
     let names = if names.is_empty() { vec!["localhost".to_owned(), "127.0.0.1".to_owned()] } else { names };
-    let (issued, key) = authority.issue_server(&names, operator)?;
-    let (certificate, key_file) = (folder.join("server.pem"), folder.join("server.key"));
-    authority::write_private(&key_file, &key)?;
-    std::fs::write(&certificate, issued.pem).with_context(|| format!("cannot write {}", certificate.display()))?;
+    let issued = authority.issue_server(&names, operator, &authority::key(&folder.join("server.key"))?)?;
+    write(&folder.join("server.pem"), &issued.pem, Readers::Everybody)?;
     let shown = folder.display();
     writeln!(out, "charge points have to trust {shown}/ca.pem; {shown}/ca.key is worth protecting")?;
     writeln!(
@@ -244,6 +243,10 @@ fn make_ca(folder: &Path, names: Vec<String>, config: &Config, out: &mut impl Wr
         "csms --tls-listen 127.0.0.1:8443 --tls-certificate {shown}/server.pem --tls-key {shown}/server.key --ca {shown}"
     )?;
     Ok(())
+}
+
+fn write(path: &Path, text: &str, readers: Readers) -> Result<()> {
+    durable::replace(path, text.as_bytes(), readers).with_context(|| format!("cannot write {}", path.display()))
 }
 
 async fn issue(
@@ -265,7 +268,7 @@ async fn issue(
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     let path = |ending: &str| folder.join(format!("{identity}.{ending}"));
-    authority::write_private(&path("key"), &key)?;
-    std::fs::write(path("pem"), &issued.pem).with_context(|| format!("cannot write {}", path("pem").display()))?;
+    write(&path("key"), &key, Readers::Owner)?;
+    write(&path("pem"), &issued.pem, Readers::Everybody)?;
     Ok(writeln!(out, "{} {}: serial number {}", path("pem").display(), path("key").display(), issued.serial)?)
 }

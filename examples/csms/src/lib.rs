@@ -13,11 +13,13 @@
 //! | [`security`] | who may connect, who may do what |
 //! | [`files`] | uploads and downloads of charge points |
 //! | [`observe`] | message log, metrics, live events |
+//! | [`durable`] | small files that are there whole or not at all |
 
 pub mod api;
 pub mod app;
 pub mod commands;
 pub mod config;
+pub mod durable;
 pub mod files;
 pub mod observe;
 pub mod ocpp;

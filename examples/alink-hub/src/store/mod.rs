@@ -9,6 +9,7 @@ pub(crate) mod devices;
 pub(crate) mod firmware;
 pub(crate) mod history;
 pub(crate) mod log;
+mod postgres;
 pub(crate) mod products;
 pub(crate) mod retention;
 pub(crate) mod shadows;
@@ -74,7 +75,7 @@ impl Store {
     /// Opens the database, makes it if it is not there, and brings its schema up to date.
     ///
     /// # Errors
-    /// A URL of another kind, a file that cannot be made, a server that does not answer.
+    /// A URL of another kind, a file that cannot be made, a server that does not answer or whose certificate is rejected.
     pub(crate) async fn open(url: &str) -> Result<Self> {
         sqlx::any::install_default_drivers();
         let (is_file, url) = match url.split_once("://") {
@@ -84,7 +85,10 @@ impl Store {
                 }
                 (true, format!("sqlite://{path}?mode=rwc"))
             }
-            Some(("postgres" | "postgresql", _)) => (false, url.to_owned()),
+            Some(("postgres" | "postgresql", _)) => {
+                postgres::check(url)?;
+                (false, url.to_owned())
+            }
             _ => bail!("the database is sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME"),
         };
         // Without the URL: it may hold a password.
@@ -95,7 +99,8 @@ impl Store {
                 .acquire_timeout(Duration::from_secs(10))
                 .after_connect(move |connection, _| Box::pin(prepare(connection, is_file)))
         };
-        let writer = pool(1).connect_with(options.clone()).await.context("cannot open the database")?;
+        let writer = pool(1).connect_with(options.clone()).await;
+        let writer = writer.map_err(postgres::explained).context("cannot open the database")?;
         sqlx::migrate!("./migrations").run(&writer).await.context("cannot bring the database's schema up to date")?;
         let readers = pool(READERS).connect_with(options).await.context("cannot open the database")?;
         let (writer, writing) = Writer::start(writer);

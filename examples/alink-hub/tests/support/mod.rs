@@ -28,7 +28,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use self::database::database;
-pub(crate) use self::database::is_sqlite;
+pub(crate) use self::database::{database_by_tls, is_sqlite};
 
 onwire::include_protocol!(pub(crate) mod socket);
 

@@ -2,7 +2,6 @@
 //! whitepaper A02, A03). Its key lies in a file; who needs more has an authority of their own.
 
 use std::fmt;
-use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +14,8 @@ use x509_parser::prelude::{FromDer, X509CertificationRequest};
 use x509_parser::public_key::PublicKey;
 
 use super::certificates::{common_name, organization, serial};
-use super::secret::private_file;
+use super::secret::read_private;
+use crate::durable::{self, Readers};
 use crate::time;
 
 /// Days that the authority's own certificate is valid.
@@ -91,11 +91,19 @@ impl Authority {
     /// Reads `ca.pem` and `ca.key` of a folder.
     ///
     /// # Errors
-    /// They cannot be read.
+    /// They cannot be read, or are empty.
     pub fn open(folder: &Path) -> Result<Self> {
         let read = |name: &str| {
             let path = folder.join(name);
-            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            // Earlier versions wrote it in place, so that a power cut could leave it so.
+            ensure!(
+                text.contains("-----END "),
+                "{} is empty or incomplete. Restore it from a backup. If this authority has signed nothing yet, delete it, \
+                 and run csms make-ca again",
+                path.display()
+            );
+            Ok(text)
         };
         let (certificate, key) = (read("ca.pem")?, read("ca.key")?);
         let key = KeyPair::from_pem(&key).with_context(|| format!("in {}", folder.join("ca.key").display()))?;
@@ -116,10 +124,13 @@ impl Authority {
         let mut params = params(&format!("{operator} root"), Some(operator), ROOT_DAYS)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate()?;
+        // Without its certificate, a key that is there has signed nothing: it was left by an attempt that was cut off, or is
+        // another process's.
+        let key = key(&folder.join("ca.key"))?;
         let certificate = params.self_signed(&key)?.pem();
-        write_private(&folder.join("ca.key"), &key.serialize_pem())?;
-        std::fs::write(&path, &certificate).with_context(|| format!("cannot write {}", path.display()))?;
+        let is_new = durable::create(&path, certificate.as_bytes(), Readers::Everybody);
+        let is_new = is_new.with_context(|| format!("cannot write {}", path.display()))?;
+        ensure!(is_new, "there is an authority in {} already", folder.display());
         Ok(Self { issuer: Issuer::new(params, key), certificate })
     }
 
@@ -152,18 +163,17 @@ impl Authority {
         self.complete(params, key)
     }
 
-    /// A certificate for this server under these names, in PEM, and its key.
+    /// A certificate for this server under these names, and with that key.
     ///
     /// # Errors
     /// A name that is none; those of the cryptography.
-    pub fn issue_server(&self, names: &[String], operator: &str) -> Result<(Issued, String)> {
-        let key = KeyPair::generate()?;
+    pub fn issue_server(&self, names: &[String], operator: &str, key: &KeyPair) -> Result<Issued> {
         let first = names.first().context("a server's certificate needs a name")?;
         let mut params = params(first, Some(operator), SERVER_DAYS)?;
         params.subject_alt_names = CertificateParams::new(names.to_vec())?.subject_alt_names;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        Ok((self.complete(params, &key)?, key.serialize_pem()))
+        self.complete(params, key)
     }
 
     fn complete(&self, params: CertificateParams, key: &impl PublicKeyData) -> Result<Issued> {
@@ -174,13 +184,25 @@ impl Authority {
     }
 }
 
-/// Writes a file that only its owner can read.
+/// The key in that file, which is made if it is not there. A key that is written once, before its first certificate, fits
+/// every later certificate, wherever the writing of one was cut off.
 ///
 /// # Errors
-/// Those of the system.
-pub fn write_private(path: &Path, text: &str) -> Result<()> {
-    let written = private_file(path, false).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.with_context(|| format!("cannot write {}", path.display()))
+/// A file that cannot be read or made, that others can read, or that holds no key.
+pub fn key(path: &Path) -> Result<KeyPair> {
+    let mut text = read_private(path)?;
+    if text.is_none() {
+        let made = KeyPair::generate()?;
+        let is_new = durable::create(path, made.serialize_pem().as_bytes(), Readers::Owner);
+        if is_new.with_context(|| format!("cannot make {}", path.display()))? {
+            return Ok(made);
+        }
+        text = read_private(path)?;
+    }
+    let key = KeyPair::from_pem(text.as_deref().unwrap_or_default());
+    key.with_context(|| {
+        format!("{} holds no key. If it is empty or incomplete, delete it: a new one is made", path.display())
+    })
 }
 
 fn params(common_name: &str, organization: Option<&str>, days: u32) -> Result<CertificateParams> {
@@ -245,6 +267,28 @@ mod tests {
             let error = Request::read(pem, identity, operator).unwrap_err();
             assert!(format!("{error:#}").contains(why), "{why}: {error:#}");
         }
+    }
+
+    #[test]
+    fn what_an_attempt_has_left_that_was_cut_off_is_used_or_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key_file, certificate) = (folder.path().join("ca.key"), folder.path().join("ca.pem"));
+        let key = KeyPair::generate().unwrap().serialize_pem();
+        durable::create(&key_file, key.as_bytes(), Readers::Owner).unwrap();
+        Authority::make(folder.path(), "Operator").unwrap();
+        assert_eq!(std::fs::read_to_string(&key_file).unwrap(), key);
+        Authority::open(folder.path()).unwrap();
+        // As earlier versions may have left them.
+        let whole = std::fs::read(&certificate).unwrap();
+        for half in [&b""[..], &whole[..whole.len() / 2]] {
+            std::fs::write(&certificate, half).unwrap();
+            let error = Authority::open(folder.path()).unwrap_err().to_string();
+            assert!(error.contains("ca.pem is empty or incomplete"), "{error}");
+        }
+        std::fs::remove_file(&certificate).unwrap();
+        durable::replace(&key_file, b"", Readers::Owner).unwrap();
+        let error = format!("{:#}", Authority::make(folder.path(), "Operator").unwrap_err());
+        assert!(error.contains("ca.key holds no key. If it is empty or incomplete, delete it"), "{error}");
     }
 
     fn broken(pem: &str) -> String {

@@ -1,12 +1,14 @@
 //! The server's own secret: what charge points' keys are hashed with, so that a copy of the database alone opens nothing.
 
 use std::fmt;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use data_encoding::HEXLOWER;
 use ring::hmac;
+
+use crate::durable::{self, Readers};
 
 /// Bytes of a secret that is made here.
 const LENGTH: usize = 32;
@@ -45,12 +47,13 @@ impl Secret {
     /// A secret that is too short, or a file that cannot be read or made, or that others can read.
     pub fn open(set: Option<&Hidden>, folder: &Path) -> Result<Self> {
         let text = match set {
-            Some(Hidden(text)) => text.clone(),
+            Some(Hidden(text)) => {
+                ensure!(text.trim().len() >= LENGTH, "the server's secret is shorter than {LENGTH} characters");
+                text.clone()
+            }
             None => kept(&folder.join("secret"))?,
         };
-        let text = text.trim();
-        ensure!(text.len() >= LENGTH, "the server's secret is shorter than {LENGTH} characters");
-        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes())))
+        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, text.trim().as_bytes())))
     }
 
     /// Keyed hash of a charge point's key, hexadecimal. It is that of this identity only: copied to another charge point's
@@ -76,33 +79,40 @@ fn message(identity: &str, key: &[u8]) -> Vec<u8> {
 }
 
 fn kept(path: &Path) -> Result<String> {
-    let secret = HEXLOWER.encode(&super::random::<LENGTH>()?);
-    match private_file(path, true) {
-        Ok(mut file) => {
-            let written = file.write_all(secret.as_bytes()).and_then(|()| file.sync_all());
-            written.with_context(|| format!("cannot write {}", path.display()))?;
-            Ok(secret)
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            is_private(path)?;
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot make {}", path.display())),
+    if let Some(text) = read_private(path)? {
+        return checked(path, text);
     }
+    let secret = HEXLOWER.encode(&super::random::<LENGTH>()?);
+    let is_new = durable::create(path, secret.as_bytes(), Readers::Owner);
+    if is_new.with_context(|| format!("cannot make {}", path.display()))? {
+        return Ok(secret);
+    }
+    // Another process was first.
+    let text = read_private(path)?.with_context(|| format!("{} was there and is gone", path.display()))?;
+    checked(path, text)
 }
 
-/// Opens a file for writing that only its owner can read.
-pub(super) fn private_file(path: &Path, is_new: bool) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true);
-    if is_new {
-        options.create_new(true)
-    } else {
-        options.create(true).truncate(true)
-    };
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+/// Earlier versions wrote it in place, so that a power cut could leave it empty.
+fn checked(path: &Path, text: String) -> Result<String> {
+    ensure!(
+        text.trim().len() >= LENGTH,
+        "{} is empty or incomplete. Restore it from a backup. If there is none, delete it: a new one is made, and every \
+         charge point that has a key needs a new key",
+        path.display()
+    );
+    Ok(text)
+}
+
+/// Reads a file that only its owner may read; `None`: there is none.
+pub(super) fn read_private(path: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            is_private(path)?;
+            Ok(Some(text))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
 }
 
 fn is_private(path: &Path) -> Result<()> {
@@ -135,6 +145,55 @@ mod tests {
         assert!(!Secret::open(Some(&set), folder.path()).unwrap().matches("CP1", &[0xff; 16], &hash));
         assert!(Secret::open(Some(&"short".parse().unwrap()), folder.path()).is_err());
         assert!(!format!("{secret:?} {set:?}").contains('x'));
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_off_is_refused_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        for text in ["", "0123456789"] {
+            durable::replace(&path, text.as_bytes(), Readers::Owner).unwrap();
+            let error = Secret::open(None, folder.path()).unwrap_err().to_string();
+            assert!(error.contains("is empty or incomplete. Restore it") && error.contains("delete it"), "{error}");
+        }
+    }
+
+    #[test]
+    fn of_those_who_make_the_secret_at_once_all_have_the_same() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let open = || Secret::open(None, folder.path()).unwrap().hash("CP1", b"key");
+            let hashes: Vec<String> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(hashes.iter().all(|hash| *hash == open()), "{hashes:?}");
+        }
+    }
+
+    /// The process that the next test cuts off.
+    #[test]
+    #[ignore = "the next test runs it"]
+    fn makes_a_secret() {
+        Secret::open(None, Path::new(&std::env::var_os("ONWIRE_TEST_FOLDER").unwrap())).unwrap();
+    }
+
+    /// The system ends the process at the first byte that it writes into a file (SIGXFSZ).
+    #[cfg(unix)]
+    #[test]
+    fn a_start_that_is_cut_off_while_it_makes_the_secret_is_no_obstacle_to_the_next() {
+        use std::os::unix::process::ExitStatusExt;
+        use std::process::{Command, Stdio};
+        let folder = tempfile::tempdir().unwrap();
+        let test = "security::secret::tests::makes_a_secret";
+        let mut cut = Command::new("sh");
+        cut.args(["-c", "ulimit -f 0; exec \"$0\" --exact --ignored \"$1\""]).arg(std::env::current_exe().unwrap());
+        cut.arg(test).env("ONWIRE_TEST_FOLDER", folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        let ended = cut.status().unwrap();
+        assert!(ended.signal().is_some(), "{ended}");
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.len() == 1 && left[0].to_str().unwrap().ends_with(".part"), "{left:?}");
+        Secret::open(None, folder.path()).unwrap();
     }
 
     #[cfg(unix)]

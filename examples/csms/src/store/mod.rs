@@ -14,6 +14,7 @@ pub mod id_tags;
 pub mod marks;
 pub mod meter_values;
 mod numbers;
+mod postgres;
 pub mod records;
 pub mod reservations;
 pub mod retention;
@@ -100,7 +101,7 @@ impl Store {
     /// Opens the database, makes it if it is not there, and brings its schema up to date.
     ///
     /// # Errors
-    /// A URL of another kind, a file that cannot be made, a server that does not answer.
+    /// A URL of another kind, a file that cannot be made, a server that does not answer or whose certificate is rejected.
     pub async fn open(url: &str) -> Result<Self> {
         sqlx::any::install_default_drivers();
         let (kind, url) = match url.split_once("://") {
@@ -110,7 +111,10 @@ impl Store {
                 }
                 (Kind::Sqlite, format!("sqlite://{path}?mode=rwc"))
             }
-            Some(("postgres" | "postgresql", _)) => (Kind::Postgres, url.to_owned()),
+            Some(("postgres" | "postgresql", _)) => {
+                postgres::check(url)?;
+                (Kind::Postgres, url.to_owned())
+            }
             _ => bail!("the database is sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME"),
         };
         // Without the URL: it may hold a password.
@@ -121,7 +125,8 @@ impl Store {
                 .acquire_timeout(Duration::from_secs(10))
                 .after_connect(move |connection, _| Box::pin(prepare(connection, kind)))
         };
-        let writer = pool(1).connect_with(options.clone()).await.context("cannot open the database")?;
+        let writer = pool(1).connect_with(options.clone()).await;
+        let writer = writer.map_err(postgres::explained).context("cannot open the database")?;
         sqlx::migrate!("./migrations").run(&writer).await.context("cannot bring the database's schema up to date")?;
         let mut connection = writer.acquire().await.context("cannot open the database")?;
         transactions::prepare(&mut connection, kind).await.context("cannot bring the database's schema up to date")?;

@@ -14,6 +14,8 @@
 mod support;
 
 mod certificates;
+#[cfg(unix)]
+mod cut;
 mod exposure;
 mod keys;
 mod operators;

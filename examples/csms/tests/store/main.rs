@@ -15,6 +15,7 @@ mod support;
 mod batches;
 mod pace;
 mod text;
+mod tls;
 mod trouble;
 mod upgrade;
 

@@ -29,7 +29,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
-pub use self::database::{database, is_sqlite, look_into};
+pub use self::database::{database, database_by_tls, is_sqlite, look_into};
 pub use self::events::Events;
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
