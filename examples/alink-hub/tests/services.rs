@@ -290,9 +290,16 @@ async fn who_guesses_is_not_listened_to_any_more() {
     assert_eq!(register("SN3").await["code"], 6600);
     assert_eq!(register("SN3").await["code"], 6600);
     assert_eq!(register("SN3").await["code"], 429);
+    // All at once neither.
+    let third = hub.add("SN4").await;
+    let guesses: [_; 8] = std::array::from_fn(|_| login("SN4", "wrong"));
+    let mut codes = futures_util::future::join_all(guesses).await;
+    codes.sort_unstable();
+    assert_eq!(codes, [[Err(3); 6].as_slice(), &[Err(4); 2]].concat());
+    assert_eq!(login("SN4", &third).await, Err(3));
     assert_eq!(login("SN2", &second).await, Ok(()), "others go on");
-    assert_eq!(hub.metric("hub_client_faults_total{reason=\"loginsFailed\"}").await, 4);
-    assert_eq!(hub.metric("hub_logins_total{outcome=\"badCredentials\"}").await, 6);
+    assert_eq!(hub.metric("hub_client_faults_total{reason=\"loginsFailed\"}").await, 11);
+    assert_eq!(hub.metric("hub_logins_total{outcome=\"badCredentials\"}").await, 8);
     for path in ["healthz", "readyz"] {
         assert_eq!(reqwest::get(format!("{}/{path}", hub.http)).await.unwrap().status(), 200);
     }

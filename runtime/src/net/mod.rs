@@ -60,7 +60,7 @@ pub use front::{Http, NoHttp};
 #[cfg(feature = "server")]
 pub use handshake::{Handshake, HandshakeSettings, Refusal};
 #[cfg(feature = "server")]
-pub use login_limit::{HeldOff, LoginLimit, LoginLimits};
+pub use login_limit::{Attempt, HeldOff, LoginLimit, LoginLimits};
 pub use message_log::masked;
 pub use observe::{Direction, MessageKind, Observe, Observed};
 #[cfg(feature = "server")]

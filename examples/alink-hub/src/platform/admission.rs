@@ -175,15 +175,18 @@ pub(crate) async fn register(app: &SharedApp, body: &[u8], address: IpAddr) -> S
         }
     };
     let DeviceRef { product_key, device_name } = form.device();
-    let (name, limits) = (format!("{device_name}&{product_key}"), &app.config.logins);
-    if let Err(held) = limits.check(Some(address), &name) {
-        let fault = ClientFault::LoginsFailed { wait: held.wait, is_first: held.is_first };
-        app.metrics.fault(&fault);
-        if held.is_first {
-            app.note("warn", product_key, device_name, format!("a client at {address}: {fault}")).await;
+    let name = format!("{device_name}&{product_key}");
+    let attempt = match app.config.logins.attempt(Some(address), &name).await {
+        Ok(attempt) => attempt,
+        Err(held) => {
+            let fault = ClientFault::LoginsFailed { wait: held.wait, is_first: held.is_first };
+            app.metrics.fault(&fault);
+            if held.is_first {
+                app.note("warn", product_key, device_name, format!("a client at {address}: {fault}")).await;
+            }
+            return register_answer(Err((429, "too many attempts failed; try again later")));
         }
-        return register_answer(Err((429, "too many attempts failed; try again later")));
-    }
+    };
     let judged = async {
         let Some(product) = products::find(&app.store, &app.seal, product_key).await? else {
             return Ok(Err((6250, "there is no such product")));
@@ -197,12 +200,12 @@ pub(crate) async fn register(app: &SharedApp, body: &[u8], address: IpAddr) -> S
     match judged.await {
         Ok(Ok(known)) => {
             app.metrics.login("registered");
-            limits.succeeded(Some(address), &name);
+            attempt.succeeded();
             register_answer(Ok(&registered(&known)))
         }
         Ok(Err((code, why))) => {
             app.metrics.login(if matches!(code, 6250 | 6600) { "badCredentials" } else { "notAllowed" });
-            tokio::time::sleep(limits.failed(Some(address), &name)).await;
+            tokio::time::sleep(attempt.failed()).await;
             app.note("warn", product_key, device_name, format!("not registered: {why}")).await;
             register_answer(Err((code, why)))
         }

@@ -193,12 +193,14 @@ impl Authenticate for Gate {
         })?;
         let from = subscriber(client.address);
         security.limits.handshake_addresses.check(from).map_err(Denied::TooManyAttempts)?;
-        security.limits.handshakes.check((from, identity)).map_err(Denied::TooManyAttempts)?;
+        // Counted before it is known: guesses at the same time are no way around the limit. Not so by address alone, where all
+        // of a site may come at once.
+        let attempt = security.limits.handshakes.attempt((from, identity)).map_err(Denied::TooManyAttempts)?;
         let decided = self.decide(&login, &client).await;
         if let Err(denied @ (Denied::UnknownIdentity | Denied::BadCredentials | Denied::Forbidden)) = decided {
             tracing::warn!(?identity, address = ?client.address, %denied, "refused a charge point");
             security.limits.handshake_addresses.failed(from);
-            security.limits.handshakes.failed((from, identity));
+            attempt.failed();
         }
         decided
     }

@@ -26,6 +26,36 @@ struct Times {
     previous: HashMap<u64, Instant>,
 }
 
+impl Times {
+    fn of(&self, who: u64) -> Option<Instant> {
+        self.current.get(&who).or_else(|| self.previous.get(&who)).copied()
+    }
+}
+
+/// An attempt that is being judged.
+#[must_use = "an attempt that is dropped is not counted"]
+#[derive(Debug)]
+pub struct Attempt<'l> {
+    limiter: &'l Limiter,
+    who: u64,
+    has_failed: bool,
+}
+
+impl Attempt<'_> {
+    /// It has failed, and stays counted.
+    pub fn failed(mut self) {
+        self.has_failed = true;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.has_failed {
+            self.limiter.forgive_one(self.who);
+        }
+    }
+}
+
 impl Limiter {
     /// So many failures at once, and one more in each interval.
     pub fn new(burst: u32, interval: Duration) -> Self {
@@ -40,6 +70,15 @@ impl Limiter {
         self.check_at(self.hasher.hash_one(who), Instant::now())
     }
 
+    /// Begins an attempt. It counts as a failure until it is decided, so that attempts at the same time are no way around the
+    /// limit; dropped undecided, it does not count.
+    ///
+    /// # Errors
+    /// How long it has to wait before it may try again.
+    pub fn attempt(&self, who: impl Hash) -> Result<Attempt<'_>, Duration> {
+        self.attempt_at(self.hasher.hash_one(who), Instant::now())
+    }
+
     /// It has failed.
     pub fn failed(&self, who: impl Hash) {
         self.failed_at(self.hasher.hash_one(who), Instant::now());
@@ -47,7 +86,10 @@ impl Limiter {
 
     /// What was counted as a failure was none.
     pub fn forgive(&self, who: impl Hash) {
-        let who = self.hasher.hash_one(who);
+        self.forgive_one(self.hasher.hash_one(who));
+    }
+
+    fn forgive_one(&self, who: u64) {
         self.with(|times| {
             let Times { current, previous } = times;
             for forgiven in current.get_mut(&who).into_iter().chain(previous.get_mut(&who)) {
@@ -56,25 +98,37 @@ impl Limiter {
         });
     }
 
+    fn attempt_at(&self, who: u64, now: Instant) -> Result<Attempt<'_>, Duration> {
+        self.with(|times| {
+            self.judge(times, who, now)?;
+            self.count(times, who, now);
+            Ok(Attempt { limiter: self, who, has_failed: false })
+        })
+    }
+
     fn check_at(&self, who: u64, now: Instant) -> Result<(), Duration> {
-        let forgiven = self.with(|times| times.current.get(&who).or_else(|| times.previous.get(&who)).copied());
-        let owed = forgiven.map_or(Duration::ZERO, |forgiven| forgiven.saturating_duration_since(now));
+        self.with(|times| self.judge(times, who, now))
+    }
+
+    fn failed_at(&self, who: u64, now: Instant) {
+        self.with(|times| self.count(times, who, now));
+    }
+
+    fn judge(&self, times: &Times, who: u64, now: Instant) -> Result<(), Duration> {
+        let owed = times.of(who).map_or(Duration::ZERO, |forgiven| forgiven.saturating_duration_since(now));
         // Below this, one more failure has room.
         let most = self.interval * self.burst.saturating_sub(1);
         if owed > most { Err(owed - most) } else { Ok(()) }
     }
 
-    fn failed_at(&self, who: u64, now: Instant) {
+    fn count(&self, times: &mut Times, who: u64, now: Instant) {
         // Who goes on although it has to wait does not have to wait longer and longer.
         let most = now + self.interval * self.burst;
-        self.with(|times| {
-            let forgiven = times.current.get(&who).or_else(|| times.previous.get(&who)).copied();
-            if times.current.len() >= REMEMBERED && !times.current.contains_key(&who) {
-                times.previous = std::mem::take(&mut times.current);
-            }
-            let forgiven = forgiven.map_or(now, |forgiven| forgiven.max(now)) + self.interval;
-            times.current.insert(who, forgiven.min(most));
-        });
+        let forgiven = times.of(who).map_or(now, |forgiven| forgiven.max(now)) + self.interval;
+        if times.current.len() >= REMEMBERED && !times.current.contains_key(&who) {
+            times.previous = std::mem::take(&mut times.current);
+        }
+        times.current.insert(who, forgiven.min(most));
     }
 
     fn with<T>(&self, access: impl FnOnce(&mut Times) -> T) -> T {
@@ -116,6 +170,19 @@ mod tests {
         }
         assert_eq!(limiter.check_at(1, later), Err(Duration::from_secs(10)));
         assert_eq!(limiter.check_at(1, later + Duration::from_secs(30)), Ok(()));
+    }
+
+    #[test]
+    fn attempts_at_the_same_time_count_before_they_are_decided() {
+        let (limiter, start) = (Limiter::new(3, Duration::from_secs(10)), Instant::now());
+        let [first, second, _third] = [(); 3].map(|()| limiter.attempt_at(1, start).unwrap());
+        assert_eq!(limiter.attempt_at(1, start).unwrap_err(), Duration::from_secs(10));
+        first.failed();
+        assert!(limiter.attempt_at(1, start).is_err());
+        // Undecided, or good.
+        drop(second);
+        limiter.attempt_at(1, start).unwrap().failed();
+        assert!(limiter.attempt_at(1, start).is_err());
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::DeviceBuilder;
+use super::desk::Desk;
 use super::dispatch::{Dispatch, Workers};
-use super::gateway::{Desk, Gateway};
+use super::gateway::Gateway;
 use super::lanes::Lanes;
 use super::login::{login, unreachable};
 use super::messages::{Message, Publisher, Session};

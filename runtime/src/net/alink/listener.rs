@@ -380,24 +380,30 @@ impl<P: Platform, T: Transport> Shared<P, T> {
         let origin = Origin { remote: Some(remote), certificate, is_encrypted: T::IS_ENCRYPTED };
         let (client_id, username) = (connect.client_id.clone(), connect.username.clone());
         let (address, name) = (Some(remote.ip()), username.as_deref().unwrap_or_default());
-        let limits = config.login_limits.as_ref();
-        if let Some(Err(held)) = limits.map(|limits| limits.check(address, name)) {
-            tracing::debug!(%remote, client_id, username, "refused a login without a look");
-            let (wait, is_first) = (held.wait, held.is_first);
-            self.fault(remote, &ClientFault::LoginsFailed { wait, is_first });
-            link.refuse(Refused::ServerUnavailable);
-            write_all(&mut stream, &mut link).await.map_err(io)?;
-            return Ok(None);
-        }
+        let attempt = match &config.login_limits {
+            Some(limits) => limits.attempt(address, name).await.map(Some),
+            None => Ok(None),
+        };
+        let attempt = match attempt {
+            Ok(attempt) => attempt,
+            Err(held) => {
+                tracing::debug!(%remote, client_id, username, "refused a login without a look");
+                let (wait, is_first) = (held.wait, held.is_first);
+                self.fault(remote, &ClientFault::LoginsFailed { wait, is_first });
+                link.refuse(Refused::ServerUnavailable);
+                write_all(&mut stream, &mut link).await.map_err(io)?;
+                return Ok(None);
+            }
+        };
         let admission = platform.login(LoginRequest { connect: *connect, origin }).await;
         let (product_key, device_name, sync) = match admission {
             Err(refused) => {
                 tracing::info!(%remote, client_id, username, why = %refused, "refused a login");
                 // That a platform fails is no guess.
                 if refused != Refused::ServerUnavailable
-                    && let Some(limits) = limits
+                    && let Some(attempt) = attempt
                 {
-                    tokio::time::sleep(limits.failed(address, name)).await;
+                    tokio::time::sleep(attempt.failed()).await;
                 }
                 link.refuse(refused);
                 write_all(&mut stream, &mut link).await.map_err(io)?;
@@ -405,8 +411,8 @@ impl<P: Platform, T: Transport> Shared<P, T> {
                 return Ok(None);
             }
             Ok(Admission::Registration { topic, payload }) => {
-                if let Some(limits) = limits {
-                    limits.succeeded(address, name);
+                if let Some(attempt) = attempt {
+                    attempt.succeeded();
                 }
                 link.accept(clock.now());
                 if let Err(error) = link.publish(&topic, &payload, QoS::AtMostOnce, clock.now()) {
@@ -426,8 +432,8 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             write_all(&mut stream, &mut link).await.map_err(io)?;
             return Ok(None);
         }
-        if let Some(limits) = limits {
-            limits.succeeded(address, name);
+        if let Some(attempt) = attempt {
+            attempt.succeeded();
         }
         link.accept(clock.now());
         write_all(&mut stream, &mut link).await.map_err(io)?;

@@ -16,6 +16,8 @@ mod builder;
 #[cfg(feature = "client")]
 mod clock;
 #[cfg(feature = "client")]
+mod desk;
+#[cfg(feature = "client")]
 mod device;
 #[cfg(feature = "client")]
 mod dispatch;
@@ -45,6 +47,8 @@ mod rrpc;
 mod served;
 #[cfg(feature = "client")]
 mod shadow;
+#[cfg(feature = "client")]
+mod signed;
 mod socket;
 #[cfg(feature = "client")]
 mod sub_device;

@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
+use super::desk::What;
 use super::dispatch::{Dispatch, Workers};
-use super::gateway::{Gateway, Signed, What};
+use super::gateway::Gateway;
 use super::lane_socket::LaneSocket;
 use super::messages::{Message, Session};
 use super::request::Messages;
+use super::signed::Signed;
 use super::socket::Taker;
 use super::waiting::Waiting;
 use super::{DeviceBuilder, identity};
