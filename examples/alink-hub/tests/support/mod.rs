@@ -13,6 +13,9 @@
 #[path = "../../../support/database.rs"]
 #[allow(unreachable_pub, missing_docs, reason = "for other tests, too")]
 mod database;
+#[path = "../../../support/fixture.rs"]
+#[allow(unreachable_pub, missing_docs, reason = "for other tests, too")]
+pub(crate) mod fixture;
 pub(crate) mod raw;
 
 use std::process::Stdio;
@@ -27,7 +30,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use self::database::database;
-pub(crate) use self::database::is_sqlite;
+pub(crate) use self::database::{is_sqlite, look_into};
 
 onwire::include_protocol!(pub(crate) mod socket);
 
@@ -60,7 +63,8 @@ pub(crate) struct Hub {
     client: Client,
 }
 
-async fn command(data: &TempDir) -> Command {
+/// The program, with its data in that folder.
+pub(crate) async fn command(data: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alink-hub"));
     command.arg("--data").arg(data.path()).env("RUST_LOG", "error").kill_on_drop(true);
     // A developer's own settings are not what is tested.
@@ -113,9 +117,17 @@ async fn started(data: &TempDir, arguments: &[&str]) -> Result<Started, String> 
 
 impl Hub {
     pub(crate) async fn try_start(arguments: &[&str]) -> Result<Self, String> {
-        let data = tempfile::tempdir().unwrap();
+        Self::try_start_in(tempfile::tempdir().unwrap(), arguments).await
+    }
+
+    /// With its data in that folder, which gets a thing model.
+    pub(crate) async fn start_in(data: TempDir, arguments: &[&str]) -> Self {
+        Self::try_start_in(data, arguments).await.unwrap()
+    }
+
+    async fn try_start_in(data: TempDir, arguments: &[&str]) -> Result<Self, String> {
         let models = data.path().join("models");
-        std::fs::create_dir(&models).unwrap();
+        std::fs::create_dir_all(&models).unwrap();
         let model = include_str!("../../../../schemas/thing/socket.json");
         std::fs::write(models.join("socket.json"), model).unwrap();
         let Started { child, mqtt, mqtts, http } = started(&data, arguments).await?;
@@ -137,10 +149,16 @@ impl Hub {
     }
 
     /// Asks it to end, which it does without an error.
-    pub(crate) async fn stop(mut self) {
+    pub(crate) async fn stop(self) {
+        self.end().await;
+    }
+
+    /// The same; returns its data folder.
+    pub(crate) async fn end(mut self) -> TempDir {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
         assert!(in_time(self.child.wait()).await.unwrap().success());
+        self.data
     }
 
     pub(crate) async fn token(&self, name: &str, role: &str) -> String {
