@@ -13,6 +13,9 @@
 #[path = "../../../support/database.rs"]
 #[allow(unreachable_pub, missing_docs, reason = "for other tests, too")]
 mod database;
+#[path = "../../../support/fixture.rs"]
+#[allow(unreachable_pub, missing_docs, reason = "for other tests, too")]
+pub(crate) mod fixture;
 pub(crate) mod raw;
 
 use std::process::Stdio;
@@ -28,7 +31,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use self::database::database;
-pub(crate) use self::database::{database_by_tls, is_sqlite};
+pub(crate) use self::database::{database_by_tls, is_sqlite, look_into};
 
 onwire::include_protocol!(pub(crate) mod socket);
 
@@ -63,7 +66,8 @@ pub(crate) struct Hub {
     log: watch::Receiver<String>,
 }
 
-async fn command(data: &TempDir) -> Command {
+/// The program, with its data in that folder.
+pub(crate) async fn command(data: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alink-hub"));
     command.arg("--data").arg(data.path()).kill_on_drop(true);
     // A developer's own settings are not what is tested.
@@ -125,9 +129,17 @@ impl Hub {
 
     /// Starts with that filter for its log.
     pub(crate) async fn try_start_logging(arguments: &[&str], filter: &str) -> Result<Self, String> {
-        let data = tempfile::tempdir().unwrap();
+        Self::try_start_in(tempfile::tempdir().unwrap(), arguments, filter).await
+    }
+
+    /// With its data in that folder, which gets a thing model.
+    pub(crate) async fn start_in(data: TempDir, arguments: &[&str]) -> Self {
+        Self::try_start_in(data, arguments, "error").await.unwrap()
+    }
+
+    async fn try_start_in(data: TempDir, arguments: &[&str], filter: &str) -> Result<Self, String> {
         let models = data.path().join("models");
-        std::fs::create_dir(&models).unwrap();
+        std::fs::create_dir_all(&models).unwrap();
         let model = include_str!("../../../../schemas/thing/socket.json");
         std::fs::write(models.join("socket.json"), model).unwrap();
         let Started { child, mqtt, mqtts, http, log } = started(&data, arguments, filter).await?;
@@ -149,9 +161,15 @@ impl Hub {
     }
 
     /// Asks it to end, which it does without an error.
-    pub(crate) async fn stop(mut self) {
+    pub(crate) async fn stop(self) {
+        self.end().await;
+    }
+
+    /// The same; returns its data folder.
+    pub(crate) async fn end(mut self) -> TempDir {
         self.ask_to_end().await;
         self.ended().await;
+        self.data
     }
 
     pub(crate) async fn ask_to_end(&self) {

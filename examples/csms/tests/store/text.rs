@@ -2,7 +2,7 @@
 //! looked for.
 
 use csms::store::records::audit::{self, NewEntry};
-use csms::store::records::columns::Time;
+use csms::store::records::columns::{Flag, Time};
 use csms::store::records::id_tags::{self, Filter, IdTag};
 use csms::store::records::{charge_points, configuration};
 use csms::store::{MeterValue, Sample, folded};
@@ -25,6 +25,7 @@ async fn a_text_with_u_0000_is_written_and_found_again() {
         tag_group: Some("G\0".into()),
         note: Some("N\0".into()),
         created_at: Time(0),
+        too_long: Flag(0),
     };
     store.write(|db| Box::pin(id_tags::put(db, tag))).await.unwrap();
     for wanted in ["tag\0", "TAG\u{fffd}"] {

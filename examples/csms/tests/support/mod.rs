@@ -13,6 +13,8 @@
 #[path = "../../../support/database.rs"]
 mod database;
 mod events;
+#[path = "../../../support/fixture.rs"]
+pub mod fixture;
 
 use std::collections::VecDeque;
 use std::path::Path;
