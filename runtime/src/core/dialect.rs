@@ -47,6 +47,9 @@ pub struct Secrets {
     lists: Lists,
 }
 
+#[cfg(not(feature = "std"))]
+const _: () = assert!(size_of::<Secrets>() == 0);
+
 #[cfg(feature = "std")]
 #[derive(Debug, Clone, Copy)]
 struct Lists {

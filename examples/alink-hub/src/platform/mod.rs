@@ -60,19 +60,16 @@ pub(crate) async fn called(app: &SharedApp, device: &Device, path: &str, id: &st
     let Ok(value) = serde_json::from_str(if params.is_empty() { "null" } else { params }) else {
         return Reply::error(6207, "params is no JSON".to_owned());
     };
-    // What is only asked may be asked again; what is told must not be kept twice.
-    let is_told = path.starts_with("event/") || path == "log/post" || path == "config/log/post";
-    if !is_told {
-        return answer(app, device, path, &value).await;
-    }
-    let fingerprint = Fingerprint::of(path, id, params);
-    if let Some(reply) = app.repeated.find(device.id, fingerprint) {
+    let said = Fingerprint::of(path, id, params, &value);
+    if let Some(reply) = said.and_then(|said| app.repeated.heard(device.id, said)) {
         return reply;
     }
     let reply = answer(app, device, path, &value).await;
+    // What is only asked may be asked again; what is told must not be kept twice.
+    let is_told = path.starts_with("event/") || path == "log/post" || path == "config/log/post";
     // The device will come again with what could not be kept.
-    if reply.code != 500 {
-        app.repeated.remember(device.id, fingerprint, reply.clone());
+    if let Some(said) = said.filter(|_| is_told && reply.code != 500) {
+        app.repeated.answered(device.id, said, reply.clone());
     }
     reply
 }
