@@ -8,12 +8,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use onwire::CallFailure;
 use onwire::net::{
     BackOff, Client, ClientBuilder, ConnectError, Denied, Link, LinkState, Login, Peers, Server, Setback, WhileOffline,
 };
 use onwire::ocpp::v16::*;
 use onwire::types::DateTime;
+use onwire::{ActionEntry, CallFailure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -249,6 +249,70 @@ async fn a_server_that_comes_back_finds_the_client_and_the_calls_that_were_not_s
     let newer = link.connected().await.unwrap();
     assert!(!newer.is_same_connection(&peer) && !peer.is_connected());
     assert!(server.peers.get("CP1").is_some());
+    task.abort();
+    server.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_limit_tells_a_call_that_was_sent_from_one_that_was_not() {
+    let csms = Csms::default();
+    let server = start(&csms).await;
+    let (link, task) = run(builder(server.address), Charger::default());
+    let peer = link.connected().await.unwrap();
+    let limit = Duration::from_secs(2);
+    let started = Instant::now();
+    let (sent, waits, text) = tokio::join!(
+        peer.call(AuthorizeRequest::new("A")).within(limit),
+        peer.call(transfer("1")).within(limit),
+        peer.call_text(ActionEntry::find(ACTIONS, "Heartbeat").unwrap(), "{}").within(limit),
+    );
+    let (sent, waits) = (sent.unwrap_err(), waits.unwrap_err());
+    assert_eq!((&sent, sent.may_have_acted()), (&CallFailure::Timeout, true));
+    assert_eq!((&waits, waits.may_have_acted()), (&CallFailure::Expired, false));
+    assert_eq!(text.unwrap_err(), CallFailure::Expired);
+    assert!(started.elapsed() < limit * 2, "from the beginning: {:?}", started.elapsed());
+    // What was taken back is never sent.
+    assert!(peer.call(transfer("2")).within(Duration::from_secs(60)).await.is_ok());
+    assert_eq!(*csms.tags.lock().unwrap(), ["2"]);
+
+    // The connection ends at the very moment at which the limit passes.
+    let (sent, waits) = (peer.call(AuthorizeRequest::new("A")), peer.call(transfer("3")).within(limit));
+    let ended = async {
+        tokio::time::sleep(limit).await;
+        peer.disconnect(CallFailure::Disconnected);
+    };
+    let (sent, waits, ()) = tokio::join!(sent, waits, ended);
+    assert_eq!(sent.unwrap_err(), CallFailure::Disconnected);
+    assert!(!waits.unwrap_err().may_have_acted());
+    task.abort();
+    server.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_says_when_it_is_sent_and_can_be_taken_back_before() {
+    let csms = Csms::default();
+    let server = start(&csms).await;
+    let (link, task) = run(builder(server.address), Charger::default());
+    let peer = link.connected().await.unwrap();
+    let mut first = peer.call(HeartbeatRequest::default());
+    let (mut second, mut third) = (peer.call(transfer("2")), peer.call(transfer("3")));
+    assert!(third.withdraw() && !third.withdraw(), "once");
+    assert!(first.sent().await);
+    assert!(!first.withdraw(), "it is on its way");
+    assert!(!third.sent().await);
+    assert_eq!(third.await.unwrap_err(), CallFailure::NotSent);
+    // Nobody but its own turn wakes it, which comes with the answer to the first.
+    assert!(second.sent().await);
+    assert!(first.await.is_ok() && second.await.is_ok());
+    let blocking = peer.call(AuthorizeRequest::new("A"));
+    let mut waits = peer.call(transfer("4"));
+    csms.authorizes.notified().await;
+    let (sent, ()) = tokio::join!(waits.sent(), async { peer.disconnect(CallFailure::Disconnected) });
+    assert!(!sent);
+    assert_eq!(waits.await.unwrap_err(), CallFailure::NotSent);
+    assert_eq!(blocking.await.unwrap_err(), CallFailure::Disconnected);
+    assert!(!peer.call(transfer("5")).sent().await);
+    assert_eq!(*csms.tags.lock().unwrap(), ["2"]);
     task.abort();
     server.stop().await;
 }

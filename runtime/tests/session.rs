@@ -74,6 +74,19 @@ fn one_call_is_outstanding_in_each_direction_and_calls_of_both_sides_cross() {
 }
 
 #[test]
+fn a_session_knows_which_of_its_calls_were_sent() {
+    let mut cp = session(|_| {});
+    let [sent, waits, given_up] = [(); 3].map(|()| cp.call(&HeartbeatRequest::new()).unwrap());
+    assert_eq!(cp.was_sent(sent), None, "nothing was asked of it yet");
+    cp.poll_transmit(at(0)).unwrap();
+    cp.abandon(given_up);
+    assert_eq!((cp.was_sent(sent), cp.was_sent(waits)), (Some(true), None));
+    cp.end(CallFailure::Disconnected);
+    assert_eq!((cp.was_sent(sent), cp.was_sent(waits)), (Some(true), Some(false)));
+    assert_eq!(outcome(&mut cp, waits), Err(CallFailure::NotSent));
+}
+
+#[test]
 fn a_call_times_out_from_the_moment_it_is_sent_and_a_late_answer_is_ignored() {
     let (mut cp, mut cs) = pair();
     let token = cp.call(&HeartbeatRequest::new()).unwrap();

@@ -126,9 +126,12 @@ pub enum CallFailure {
     /// The protocol has no messages that are never answered; nothing was sent.
     #[error("the protocol has no messages that are never answered")]
     Unsupported,
-    /// The connection ended before the request was sent.
-    #[error("the connection ended before the request was sent")]
+    /// The connection ended before the request was sent, or the call was withdrawn before that.
+    #[error("the request was not sent: the connection ended, or the call was withdrawn")]
     NotSent,
+    /// The time for the call ended while it waited for its turn behind others; nothing was sent.
+    #[error("the request was not sent: it waited too long behind other calls")]
+    Expired,
     /// The peer did not answer in time. It may have acted on the request.
     #[error("the peer did not answer in time")]
     Timeout,
@@ -147,6 +150,23 @@ pub enum CallFailure {
     /// The peer's answer is not what the schema says.
     #[error("the peer's answer is invalid: {0}")]
     InvalidResponse(DecodeError),
+}
+
+impl CallFailure {
+    /// Whether the peer may have acted on the request. If not, nothing was sent, or the peer has refused: the call may be
+    /// repeated.
+    pub const fn may_have_acted(&self) -> bool {
+        match self {
+            Self::Timeout | Self::Disconnected | Self::Replaced | Self::InvalidResponse(_) => true,
+            Self::Unsendable(_)
+            | Self::QueueFull
+            | Self::Unsupported
+            | Self::NotSent
+            | Self::Expired
+            | Self::ShuttingDown
+            | Self::Refused(_) => false,
+        }
+    }
 }
 
 impl From<CallFailure> for CallError {

@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::future::Future;
+use core::future::{Future, poll_fn};
 use core::marker::PhantomData;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
@@ -45,7 +45,16 @@ pub(crate) struct State {
     /// Woken when the connection ends, and when what had come before the end is handled.
     pub(crate) end: WakerSlot,
     /// Who waits for which call.
-    callers: Vec<(CallToken, Option<Waker>)>,
+    callers: Vec<Caller>,
+}
+
+/// Who waits for a call.
+#[derive(Debug)]
+struct Caller {
+    token: CallToken,
+    waker: Option<Waker>,
+    /// Woken when the call is sent, too.
+    awaits_sending: bool,
 }
 
 /// At most one task that waits.
@@ -85,13 +94,19 @@ impl State {
     }
 
     /// The next frame to be sent, and who is to be woken: a sent call has a time-out, and a sent answer makes room.
-    pub(crate) fn poll_transmit(&mut self, now: Instant) -> (Option<Transmit>, [Option<Waker>; 3]) {
+    pub(crate) fn poll_transmit(&mut self, now: Instant) -> (Option<Transmit>, [Option<Waker>; 4]) {
         let known = self.poll_deadline();
-        let Some(frame) = self.session.poll_transmit_for(now) else { return (None, [None, None, None]) };
+        let Some(frame) = self.session.poll_transmit_for(now) else { return (None, [None, None, None, None]) };
         let is_earlier = self.poll_deadline().is_some_and(|deadline| known.is_none_or(|known| deadline < known));
         let deadline = if is_earlier { self.deadline.take() } else { None };
         let on_worker = if self.session.has_calls() { self.on_worker.take() } else { None };
-        (Some(frame), [self.input.take(), on_worker, deadline])
+        let session = &self.session;
+        let is_sent = |caller: &&mut Caller| caller.awaits_sending && session.was_sent(caller.token).is_some();
+        let sender = self.callers.iter_mut().find(is_sent).and_then(|caller| {
+            caller.awaits_sending = false;
+            caller.waker.take()
+        });
+        (Some(frame), [self.input.take(), on_worker, deadline, sender])
     }
 
     /// What ends first: a call of ours, or a handler's time.
@@ -106,11 +121,24 @@ impl State {
     }
 
     pub(crate) fn caller(&mut self, token: CallToken) -> Option<Waker> {
-        self.callers.iter_mut().find(|(of, _)| *of == token).and_then(|(_, waker)| waker.take())
+        self.callers.iter_mut().find(|caller| caller.token == token).and_then(|caller| caller.waker.take())
+    }
+
+    /// Notes who is to be woken for a call.
+    fn register(&mut self, token: CallToken, context: &Context<'_>, awaits_sending: bool) {
+        if let Some(caller) = self.callers.iter_mut().find(|caller| caller.token == token) {
+            caller.waker = Some(context.waker().clone());
+            caller.awaits_sending = awaits_sending;
+        }
+    }
+
+    /// Nobody waits for that call any more.
+    fn leave(&mut self, token: CallToken) {
+        self.callers.retain(|caller| caller.token != token);
     }
 
     pub(crate) fn all_wakers(&mut self) -> Vec<Waker> {
-        let callers = self.callers.iter_mut().filter_map(|(_, waker)| waker.take());
+        let callers = self.callers.iter_mut().filter_map(|caller| caller.waker.take());
         let slots = [
             &mut self.transport,
             &mut self.input,
@@ -154,12 +182,13 @@ impl Peer {
 
     /// Calls the peer and waits for its answer.
     ///
-    /// Calls are sent one at a time, in order; the time-out ([`Config::call_timeout`](crate::session::Config)) starts when
-    /// the CALL is sent, and [`Call::timeout`] gives one call another. Dropping the future takes the call back if it was
-    /// not sent yet.
+    /// Calls are sent in order, as many before an answer as [`Config::outstanding`](crate::session::Config) allows; the
+    /// time-out ([`Config::call_timeout`](crate::session::Config)) starts when the CALL is sent, and [`Call::timeout`] gives
+    /// one call another. Dropping the future takes the call back if it was not sent yet; [`Call::withdraw`] also says
+    /// whether it was.
     ///
     /// # Errors
-    /// [`CallFailure`] tells apart what the caller must know: whether the peer may have acted on the request.
+    /// [`CallFailure::may_have_acted`] says what the caller must know: whether the peer may have acted on the request.
     pub fn call<R: Request>(&self, request: R) -> Call<R> {
         Call { pending: self.begin(|session| session.call(&request)), response: PhantomData }
     }
@@ -211,7 +240,7 @@ impl Peer {
     fn begin(&self, call: impl FnOnce(&mut Session) -> Result<CallToken, CallFailure>) -> Pending {
         let started = self.state.with(|state| {
             let token = call(&mut state.session)?;
-            state.callers.push((token, None));
+            state.callers.push(Caller { token, waker: None, awaits_sending: false });
             Ok((token, state.transport.take()))
         });
         let state = match started {
@@ -337,12 +366,8 @@ impl Pending {
         let outcome = self.peer.state.with(|state| {
             let outcome = state.session.take_outcome(token);
             match &outcome {
-                Some(_) => state.callers.retain(|(of, _)| *of != token),
-                None => {
-                    if let Some((_, waker)) = state.callers.iter_mut().find(|(of, _)| *of == token) {
-                        *waker = Some(context.waker().clone());
-                    }
-                }
+                Some(_) => state.leave(token),
+                None => state.register(token, context, false),
             }
             outcome
         });
@@ -353,6 +378,37 @@ impl Pending {
             }
             Some(outcome) => Poll::Ready(outcome),
         }
+    }
+
+    fn poll_sent(&self, context: &Context<'_>) -> Poll<bool> {
+        let token = match self.state {
+            CallState::Pending(token) => token,
+            CallState::Failed(_) => return Poll::Ready(false),
+            CallState::Done => return Poll::Ready(true),
+        };
+        self.peer.state.with(|state| match state.session.was_sent(token) {
+            Some(was_sent) => Poll::Ready(was_sent),
+            None => {
+                state.register(token, context, true);
+                Poll::Pending
+            }
+        })
+    }
+
+    fn withdraw(&mut self) -> bool {
+        let CallState::Pending(token) = self.state else { return false };
+        let is_withdrawn = self.peer.state.with(|state| {
+            let waits = state.session.was_sent(token).is_none();
+            if waits {
+                state.session.abandon(token);
+                state.leave(token);
+            }
+            waits
+        });
+        if is_withdrawn {
+            self.state = CallState::Failed(Box::new(CallFailure::NotSent));
+        }
+        is_withdrawn
     }
 
     /// What the caller gets of a response that was judged.
@@ -368,7 +424,7 @@ impl Drop for Pending {
         if let CallState::Pending(token) = self.state {
             self.peer.state.with(|state| {
                 state.session.abandon(token);
-                state.callers.retain(|(of, _)| *of != token);
+                state.leave(token);
             });
         }
     }
@@ -391,6 +447,32 @@ impl<R: Request> Call<R> {
         self.pending.set_timeout(timeout);
         self
     }
+
+    /// Waits until the CALL is handed to the transport; calls before it may have to be answered first. Returns `false` if
+    /// the call ended before that: the future of the response then says why.
+    ///
+    /// ```no_run
+    /// # async fn reset(peer: &onwire::Peer) -> Result<(), onwire::CallFailure> {
+    /// use onwire::ocpp::v16::{ResetRequest, ResetType};
+    ///
+    /// let mut call = peer.call(ResetRequest::new(ResetType::Soft));
+    /// if call.sent().await {
+    ///     println!("it is on its way");
+    /// }
+    /// println!("{:?}", call.await?.status);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn sent(&mut self) -> bool {
+        poll_fn(|context| self.pending.poll_sent(context)).await
+    }
+
+    /// Takes the call back if it still waits for its turn, so that it is never sent, and returns whether that was so. The
+    /// future of the response then fails with [`CallFailure::NotSent`]. Returns `false`, and changes nothing, if the CALL was
+    /// handed to the transport or the call has ended.
+    pub fn withdraw(&mut self) -> bool {
+        self.pending.withdraw()
+    }
 }
 
 impl CallText {
@@ -398,6 +480,16 @@ impl CallText {
     pub fn timeout(self, timeout: Duration) -> Self {
         self.pending.set_timeout(timeout);
         self
+    }
+
+    /// As [`Call::sent`].
+    pub async fn sent(&mut self) -> bool {
+        poll_fn(|context| self.pending.poll_sent(context)).await
+    }
+
+    /// As [`Call::withdraw`].
+    pub fn withdraw(&mut self) -> bool {
+        self.pending.withdraw()
     }
 }
 

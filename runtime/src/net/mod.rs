@@ -48,6 +48,7 @@ mod transport;
 mod versions;
 #[cfg(feature = "server")]
 mod whole;
+mod within;
 
 #[cfg(feature = "server")]
 pub use authenticate::{Authenticate, Denied, Everybody, Login, Origin};

@@ -440,6 +440,16 @@ impl Session {
         }
     }
 
+    /// Whether a call of ours was handed to the transport; `None` while it waits for its turn. To be asked before
+    /// [`Session::take_outcome`].
+    pub fn was_sent(&self, token: CallToken) -> Option<bool> {
+        if self.waiting.iter().any(|call| call.token == token) {
+            return None;
+        }
+        let outcome = self.outcomes.iter().find(|(of, _)| *of == token);
+        Some(!matches!(outcome, Some((_, Err(CallFailure::NotSent)))))
+    }
+
     /// Nobody waits for this call any more. If it is outstanding, it stays so until its answer or its time-out comes,
     /// because the peer is still at it; if it was not sent yet, it never is.
     pub fn abandon(&mut self, token: CallToken) {

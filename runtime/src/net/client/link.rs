@@ -61,7 +61,7 @@ pub enum WhileOffline {
     /// It waits for a connection, as long as it takes.
     #[default]
     Wait,
-    /// It waits so long for its turn on a connection, and fails with [`CallFailure::NotSent`] then.
+    /// It waits so long to be sent, for a connection and behind other calls, and fails with [`CallFailure::NotSent`] then.
     WaitFor(Duration),
 }
 
@@ -78,7 +78,8 @@ struct Shared {
     while_offline: WhileOffline,
     /// One for each call that waits or is under way.
     places: Semaphore,
-    /// Whoever holds it may call: first come, first served.
+    /// Held by the call that is next to be sent, until it is: first come, first served. How many are unanswered then is the
+    /// session's business ([`Config::outstanding`](crate::session::Config::outstanding)).
     turn: Mutex<()>,
 }
 
@@ -107,9 +108,10 @@ impl Link {
     /// Calls the server: on the connection that stands, or as
     /// [`ClientBuilder::while_offline`](super::ClientBuilder::while_offline) says on the next one.
     ///
-    /// Calls of a link are made one after the other, in the order in which they began. One whose connection ends before
-    /// it was sent goes first on the next connection; one that was sent is never repeated by itself. Dropping the
-    /// future takes the call back if it was not sent yet.
+    /// Calls of a link are sent in the order in which they began, as many before an answer as
+    /// [`Config::outstanding`](crate::session::Config::outstanding) allows: one in OCPP, four of an Alink device unless it is
+    /// configured otherwise. A call whose connection ends before it was sent goes first on the next connection; one that was
+    /// sent is never repeated by itself. Dropping the future takes the call back if it was not sent yet.
     ///
     /// # Errors
     /// [`CallFailure`]. After [`CallFailure::NotSent`] and [`CallFailure::QueueFull`] the server knows nothing of the
@@ -131,7 +133,7 @@ impl Link {
         let _place = self.shared.places.try_acquire().map_err(|_| CallFailure::QueueFull)?;
         let mut gives_up = pin!(self.gives_up(while_offline));
         // Who gives up at once has the first word, or a turn would be waited for in vain.
-        let _turn = tokio::select! {
+        let turn = tokio::select! {
             biased;
             () = &mut gives_up => return Err(CallFailure::NotSent),
             turn = self.shared.turn.lock() => turn,
@@ -144,12 +146,27 @@ impl Link {
                 () = &mut gives_up => return Err(CallFailure::NotSent),
                 peer = other_than(&mut state, ended.as_ref()) => peer.ok_or(CallFailure::NotSent)?,
             };
-            match peer.call(request.clone()).await {
+            let mut call = peer.call(request.clone());
+            let was_sent = tokio::select! {
+                biased;
+                was_sent = call.sent() => was_sent,
+                // Withdrawn in vain, it was sent or has ended at this very moment.
+                () = &mut gives_up => match call.withdraw() {
+                    true => return Err(CallFailure::NotSent),
+                    false => call.sent().await,
+                },
+            };
+            if was_sent {
+                // The next one need not wait for this answer.
+                drop(turn);
+                return call.await;
+            }
+            match call.await {
                 Err(CallFailure::NotSent | CallFailure::ShuttingDown) if while_offline == WhileOffline::Fail => {
                     return Err(CallFailure::NotSent);
                 }
                 Err(CallFailure::NotSent | CallFailure::ShuttingDown) => ended = Some(peer),
-                answered => return answered,
+                failed => return failed,
             }
         }
     }
