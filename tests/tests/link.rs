@@ -77,7 +77,7 @@ impl Platform {
     /// The next post: its id, and the battery's level.
     async fn post(&mut self) -> (String, i64) {
         let packet = self.packet().await;
-        let Packet::Message { topic, payload } = packet else { panic!("{packet:?}") };
+        let Packet::Message { topic, payload, .. } = packet else { panic!("{packet:?}") };
         assert_eq!(topic, "/sys/a1X/SN1/thing/event/property/post");
         let message: Value = serde_json::from_slice(&payload).unwrap();
         let level = message["params"]["BatteryLevel"]["value"].as_i64().unwrap();
