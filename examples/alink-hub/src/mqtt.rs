@@ -47,6 +47,8 @@ pub(crate) fn settings(sense: &Sense, app: &SharedApp) -> ListenerConfig {
     // Of each device, so many bytes of answers are kept for messages that are sent again.
     settings.session.answer_memory = 2048;
     settings.session.handler_timeout = Duration::from_secs(40);
+    // A device that does not answer a call is not waited for much longer than requests are.
+    settings.shutdown_grace = Duration::from_secs(10);
     settings.observe = Some(Arc::new(sense.clone()));
     settings.login_limits = Some(app.config.logins.clone());
     settings
