@@ -305,3 +305,46 @@ async fn who_guesses_is_not_listened_to_any_more() {
     }
     hub.stop().await;
 }
+
+#[tokio::test]
+async fn what_waited_in_vain_behind_other_calls_was_not_sent_and_says_so() {
+    let hub = Hub::start(&[]).await;
+    let secret = hub.add("SN1").await;
+    let mut device = raw::Client::connect(&hub.mqtt, &support::login("socket", "SN1", &secret, "")).await;
+    // As many as one device may leave unanswered.
+    let mut asked = Vec::new();
+    let mut ids = Vec::new();
+    for _ in 0..16 {
+        let url = format!("{}/api/v1/devices/socket/SN1/services/ResetEnergy?timeoutMs=60000", hub.http);
+        asked.push(tokio::spawn(reqwest::Client::new().post(url).json(&json!({})).send()));
+        let (topic, call) = device.any_message().await;
+        assert_eq!(topic, "/sys/socket/SN1/thing/service/ResetEnergy");
+        ids.push(call["id"].as_str().unwrap().to_owned());
+    }
+    // The time counts from the request, and not from when it is sent: these need not wait for the others.
+    let own = "/devices/socket/SN1";
+    let problem = hub.refused("PATCH", &format!("{own}/properties?timeoutMs=50"), json!({"Countdown": 60}), 409).await;
+    assert_eq!(problem["kind"], "notSent", "{problem}");
+    let problem = hub.refused("POST", &format!("{own}/services/Toggle?timeoutMs=50"), json!({}), 409).await;
+    assert_eq!(problem["kind"], "notSent", "{problem}");
+    assert_eq!(hub.metric("hub_calls_total{outcome=\"notSent\"}").await, 2);
+    // Nor does it come later.
+    let answer = json!({"id": ids[0], "code": 200, "data": {}}).to_string();
+    device.publish("/sys/socket/SN1/thing/service/ResetEnergy_reply", &answer).await;
+    assert_eq!(asked.remove(0).await.unwrap().unwrap().status(), 200);
+    let path = format!("{own}/properties/get?timeoutMs=60000");
+    let next = hub.json("POST", &path, json!(["Countdown"]));
+    let answers = async {
+        let (topic, call) = device.any_message().await;
+        assert_eq!(topic, "/sys/socket/SN1/thing/service/property/get");
+        let answer = json!({"id": call["id"], "code": 200, "data": {"Countdown": 120}}).to_string();
+        device.publish(&format!("{topic}_reply"), &answer).await;
+    };
+    assert_eq!(tokio::join!(next, answers).0.0, 200);
+    for (id, asked) in ids.into_iter().skip(1).zip(asked) {
+        let answer = json!({"id": id, "code": 200, "data": {}}).to_string();
+        device.publish("/sys/socket/SN1/thing/service/ResetEnergy_reply", &answer).await;
+        assert_eq!(asked.await.unwrap().unwrap().status(), 200);
+    }
+    hub.stop().await;
+}

@@ -84,6 +84,7 @@ async fn rrpc(
     app.metrics.rrpc(match &answer {
         Ok(_) => "answered",
         Err(RrpcFailure::Timeout) => "timeout",
+        Err(RrpcFailure::Expired) => "notSent",
         Err(RrpcFailure::Disconnected) => "connectionLost",
         Err(_) => "refused",
     });
@@ -91,6 +92,7 @@ async fn rrpc(
         RrpcFailure::Topic => Problem::bad_request(format!("topic: {failure}")),
         RrpcFailure::TooMany => CallError::Busy.into(),
         RrpcFailure::Timeout => CallError::Timeout.into(),
+        RrpcFailure::Expired => CallError::NotSent.into(),
         _ => CallError::Lost.into(),
     })?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], answer).into_response())

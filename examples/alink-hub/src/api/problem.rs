@@ -96,6 +96,7 @@ impl From<CallError> for Problem {
             CallError::Unknown => (StatusCode::NOT_FOUND, "notFound"),
             CallError::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
             CallError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            CallError::NotSent => (StatusCode::CONFLICT, "notSent"),
             CallError::Refused(_) => (StatusCode::BAD_GATEWAY, "refused"),
         };
         let problem = Self::new(status, kind, error.to_string());

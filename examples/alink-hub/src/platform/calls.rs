@@ -21,8 +21,10 @@ pub(crate) enum CallError {
     Lost,
     #[error("the device has not answered in time; it may have done it all the same")]
     Timeout,
-    #[error("the device was asked too much that it has not answered")]
+    #[error("the device was asked too much that it has not answered; this was not sent")]
     Busy,
+    #[error("it was not sent in time: the device does not read, or has not answered earlier calls")]
+    NotSent,
     #[error("the device refused with code {}: {}", .0.code, .0.message)]
     Refused(Reply),
     #[error("there is no such service")]
@@ -58,7 +60,7 @@ impl Calls {
     }
 }
 
-/// Asks a device, and waits for its answer.
+/// Asks a device, and waits for its answer, `patience` in all: behind earlier calls, too.
 pub(crate) async fn call(
     app: &SharedApp,
     device: &Device,
@@ -73,6 +75,7 @@ pub(crate) async fn call(
         Err(CallError::Lost) => "connectionLost",
         Err(CallError::Timeout) => "timeout",
         Err(CallError::Busy) => "busy",
+        Err(CallError::NotSent) => "notSent",
         Err(CallError::Refused(_)) => "refused",
         Err(CallError::Unknown) => "unknown",
     });
@@ -89,7 +92,7 @@ async fn call_device(
     let action = app.calls.actions.get(method).ok_or(CallError::Unknown)?;
     let session = app.link.session(device).ok_or(CallError::Offline)?;
     let params = RawJson::new(&params.to_string()).map_err(|_| CallError::Unknown)?;
-    match session.peer.call_unjudged(action, &params).timeout(patience).await {
+    match session.peer.call_unjudged(action, &params).within(patience).await {
         Ok(data) => Ok(Reply::ok(serde_json::from_str(&data).unwrap_or_default())),
         Err(CallFailure::Refused(error)) => {
             let code = match &error.code {
@@ -101,6 +104,7 @@ async fn call_device(
             Err(CallError::Refused(Reply { data: data.unwrap_or(reply.data), ..reply }))
         }
         Err(CallFailure::Timeout) => Err(CallError::Timeout),
+        Err(CallFailure::Expired) => Err(CallError::NotSent),
         Err(CallFailure::QueueFull) => Err(CallError::Busy),
         Err(CallFailure::Disconnected | CallFailure::Replaced) => Err(CallError::Lost),
         Err(_) => Err(CallError::Offline),

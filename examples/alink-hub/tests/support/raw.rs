@@ -74,6 +74,15 @@ impl Client {
         }
     }
 
+    /// The next message, whatever it is: its topic and JSON.
+    pub(crate) async fn any_message(&mut self) -> (String, Value) {
+        loop {
+            if let Packet::Message { topic, payload } = self.packet().await.expect("it is connected") {
+                return (topic, serde_json::from_slice(&payload).unwrap());
+            }
+        }
+    }
+
     /// The next message on that topic; others before it are passed over.
     pub(crate) async fn message(&mut self, wanted: &str) -> Value {
         serde_json::from_slice(&self.message_bytes(wanted).await).unwrap()

@@ -177,7 +177,7 @@ pub struct Stop {
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct Waiting {
-    /// How long the answer is waited for.
+    /// How long the answer is waited for, counted from the request.
     #[param(minimum = 1, maximum = 600, default = 10)]
     timeout_seconds: Option<u64>,
 }

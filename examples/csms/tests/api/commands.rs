@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::json;
 
-use crate::support::csms;
+use crate::support::{csms, look_into};
 use crate::{expect, refused};
 
 fn path(id: &str, action: &str) -> String {
@@ -190,4 +190,65 @@ async fn more_commands_than_may_wait_are_refused() {
         () = obeys => unreachable!("it obeys for ever"),
     };
     assert!(answers.iter().filter(|status| **status == 200).count() >= 8, "{answers:?}");
+}
+
+#[tokio::test]
+async fn what_waited_in_vain_behind_another_command_was_not_sent_and_says_so() {
+    let (csms, _data) = csms(&[]).await;
+    let mut station = csms.booted("CP1").await;
+    // It is long at it.
+    let clear = format!("{}?timeoutSeconds=600", path("CP1", "ClearCache"));
+    let clear = csms.http("POST", &clear, Some(json!({})));
+    let meanwhile = async {
+        let (id, _) = station.expect("ClearCache").await;
+        let reset = format!("{}?timeoutSeconds=1", path("CP1", "Reset"));
+        let raw = format!("{}?timeoutSeconds=1&raw=true", path("CP1", "Reset"));
+        let key = format!("{}?timeoutSeconds=1", path("CP1", "ChangeConfiguration"));
+        let new_key = json!({"key": "AuthorizationKey", "value": "00112233445566778899aabbccddeeff"});
+        let reserve = json!({"chargePoint": "CP1", "connector": 1, "idTag": "A", "expiryDate": "2099-01-01T00:00:00Z"});
+        let not_sent = async |path: &str, body| {
+            let problem = refused(&csms, 409, "notSent", "POST", path, Some(body)).await;
+            assert!(!problem["detail"].as_str().unwrap().contains("may have acted"), "{problem}");
+        };
+        tokio::join!(
+            not_sent(&reset, json!({"type": "Hard"})),
+            not_sent(&raw, json!({"type": "Hard"})),
+            not_sent(&key, new_key),
+            not_sent("/api/v1/reservations?timeoutSeconds=1", reserve),
+        );
+        // What depends on it is settled.
+        assert_eq!(csms.get("/api/v1/reservations").await["items"][0]["status"], "Refused");
+        assert_eq!(csms.get("/api/v1/charge-points/CP1").await["hasKey"], false);
+        let audit = csms.get("/api/v1/audit").await;
+        let outcomes: Vec<&str> =
+            audit["items"].as_array().unwrap().iter().filter_map(|entry| entry["outcome"].as_str()).collect();
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.contains("not sent")).count(), 4, "{outcomes:?}");
+        station.answer(&id, json!({"status": "Accepted"})).await;
+    };
+    let ((status, _), ()) = tokio::join!(clear, meanwhile);
+    assert_eq!(status, 200);
+    // None of them comes later.
+    let next = path("CP1", "GetLocalListVersion");
+    let next = expect(&csms, 200, "POST", &next, Some(json!({})));
+    tokio::join!(next, station.obey("GetLocalListVersion", json!({"listVersion": 0})));
+}
+
+#[tokio::test]
+async fn that_nothing_was_sent_is_told_although_the_audit_log_fails() {
+    let (csms, data) = csms(&[]).await;
+    let mut station = csms.booted("CP1").await;
+    let clear = format!("{}?timeoutSeconds=600", path("CP1", "ClearCache"));
+    let clear = csms.http("POST", &clear, Some(json!({})));
+    let meanwhile = async {
+        let (id, _) = station.expect("ClearCache").await;
+        let mut database = look_into(data.path()).await;
+        sqlx::query("ALTER TABLE audit_log RENAME TO away").execute(&mut database).await.unwrap();
+        let reserve = json!({"chargePoint": "CP1", "connector": 1, "idTag": "A", "expiryDate": "2099-01-01T00:00:00Z"});
+        let reservations = "/api/v1/reservations";
+        refused(&csms, 409, "notSent", "POST", &format!("{reservations}?timeoutSeconds=1"), Some(reserve)).await;
+        assert_eq!(csms.get(reservations).await["items"][0]["status"], "Refused");
+        station.answer(&id, json!({"status": "Accepted"})).await;
+    };
+    let ((status, _), ()) = tokio::join!(clear, meanwhile);
+    assert_eq!(status, 503, "it is not in the audit log");
 }

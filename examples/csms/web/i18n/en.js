@@ -213,7 +213,7 @@ export default {
   'problem.json': '{name} is not valid JSON: {reason}',
   'problem.network': 'The server cannot be reached.',
   'problem.notFound': 'There is no such thing here.',
-  'problem.notSent': 'The request could not be sent.',
+  'problem.notSent': 'The request was not sent.',
   'problem.offline': 'The charge point is not connected.',
   'problem.pointer': 'Where (JSON pointer)',
   'problem.queueFull': 'Too many requests wait for this charge point.',

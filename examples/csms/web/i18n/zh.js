@@ -213,7 +213,7 @@ export default {
   'problem.json': '{name} 不是有效的 JSON：{reason}',
   'problem.network': '无法连接服务器。',
   'problem.notFound': '未找到。',
-  'problem.notSent': '请求未能发送。',
+  'problem.notSent': '请求未发送。',
   'problem.offline': '充电桩未连接。',
   'problem.pointer': '位置（JSON 指针）',
   'problem.queueFull': '该充电桩的等待请求过多。',

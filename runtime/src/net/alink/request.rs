@@ -30,6 +30,9 @@ pub enum RequestFailure {
     /// 32 requests wait already; nothing was sent.
     #[error("too many requests are waiting")]
     TooMany,
+    /// The time ended while the request waited to be sent, because the platform does not read; nothing was sent.
+    #[error("the request was not sent in time: the platform does not read")]
+    Expired,
     /// No answer in time. The platform may have acted on the request.
     #[error("the platform did not answer in time")]
     Timeout,
@@ -219,15 +222,40 @@ impl Asking {
     ) -> Result<Message, RequestFailure> {
         let Session { publisher, waiting } = &self.session;
         let answer = waiting.put(expected).ok_or(RequestFailure::TooMany)?;
-        let asked = async {
-            let sent = publisher.publish(topic, payload, QoS::AtMostOnce).await;
-            sent.map_err(|QueueEnded| RequestFailure::Disconnected)?;
+        let queued = timeout_at(self.until, publisher.publish(topic, payload, QoS::AtMostOnce)).await;
+        queued.map_err(|_| RequestFailure::Expired)?.map_err(|QueueEnded| RequestFailure::Disconnected)?;
+        let answered = async {
             tokio::select! {
                 biased;
                 answer = answer => answer.map_err(|_| RequestFailure::Disconnected),
                 () = publisher.ended() => Err(RequestFailure::Disconnected),
             }
         };
-        timeout_at(self.until, asked).await.map_err(|_| RequestFailure::Timeout)?
+        timeout_at(self.until, answered).await.map_err(|_| RequestFailure::Timeout)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::messages::Publisher;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_had_no_room_in_time_was_not_sent() {
+        let (publisher, mut sent) = Publisher::device();
+        let session = Session { publisher: publisher.clone(), waiting: Arc::default() };
+        let asking = || Asking { session: session.clone(), until: Instant::now() + TIMEOUT };
+        let device = DeviceRef { product_key: "a1", device_name: "d" };
+        let topic = Topic::Raw { device, direction: RawDirection::Up };
+        let unanswered = asking().ask(Expected::Raw, topic, vec![1]).await;
+        assert_eq!(unanswered.unwrap_err(), RequestFailure::Timeout);
+        while tokio::time::timeout(TIMEOUT, publisher.publish("/a1/d/user/x", "", QoS::AtMostOnce)).await.is_ok() {}
+        assert_eq!(asking().ask(Expected::Raw, topic, vec![2]).await.unwrap_err(), RequestFailure::Expired);
+        // The first request, and no other.
+        let mut requests = 0;
+        while let Ok(outgoing) = sent.try_recv() {
+            requests += usize::from(format!("{outgoing:?}").contains("up_raw"));
+        }
+        assert_eq!(requests, 1);
     }
 }

@@ -1,10 +1,11 @@
 //! Requests of the platform in the user's own words, which wait for the answer (RRPC).
 
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::messages::{Message, Publisher};
 use crate::alink::{DeviceRef, Topic};
@@ -28,6 +29,9 @@ pub enum RrpcFailure {
     /// 32 requests wait for this device already; nothing was sent.
     #[error("too many requests are waiting")]
     TooMany,
+    /// The time ended while the request waited to be sent, because the device does not read; nothing was sent.
+    #[error("the request was not sent in time: the device does not read")]
+    Expired,
     /// No answer in time. The device may have acted on the request.
     #[error("the device did not answer in time")]
     Timeout,
@@ -182,11 +186,17 @@ impl Publisher {
         let asked = self.asked.as_ref().ok_or(RrpcFailure::Disconnected)?;
         let payload = payload.into();
         let (topic, answer) = asked.put(topic, &payload)?;
-        let answered = async {
-            self.publish(topic, payload, QoS::AtMostOnce).await.map_err(|_| RrpcFailure::Disconnected)?;
-            answer.await.map_err(|_| RrpcFailure::Disconnected)
-        };
-        timeout(patience, answered).await.map_err(|_| RrpcFailure::Timeout)?
+        let mut over = pin!(sleep(patience));
+        tokio::select! {
+            biased;
+            queued = self.publish(topic, payload, QoS::AtMostOnce) => queued.map_err(|_| RrpcFailure::Disconnected)?,
+            () = &mut over => return Err(RrpcFailure::Expired),
+        }
+        tokio::select! {
+            biased;
+            answer = answer => answer.map_err(|_| RrpcFailure::Disconnected),
+            () = over => Err(RrpcFailure::Timeout),
+        }
     }
 
     /// Takes an answer to [`Publisher::rrpc`]; gives the message back if it is none.
@@ -234,6 +244,21 @@ mod tests {
         asked.end();
         assert!(third.try_recv().is_err());
         assert_eq!(asked.put(None, b"").unwrap_err(), RrpcFailure::Disconnected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_had_no_room_in_time_was_not_sent() {
+        let (publisher, mut sent) = Publisher::platform(std::sync::Arc::new(Asked::new(DEVICE, false)));
+        let patience = Duration::from_secs(5);
+        assert_eq!(publisher.rrpc(None, "1", patience).await, Err(RrpcFailure::Timeout), "nobody answers");
+        while tokio::time::timeout(patience, publisher.publish("/a1/d/user/x", "", QoS::AtMostOnce)).await.is_ok() {}
+        assert_eq!(publisher.rrpc(None, "2", patience).await, Err(RrpcFailure::Expired));
+        // The first request, and no other.
+        let mut requests = 0;
+        while let Ok(outgoing) = sent.try_recv() {
+            requests += usize::from(format!("{outgoing:?}").contains("/rrpc/request/"));
+        }
+        assert_eq!(requests, 1);
     }
 
     #[test]

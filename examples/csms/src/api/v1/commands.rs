@@ -28,7 +28,8 @@ const LONGEST: u64 = 600;
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct CommandQuery {
-    /// How long the answer is waited for.
+    /// How long the answer is waited for, counted from the request. A command that still waits for the charge point to answer
+    /// earlier ones then is not sent (`notSent`).
     #[param(minimum = 1, maximum = 600, default = 30)]
     pub timeout_seconds: Option<u64>,
     /// Sends the payload as it is, whatever the schema says of it, and answers likewise; admins only.

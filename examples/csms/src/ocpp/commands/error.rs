@@ -33,8 +33,14 @@ pub enum CommandError {
     #[error("too many commands are waiting for this charge point")]
     QueueFull,
     /// The connection ended, or is ending; nothing was sent.
-    #[error("the connection ended before the command was sent")]
+    #[error("the command was not sent: the connection ended")]
     NotSent,
+    /// The time ended while the command waited for the charge point to answer earlier ones; nothing was sent.
+    #[error("the command was not sent: the charge point has not answered earlier ones in time")]
+    Expired,
+    /// The database failed before it was sent; nothing was sent.
+    #[error("the command was not sent: {0}")]
+    NotPrepared(StoreError),
     /// It did not answer in time. It may have acted on the command.
     #[error("the charge point did not answer in time; it may have acted on the command")]
     Timeout,
@@ -47,7 +53,7 @@ pub enum CommandError {
     /// Its answer is not what the schema says.
     #[error("the charge point's answer is wrong: {0}")]
     InvalidResponse(DecodeError),
-    /// The database failed.
+    /// The database failed when it had been answered or given up.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The program failed.
@@ -73,6 +79,7 @@ impl From<CallFailure> for CommandError {
             CallFailure::Unsendable(error) => Self::Unsendable(error),
             CallFailure::QueueFull => Self::QueueFull,
             CallFailure::NotSent | CallFailure::ShuttingDown => Self::NotSent,
+            CallFailure::Expired => Self::Expired,
             CallFailure::Timeout => Self::Timeout,
             CallFailure::Disconnected | CallFailure::Replaced => Self::Lost,
             CallFailure::Refused(error) => Self::Refused(error),
@@ -108,7 +115,7 @@ impl From<CommandError> for Problem {
             }
             CommandError::NotAKey(_) => Self::invalid_payload("/value", text),
             CommandError::QueueFull => Self::new(StatusCode::SERVICE_UNAVAILABLE, "queueFull", text),
-            CommandError::NotSent => Self::new(StatusCode::CONFLICT, "notSent", text),
+            CommandError::NotSent | CommandError::Expired => Self::new(StatusCode::CONFLICT, "notSent", text),
             CommandError::Timeout => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", text),
             CommandError::Lost => Self::new(StatusCode::GATEWAY_TIMEOUT, "disconnected", text),
             CommandError::Refused(refused) => Self {
@@ -121,7 +128,7 @@ impl From<CommandError> for Problem {
                 pointer: Some(error.pointer.into()),
                 ..Self::new(StatusCode::BAD_GATEWAY, "invalidResponse", text)
             },
-            CommandError::Store(error) => error.into(),
+            CommandError::Store(error) | CommandError::NotPrepared(error) => error.into(),
             CommandError::Failed => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", text),
         }
     }

@@ -14,7 +14,7 @@ pub(super) async fn begin(app: &SharedApp, command: &Command) -> Result<Option<C
     match keys::begin_change(app, &command.charge_point, key).await {
         Ok(change) => Ok(Some(change)),
         Err(ChangeError::Key(error)) => Err(CommandError::NotAKey(error)),
-        Err(ChangeError::Store(error)) => Err(error.into()),
+        Err(ChangeError::Store(error)) => Err(CommandError::NotPrepared(error)),
     }
 }
 

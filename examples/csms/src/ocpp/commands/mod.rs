@@ -7,7 +7,7 @@ mod key;
 mod trigger;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use onwire::codec::{self, EncodeError, Quirks};
 use onwire::net::masked;
@@ -42,7 +42,7 @@ pub struct Command {
     pub action: &'static ActionEntry,
     /// Its payload, as JSON.
     pub request: String,
-    /// How long the answer is waited for.
+    /// How long the answer is waited for, counted from the request: behind earlier commands, too.
     pub timeout: Duration,
     /// Whether payload and answer must be what the schema says.
     pub judged: bool,
@@ -72,10 +72,21 @@ pub async fn send(app: &SharedApp, actor: &Actor, command: Command) -> Result<St
             Ok(response) => effects::keep(&app, &command, &response).await.map(|()| response),
             Err(error) => Err(error),
         };
-        enter(&app, actor, &command, &outcome).await?;
-        outcome
+        let entered = enter(&app, actor, &command, &outcome).await;
+        match (outcome, entered) {
+            (outcome, Ok(())) => outcome,
+            (Ok(_), Err(failure)) => Err(failure),
+            // Whether the charge point may have acted is worth more to the caller.
+            (Err(error), Err(failure)) => Err(instead_of(error, &failure)),
+        }
     });
     task.await.unwrap_or(Err(CommandError::Failed))
+}
+
+/// Logs a failure that its caller is not told, because an earlier one says more.
+fn instead_of(earlier: CommandError, failure: &CommandError) -> CommandError {
+    tracing::error!(error = %failure, "what became of a command could not be kept");
+    earlier
 }
 
 /// [`send`] for callers that know the action: typed by the request alone.
@@ -98,31 +109,40 @@ pub async fn call<R: Request>(
 }
 
 async fn exchange(app: &SharedApp, command: &Command) -> Result<String, CommandError> {
+    let begun = Instant::now();
     let request = match command.judged {
         true => sendable(command).map_err(CommandError::Unsendable)?,
         false => command.request.clone(),
     };
     let Some(peer) = app.peers.get(&command.charge_point) else {
-        let is_known = charge_points::get(&app.store, &command.charge_point).await?.is_some();
+        let found = charge_points::get(&app.store, &command.charge_point).await;
+        let is_known = found.map_err(CommandError::NotPrepared)?.is_some();
         return Err(if is_known { CommandError::Offline } else { CommandError::Unknown });
     };
     let begins_or_ends = matches!(command.action.name, "RemoteStartTransaction" | "RemoteStopTransaction");
     if command.judged && begins_or_ends {
-        let registration = registration(app.store.readers(), &command.charge_point).await?;
+        let registration = registration(app.store.readers(), &command.charge_point).await;
+        let registration = registration.map_err(CommandError::NotPrepared)?;
         if registration.is_some_and(|found| found.is_pending() || found.is_rejected()) {
             return Err(CommandError::Pending);
         }
     }
     let change = key::begin(app, command).await?;
     let triggered = trigger::begin(app, command);
-    let answer = answer(&peer, command, &request).await;
+    let left = command.timeout.saturating_sub(begun.elapsed());
+    let answer = answer(&peer, command, &request, left).await;
     if let Some(action) = triggered {
         trigger::settle(app, command, action, &answer);
     }
-    if let Some(change) = change {
-        key::settle(app, &change, &answer).await?;
+    let settled = match change {
+        Some(change) => key::settle(app, &change, &answer).await,
+        None => Ok(()),
+    };
+    match (answer, settled) {
+        (answer, Ok(())) => answer,
+        (Ok(_), Err(failure)) => Err(failure),
+        (Err(error), Err(failure)) => Err(instead_of(error, &failure)),
     }
-    answer
 }
 
 /// The payload, judged by the schema and by what the schema cannot say.
@@ -136,16 +156,14 @@ fn sendable(command: &Command) -> Result<String, EncodeError> {
     Ok(request)
 }
 
-async fn answer(peer: &Peer, command: &Command, request: &str) -> Result<String, CommandError> {
+async fn answer(peer: &Peer, command: &Command, request: &str, left: Duration) -> Result<String, CommandError> {
     let call = if command.judged {
         peer.call_text(command.action, request)
     } else {
         let raw = RawJson::new(request).map_err(|error| CommandError::not_json(&error))?;
         peer.call_unjudged(command.action, &raw)
     };
-    // The call's own time begins when it is sent; calls before it may take theirs.
-    let answer = tokio::time::timeout(command.timeout + Duration::from_secs(1), call.timeout(command.timeout)).await;
-    answer.unwrap_or(Err(onwire::CallFailure::Timeout)).map_err(CommandError::from)
+    Ok(call.within(left).await?)
 }
 
 async fn enter(
