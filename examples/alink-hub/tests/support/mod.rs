@@ -27,7 +27,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use self::database::database;
-pub(crate) use self::database::{database_by_tls, is_sqlite};
+pub(crate) use self::database::{database_by_tls, is_sqlite, look_into};
 
 onwire::include_protocol!(pub(crate) mod socket);
 
