@@ -18,7 +18,7 @@ use crate::app::SharedApp;
 use crate::link::names;
 use crate::metrics::Messages;
 use crate::platform;
-use crate::platform::admission::{Admitted, Denied, admit};
+use crate::platform::admission::{Admitted, Denied, admit, may_stay};
 use crate::store::devices::{self, Device};
 use crate::typed::{self, Sockets};
 
@@ -122,6 +122,14 @@ impl Platform for Hub {
         let device = known.device;
         self.app.repeated.began(device.id);
         self.app.link.open(device.clone(), peer, publisher);
+        let gateway = self.app.via(&device);
+        match may_stay(&self.app.store, &device, gateway.as_deref()).await {
+            Ok(true) => {}
+            other => {
+                tracing::warn!(failed = other.is_err(), device = peer.identity(), "let go");
+                return peer.disconnect(onwire::CallFailure::ShuttingDown);
+            }
+        }
         if let Err(error) = devices::seen(&self.app.store, device.id, true).await {
             tracing::error!(%error, "the database failed");
         }

@@ -19,6 +19,7 @@ use onwire::net::alink::{Device, Message, Messages};
 use onwire::net::{BackOff, ClientTls};
 use onwire::types::{DateTime, Decimal, RawJson};
 use serde_json::{Value, json};
+use sqlx::Executor;
 use tokio::sync::mpsc;
 
 use crate::support::socket::*;
@@ -394,5 +395,29 @@ async fn with_tls_a_device_has_one_connection_whichever_way_it_comes() {
     device.link.call(lock.at(DateTime::from_unix_millis(1_700_000_000_000))).await.unwrap();
     assert_eq!(hub.get("/devices/socket/SN1/properties").await["ChildLock"]["value"], 1);
     plain.ended().await;
+    hub.stop().await;
+}
+
+/// It is judged, and the hub waits to write that it has come; then it is disabled, and whoever did that has found no connection
+/// to end.
+#[tokio::test]
+async fn a_device_that_is_disabled_while_it_is_let_in_does_not_stay() {
+    let hub = Hub::start(&[]).await;
+    let secret = hub.add("SN1").await;
+    let mut db = support::look_into(hub.data.path()).await;
+    db.execute(if support::is_sqlite() { "BEGIN IMMEDIATE" } else { "BEGIN" }).await.unwrap();
+    db.execute("UPDATE devices SET disabled = 1").await.unwrap();
+    let (mqtt, connect) = (hub.mqtt.clone(), support::login("socket", "SN1", &secret, ""));
+    let letting_in = tokio::spawn(async move { raw::Client::try_connect(&mqtt, &connect).await });
+    // Enough for the hub to judge it, which others' requests show.
+    for _ in 0..20 {
+        hub.get("/devices").await;
+    }
+    db.execute("COMMIT").await.unwrap();
+    match letting_in.await.unwrap() {
+        Ok(mut client) => support::in_time(client.ended()).await,
+        Err(code) => assert_eq!(code, 5),
+    }
+    assert_eq!(hub.get("/devices/socket/SN1").await["online"], false);
     hub.stop().await;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use onwire::net::Peers;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, MutexGuard, watch};
 
 use crate::config::Config;
 use crate::files::Files;
@@ -55,12 +55,14 @@ pub type SharedApp = Arc<App>;
 pub struct Policy {
     unknown_charge_points: AtomicBool,
     unknown_id_tags: AtomicBool,
+    changing: Mutex<()>,
 }
 
 impl Policy {
     /// Both alike.
     pub fn new(open: bool) -> Self {
-        Self { unknown_charge_points: AtomicBool::new(open), unknown_id_tags: AtomicBool::new(open) }
+        let (unknown_charge_points, unknown_id_tags) = (AtomicBool::new(open), AtomicBool::new(open));
+        Self { unknown_charge_points, unknown_id_tags, changing: Mutex::default() }
     }
 
     /// Whether charge points that nobody has entered may connect.
@@ -71,6 +73,11 @@ impl Policy {
     /// Whether id tags that nobody has entered may charge.
     pub fn accepts_unknown_id_tags(&self) -> bool {
         self.unknown_id_tags.load(Ordering::Relaxed)
+    }
+
+    /// To be held by whoever changes it here and in the database: of two at once both have to end with the same.
+    pub async fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().await
     }
 
     /// Changes the one or the other, for as long as the server runs; [`Store`] keeps it beyond that.

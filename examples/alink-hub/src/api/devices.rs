@@ -169,7 +169,7 @@ async fn add(
     if added.map_err(Problem::internal)?.is_none() {
         return Err(Problem::conflict("there is a device of that name"));
     }
-    app.entered.set(&new.product_key, &new.device_name, true);
+    app.entered.refresh(&app.store, &new.product_key, &new.device_name).await?;
     Ok(axum::Json(Credentials { product_key: new.product_key, device_name: new.device_name, device_secret: secret }))
 }
 
@@ -227,7 +227,7 @@ async fn change(
 ) -> Result<axum::Json<DeviceDetails>, Problem> {
     let device = find_device(&app, &key).await?;
     devices::set_disabled(&app.store, device.id, change.disabled).await?;
-    app.entered.set(&device.product_key, &device.device_name, !change.disabled);
+    app.entered.refresh(&app.store, &device.product_key, &device.device_name).await?;
     topology::changed(&app, &device, if change.disabled { topology::DISABLED } else { topology::ENABLED }).await?;
     if change.disabled {
         app.link.kick(&device);
@@ -247,7 +247,7 @@ async fn remove(
     topology::changed(&app, &device, topology::REMOVED).await?;
     let uploaded = uploads::ids(&app.store, device.id).await?;
     devices::remove(&app.store, device.id).await?;
-    app.entered.set(&device.product_key, &device.device_name, false);
+    app.entered.refresh(&app.store, &device.product_key, &device.device_name).await?;
     app.link.kick(&device);
     for id in uploaded {
         upload::delete_bytes(&app, &id).await;

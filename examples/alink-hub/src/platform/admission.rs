@@ -11,6 +11,7 @@ use crate::app::SharedApp;
 use crate::security::{new_secret, random_text};
 use crate::store::devices::{self, Credentials, Device};
 use crate::store::products::{self, Product, Registration};
+use crate::store::{Store, StoreError, topology};
 
 /// What becomes of a CONNECT that is in order.
 #[derive(Debug)]
@@ -157,12 +158,28 @@ pub(super) async fn registrable(
         Some(known) => Ok(Ok(known)),
         None if takes_any => {
             devices::add(&app.store, &app.seal, of.product_key, of.device_name, &new_secret()?).await?;
-            app.entered.set(of.product_key, of.device_name, true);
+            app.entered.refresh(&app.store, of.product_key, of.device_name).await?;
             let known = devices::credentials(&app.store, &app.seal, of.product_key, of.device_name).await?;
             Ok(known.ok_or((6288, "the device was deleted meanwhile")))
         }
         None => Ok(Err((6288, "there is no such device"))),
     }
+}
+
+/// Whether a device that was let in may stay. Whoever disables or deletes it, or takes it from behind its gateway, writes that
+/// and then ends its connection, which may not have been there yet: so this is asked once it is.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn may_stay(store: &Store, device: &Device, gateway: Option<&str>) -> Result<bool, StoreError> {
+    let found = devices::find(store, &device.product_key, &device.device_name).await?;
+    // Not one of its name that was entered anew.
+    if !found.is_some_and(|found| found.id == device.id && found.disabled == 0) {
+        return Ok(false);
+    }
+    let Some(gateway) = gateway else { return Ok(true) };
+    let of = topology::gateway(store, device.id).await?;
+    Ok(of.is_some_and(|related| crate::link::identity(&related.device) == gateway))
 }
 
 /// Registration over HTTP: the body of the answer. It has the limits of logins in common with MQTT.
@@ -215,5 +232,35 @@ pub(crate) async fn register(app: &SharedApp, body: &[u8], address: IpAddr) -> S
             tracing::error!(%error, "a registration could not be judged");
             register_answer(Err((500, "the platform failed")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::security::seal::Seal;
+
+    #[tokio::test]
+    async fn a_device_stays_unless_what_it_was_let_in_with_was_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite://{}/hub.db", folder.path().display())).await.unwrap();
+        let seal = Seal::open(folder.path()).unwrap();
+        let add = async |name: &str| devices::add(&store, &seal, "p", name, "secret").await.unwrap().unwrap();
+        let (device, gateway) = (add("d").await, add("g").await);
+        let stays = async |gateway: Option<&str>| may_stay(&store, &device, gateway).await.unwrap();
+        assert!(stays(None).await && !stays(Some("g&p")).await);
+        assert!(topology::add(&store, gateway.id, vec![device.id], 10).await.unwrap());
+        assert!(stays(Some("g&p")).await && !stays(Some("other&p")).await);
+        assert!(topology::remove(&store, gateway.id, device.id).await.unwrap());
+        assert!(!stays(Some("g&p")).await);
+        devices::set_disabled(&store, device.id, true).await.unwrap();
+        assert!(!stays(None).await);
+        devices::set_disabled(&store, device.id, false).await.unwrap();
+        assert!(stays(None).await);
+        devices::remove(&store, device.id).await.unwrap();
+        assert!(!stays(None).await);
+        add("d").await;
+        assert!(!stays(None).await, "that is another one of its name");
+        store.close().await;
     }
 }

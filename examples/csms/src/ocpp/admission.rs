@@ -14,15 +14,19 @@ use crate::app::SharedApp;
 use crate::store::{StoreError, charge_points};
 
 /// Who is known to be accepted, for as long as they are connected: the database is asked once for each connection.
+///
+/// An acceptance that is on its way from the database to here may have been taken back meanwhile. So each is announced before
+/// the database is asked ([`Admitted::ask`]), and is worth nothing once [`Admitted::forget`] was called.
 #[derive(Debug, Clone, Default)]
 pub struct Admitted(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
     accepted: HashSet<Box<str>>,
-    /// Whom the database is being asked about. Whoever is to be forgotten meanwhile leaves it, so that an answer that was
-    /// overtaken is not remembered.
-    asking: HashSet<Box<str>>,
+    /// The latest question to the database about each, while it is asked.
+    asked: HashMap<Box<str>, u64>,
+    /// How many questions there have been.
+    questions: u64,
     /// Messages that charge points were asked for, by identity.
     triggered: HashMap<Box<str>, HashSet<&'static str>>,
 }
@@ -32,23 +36,28 @@ impl Admitted {
         access(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// It was accepted.
-    pub fn add(&self, identity: &str) {
-        self.with(|known| known.accepted.insert(identity.into()));
+    /// To be called before the database is asked whether it is accepted, or told so.
+    pub fn ask(&self, identity: &str) -> Question {
+        let number = self.with(|known| {
+            known.questions += 1;
+            known.asked.insert(identity.into(), known.questions);
+            known.questions
+        });
+        Question { admitted: self.clone(), identity: identity.into(), number }
     }
 
-    /// The database is to be asked again about it.
+    /// The database is to be asked again about it. To be called once what the database says has changed.
     pub fn forget(&self, identity: &str) {
         self.with(|known| {
             known.accepted.remove(identity);
-            known.asking.remove(identity);
+            known.asked.remove(identity);
             known.triggered.remove(identity);
         });
     }
 
     /// The database is to be asked again about everybody.
     pub fn forget_all(&self) {
-        self.with(|known| *known = Known::default());
+        self.with(|known| *known = Known { questions: known.questions, ..Known::default() });
     }
 
     /// It is being asked for that message.
@@ -71,30 +80,51 @@ impl Admitted {
     /// Those of the database.
     pub async fn has(&self, app: &SharedApp, peer: &Peer) -> Result<bool, StoreError> {
         let identity = peer.identity();
-        if self.with(|known| known.accepted.contains(identity)) {
+        if self.knows(identity) {
             return Ok(true);
         }
-        let registered = charge_points::registration(app.store.readers(), identity);
-        let is_accepted = async { Ok(registered.await?.is_some_and(|registration| registration.is_accepted())) };
+        let question = self.ask(identity);
+        let registration = charge_points::registration(app.store.readers(), identity).await?;
+        let is_accepted = registration.is_some_and(|registration| registration.is_accepted());
         // What a connection that has ended still brings is not worth remembering.
-        self.remembered(identity, || peer.is_connected(), is_accepted).await
+        if is_accepted && peer.is_connected() {
+            question.accepted();
+        }
+        Ok(is_accepted)
     }
 
-    /// Asks, and remembers a yes, unless it was to be forgotten meanwhile.
-    async fn remembered(
-        &self,
-        identity: &str,
-        is_worth_it: impl Fn() -> bool,
-        asked: impl Future<Output = Result<bool, StoreError>>,
-    ) -> Result<bool, StoreError> {
-        self.with(|known| known.asking.insert(identity.into()));
-        let answer = asked.await;
-        self.with(|known| {
-            if known.asking.remove(identity) && matches!(answer, Ok(true)) && is_worth_it() {
-                known.accepted.insert(identity.into());
+    fn knows(&self, identity: &str) -> bool {
+        self.with(|known| known.accepted.contains(identity))
+    }
+}
+
+/// The database is being asked about a charge point, see [`Admitted::ask`].
+#[derive(Debug)]
+#[must_use = "its answer is to be kept"]
+pub struct Question {
+    admitted: Admitted,
+    identity: Box<str>,
+    number: u64,
+}
+
+impl Question {
+    /// The charge point is accepted, unless that was taken back since the question.
+    pub fn accepted(self) {
+        self.admitted.with(|known| {
+            if known.asked.get(&self.identity) == Some(&self.number) {
+                known.accepted.insert(self.identity.clone());
             }
         });
-        answer
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.admitted.with(|known| {
+            if known.asked.get(&self.identity) == Some(&self.number) {
+                known.asked.remove(&self.identity);
+            }
+        });
     }
 }
 
@@ -161,22 +191,25 @@ impl<R: SendRouter> SendRouter for Admission<R> {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn an_acceptance_that_is_revoked_while_it_is_read_is_not_remembered() {
+    #[test]
+    fn an_acceptance_that_was_taken_back_since_the_question_is_not_kept() {
         let admitted = Admitted::default();
-        let knows = || admitted.with(|known| known.accepted.contains("CP1"));
-        let accepted = async { Ok(true) };
-        assert!(admitted.remembered("CP1", || true, accepted).await.unwrap() && knows());
-        admitted.forget("CP1");
-        let revocations: [fn(&Admitted); 2] = [|admitted| admitted.forget("CP1"), Admitted::forget_all];
-        for revoke in revocations {
-            let overtaken = async {
-                revoke(&admitted);
-                Ok(true)
-            };
-            assert!(admitted.remembered("CP1", || true, overtaken).await.unwrap());
-            assert!(!knows(), "the database is asked again");
+        admitted.ask("CP1").accepted();
+        assert!(admitted.knows("CP1"));
+        for forget in [|admitted: &Admitted| admitted.forget("CP1"), Admitted::forget_all] {
+            let question = admitted.ask("CP1");
+            forget(&admitted);
+            question.accepted();
+            assert!(!admitted.knows("CP1"));
         }
-        assert!(admitted.remembered("CP1", || false, async { Ok(true) }).await.unwrap() && !knows());
+        // An older question does not answer a newer one, and what happens to others does not matter.
+        let (older, newer) = (admitted.ask("CP1"), admitted.ask("CP1"));
+        admitted.forget("CP2");
+        older.accepted();
+        assert!(!admitted.knows("CP1"));
+        newer.accepted();
+        assert!(admitted.knows("CP1"));
+        drop(admitted.ask("CP3"));
+        assert!(admitted.with(|known| known.asked.is_empty()), "nothing is left of questions");
     }
 }

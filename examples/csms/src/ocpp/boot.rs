@@ -1,5 +1,6 @@
 //! BootNotification: who may begin, and what is asked of those who may.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use onwire::ocpp::v16::*;
@@ -63,40 +64,69 @@ pub async fn answer(
 ) -> Result<BootNotificationResponse, StoreError> {
     let identity = peer.identity();
     let registration = charge_points::registration(app.store.readers(), identity).await?;
-    let policy = policy(registration.as_ref(), app.policy.accepts_unknown_charge_points());
-    let heartbeat = app.config.heartbeat_interval;
-    let (status, interval) = match policy {
-        BootPolicy::Accept => (RegistrationStatus::Accepted, heartbeat),
-        BootPolicy::Pending => (RegistrationStatus::Pending, heartbeat.min(RETRY_INTERVAL)),
-        BootPolicy::Reject => (RegistrationStatus::Rejected, heartbeat.min(RETRY_INTERVAL)),
+    debug!(identity, is_known = registration.is_some(), "a boot is decided");
+    let policy = match policy(registration.as_ref(), app.policy.accepts_unknown_charge_points()) {
+        // Strangers that are turned away leave nothing here.
+        BootPolicy::Reject if registration.is_none() => BootPolicy::Reject,
+        _ => keep(app, peer, &req, payload).await?,
     };
+    let heartbeat = app.config.heartbeat_interval;
+    let status = status(policy);
+    let interval = if policy == BootPolicy::Accept { heartbeat } else { heartbeat.min(RETRY_INTERVAL) };
     let (vendor, model, firmware) = (&req.charge_point_vendor, &req.charge_point_model, &req.firmware_version);
     info!(identity, %status, %vendor, %model, ?firmware, "boot");
-    // Strangers that are turned away leave nothing here.
-    if registration.is_some() || policy != BootPolicy::Reject {
-        let boot = Boot {
-            charge_point: identity.to_owned(),
-            status: status.as_str().to_owned(),
-            protocol: super::protocol(app, peer).to_owned(),
-            vendor: vendor.to_string(),
-            model: model.to_string(),
-            serial_number: req.charge_point_serial_number.as_deref().map(str::to_owned),
-            charge_box_serial_number: req.charge_box_serial_number.as_deref().map(str::to_owned),
-            firmware_version: firmware.as_deref().map(str::to_owned),
-            iccid: req.iccid.as_deref().map(str::to_owned),
-            imsi: req.imsi.as_deref().map(str::to_owned),
-            meter_type: req.meter_type.as_deref().map(str::to_owned),
-            meter_serial_number: req.meter_serial_number.as_deref().map(str::to_owned),
-            extras: extras(payload),
-            at: time::now(),
-        };
-        app.store.write(|db| Box::pin(charge_points::keep_boot(db, boot))).await?;
-    }
     app.events.tell("booted", identity, || {
         json!({"chargePoint": identity, "status": status.as_str(), "vendor": &**vendor, "model": &**model,
             "firmwareVersion": firmware.as_deref(), "at": time::text(time::now())})
     });
     Ok(BootNotificationResponse::new(status, DateTime::now(), i64::from(interval)))
+}
+
+fn status(policy: BootPolicy) -> RegistrationStatus {
+    match policy {
+        BootPolicy::Accept => RegistrationStatus::Accepted,
+        BootPolicy::Pending => RegistrationStatus::Pending,
+        BootPolicy::Reject => RegistrationStatus::Rejected,
+    }
+}
+
+/// Keeps what a BootNotification says, and what it is answered with. Decided within the write: an operator may have removed
+/// the charge point, or decided otherwise, since it was looked up, and what is kept here opens later connections.
+async fn keep(
+    app: &SharedApp,
+    peer: &Peer,
+    req: &BootNotificationRequest,
+    payload: &str,
+) -> Result<BootPolicy, StoreError> {
+    let mut boot = Boot {
+        charge_point: peer.identity().to_owned(),
+        status: String::new(),
+        protocol: super::protocol(app, peer).to_owned(),
+        vendor: req.charge_point_vendor.to_string(),
+        model: req.charge_point_model.to_string(),
+        serial_number: req.charge_point_serial_number.as_deref().map(str::to_owned),
+        charge_box_serial_number: req.charge_box_serial_number.as_deref().map(str::to_owned),
+        firmware_version: req.firmware_version.as_deref().map(str::to_owned),
+        iccid: req.iccid.as_deref().map(str::to_owned),
+        imsi: req.imsi.as_deref().map(str::to_owned),
+        meter_type: req.meter_type.as_deref().map(str::to_owned),
+        meter_serial_number: req.meter_serial_number.as_deref().map(str::to_owned),
+        extras: extras(payload),
+        at: time::now(),
+    };
+    let shared = Arc::clone(app);
+    let write = app.store.write(move |db| {
+        Box::pin(async move {
+            let registration = charge_points::registration(&mut *db, &boot.charge_point).await?;
+            let policy = policy(registration.as_ref(), shared.policy.accepts_unknown_charge_points());
+            if registration.is_some() || policy != BootPolicy::Reject {
+                boot.status = status(policy).as_str().to_owned();
+                charge_points::keep_boot(db, boot).await?;
+            }
+            Ok(policy)
+        })
+    });
+    write.await
 }
 
 /// Asks an accepted charge point for its configuration and the version of its local list. What it refuses stays unknown.

@@ -68,9 +68,10 @@ impl CentralSystem {
         req: BootNotificationRequest,
         payload: RawPayload<'_>,
     ) -> Result<BootNotificationResponse, CallError> {
+        let question = self.app.admitted.ask(peer.identity());
         let response = boot::answer(&self.app, peer, req, payload.as_str()).await.map_err(failed)?;
         if response.status == RegistrationStatus::Accepted {
-            self.app.admitted.add(peer.identity());
+            question.accepted();
         }
         Ok(response)
     }

@@ -35,6 +35,7 @@ pub async fn follow(app: SharedApp, mut events: PeerEvents) {
                 Some(Err(lost)) => {
                     warn!(lost, "charge points come and go faster than it can be followed");
                     app.admitted.forget_all();
+                    logins::check_all(&app).await;
                 }
                 None => return,
             },
@@ -53,7 +54,7 @@ async fn told(app: &SharedApp, event: &PeerEvent) -> Result<(), StoreError> {
         PeerEvent::Connected(peer) | PeerEvent::Replaced(peer) => {
             app.admitted.forget(peer.identity());
             app.events.tell("connected", peer.identity(), || connected(app, peer));
-            logins::check_again(app, peer.identity()).await?;
+            logins::check_again(app, peer).await;
             seen(app, peer).await
         }
         PeerEvent::Disconnected(peer) => {

@@ -18,7 +18,8 @@ use super::certificates::subject;
 use super::client::Client;
 use super::keys::{self, Used};
 use super::limits::subscriber;
-use crate::app::SharedApp;
+use super::logins::{self, Proof};
+use crate::app::{App, SharedApp};
 use crate::store::{StoreError, sql};
 use crate::time;
 
@@ -46,11 +47,50 @@ struct Known {
     after_reboot: bool,
 }
 
+impl Known {
+    /// The lowest profile that it may connect with.
+    fn lowest_profile(&self, app: &App) -> i64 {
+        self.lowest_profile.max(i64::from(app.config.security_profile))
+    }
+}
+
 /// Somebody who may connect.
 #[derive(Debug)]
 struct Admitted {
     profile: i64,
+    proof: Proof,
     used: Option<Used>,
+}
+
+async fn find(app: &App, identity: &str) -> Result<Option<Known>, StoreError> {
+    let sql = "SELECT security_profile, key_hash, next_key_hash, next_key_after_reboot FROM charge_points
+        WHERE id = $1";
+    let row: Option<(i64, Option<String>, Option<String>, i64)> =
+        sql::query_as(sql).bind(identity).fetch_optional(app.store.readers()).await?;
+    Ok(row.map(|(lowest_profile, key, next_key, after_reboot)| Known {
+        is_new: false,
+        lowest_profile,
+        key,
+        next_key,
+        after_reboot: after_reboot != 0,
+    }))
+}
+
+/// Whether a login that was accepted would be accepted still.
+///
+/// # Errors
+/// Those of the database.
+pub(super) async fn holds(app: &App, identity: &str, login: &logins::Login) -> Result<bool, StoreError> {
+    // Whoever is let in is entered; if it is not there, it was removed.
+    let Some(known) = find(app, identity).await? else { return Ok(false) };
+    if login.profile < known.lowest_profile(app) {
+        return Ok(false);
+    }
+    Ok(match &login.proof {
+        Proof::Nothing => known.key.is_none() && known.next_key.is_none(),
+        Proof::Key(hash) => [known.key, known.next_key].iter().flatten().any(|known| **known == **hash),
+        Proof::Certificate(serial) => !super::issued::is_revoked(&app.store, serial).await?,
+    })
 }
 
 impl Gate {
@@ -61,7 +101,7 @@ impl Gate {
 
     async fn decide(&self, login: &Login, client: &Client) -> Result<(), Denied> {
         let identity = login.identity.as_str();
-        let known = match self.find(identity).await.map_err(unavailable)? {
+        let known = match find(&self.app, identity).await.map_err(unavailable)? {
             Some(known) => known,
             None if !self.app.policy.accepts_unknown_charge_points() => return Err(Denied::UnknownIdentity),
             None if identity.chars().count() > LONGEST_IDENTITY => return Err(Denied::UnknownIdentity),
@@ -71,7 +111,7 @@ impl Gate {
             Some(certificate) => self.by_certificate(identity, certificate).await?,
             None => self.by_key(login, client, &known)?,
         };
-        let lowest = known.lowest_profile.max(i64::from(self.app.config.security_profile));
+        let lowest = known.lowest_profile(&self.app);
         if admitted.profile < lowest {
             tracing::warn!(?identity, profile = admitted.profile, lowest, "refused: too low a security profile");
             return Err(if admitted.profile == 0 { Denied::BadCredentials } else { Denied::Forbidden });
@@ -80,25 +120,15 @@ impl Gate {
             tracing::warn!(?identity, "refused: a web page of another site");
             return Err(Denied::Forbidden);
         }
+        tracing::debug!(?identity, profile = admitted.profile, "may connect");
         // Without a version in common it is not connected, and nothing is learned of it.
         if login.dialect.is_some() {
             self.keep(identity, &known, &admitted).await.map_err(unavailable)?;
+            let Admitted { profile, proof, .. } = admitted;
+            let login = logins::Login { remote: login.origin.remote, profile, proof };
+            self.app.security.logins.remember(identity, login, &self.app.peers);
         }
         Ok(())
-    }
-
-    async fn find(&self, identity: &str) -> Result<Option<Known>, StoreError> {
-        let sql = "SELECT security_profile, key_hash, next_key_hash, next_key_after_reboot FROM charge_points
-            WHERE id = $1";
-        let row: Option<(i64, Option<String>, Option<String>, i64)> =
-            sql::query_as(sql).bind(identity.to_owned()).fetch_optional(self.app.store.readers()).await?;
-        Ok(row.map(|(lowest_profile, key, next_key, after_reboot)| Known {
-            is_new: false,
-            lowest_profile,
-            key,
-            next_key,
-            after_reboot: after_reboot != 0,
-        }))
     }
 
     /// Profile 3 (A00.FR.403-405, 704). That the chain is good was checked by TLS.
@@ -117,15 +147,14 @@ impl Gate {
         if super::issued::is_revoked(&self.app.store, &subject.serial).await.map_err(unavailable)? {
             return Err(refused("it is revoked"));
         }
-        self.app.security.logins.remember(identity, &subject.serial, &self.app.peers);
-        Ok(Admitted { profile: 3, used: None })
+        Ok(Admitted { profile: 3, proof: Proof::Certificate(subject.serial.into()), used: None })
     }
 
     /// Profiles 0 to 2.
     fn by_key(&self, login: &Login, client: &Client, known: &Known) -> Result<Admitted, Denied> {
         if known.key.is_none() && known.next_key.is_none() {
             // A password says nothing if nobody knows it.
-            return Ok(Admitted { profile: 0, used: None });
+            return Ok(Admitted { profile: 0, proof: Proof::Nothing, used: None });
         }
         let password = login.password.as_deref().ok_or(Denied::BadCredentials)?;
         let readings = keys::readings(password, self.app.config.key_form);
@@ -137,12 +166,13 @@ impl Gate {
                 readings.iter().filter(|key| is_one(key)).count() > 0
             })
         };
-        let used = match (matches(&known.key), matches(&known.next_key)) {
-            (_, true) => Used::Next,
-            (true, false) => Used::Old,
+        let (used, hash) = match (matches(&known.key), matches(&known.next_key)) {
+            (_, true) => (Used::Next, &known.next_key),
+            (true, false) => (Used::Old, &known.key),
             (false, false) => return Err(Denied::BadCredentials),
         };
-        Ok(Admitted { profile: if client.is_encrypted { 2 } else { 1 }, used: Some(used) })
+        let proof = Proof::Key(hash.as_deref().unwrap_or_default().into());
+        Ok(Admitted { profile: if client.is_encrypted { 2 } else { 1 }, proof, used: Some(used) })
     }
 
     /// Writes what was learned, if anything was.
@@ -158,13 +188,19 @@ impl Gate {
         } else if admitted.profile <= known.lowest_profile {
             return Ok(());
         }
-        let (identity, profile) = (identity.to_owned(), admitted.profile);
-        let sql = "INSERT INTO charge_points (id, security_profile, created_at) VALUES ($1, $2, $3)
-            ON CONFLICT (id) DO UPDATE SET security_profile = excluded.security_profile
-            WHERE excluded.security_profile > charge_points.security_profile";
+        let (identity, profile, is_new) = (identity.to_owned(), admitted.profile, known.is_new);
         let write = self.app.store.write(move |db| {
             Box::pin(async move {
-                sql::query(sql).bind(identity).bind(profile).bind(time::now()).execute(&mut *db).await?;
+                let enter = "INSERT INTO charge_points (id, security_profile, created_at) VALUES ($1, $2, $3)
+                    ON CONFLICT (id) DO UPDATE SET security_profile = excluded.security_profile
+                    WHERE excluded.security_profile > charge_points.security_profile";
+                // One that was known and is not there any more was removed meanwhile, and must not come back by this.
+                let raise = "UPDATE charge_points SET security_profile = $2 WHERE id = $1 AND security_profile < $2";
+                let query = match is_new {
+                    true => sql::query(enter).bind(identity).bind(profile).bind(time::now()),
+                    false => sql::query(raise).bind(identity).bind(profile),
+                };
+                query.execute(&mut *db).await?;
                 Ok(())
             })
         });

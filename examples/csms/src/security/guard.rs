@@ -35,7 +35,15 @@ pub async fn guard(State(app): State<SharedApp>, mut request: Request, next: Nex
     let origin = request.extensions().get::<Origin>().cloned().unwrap_or_default();
     let client = app.security.client(&origin, request.headers());
     let is_encrypted = client.as_ref().is_ok_and(|client| client.is_encrypted);
+    let may_change = has_effects(&request);
     let mut response = match judge(&app, client, &mut request).await {
+        // Once begun, it is completed even if the caller goes away: what follows from a change (the end of a connection, the
+        // entry in the audit log) belongs to it.
+        Ok(()) if may_change => tokio::spawn(next.run(request)).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a request failed");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "it failed here; the log says why")
+                .into_response()
+        }),
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -53,8 +61,7 @@ async fn judge(app: &SharedApp, client: anyhow::Result<Client>, request: &mut Re
             let detail = format!("{host:?} is not known as a name of this server: --host-name makes it known");
             return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "forbidden", detail));
         }
-        let has_effects = !is_safe(request.method()) || request.uri().path().starts_with("/api/ocpp/");
-        if has_effects && is_of_elsewhere(request.headers(), client.is_proxied) {
+        if has_effects(request) && is_of_elsewhere(request.headers(), client.is_proxied) {
             return Err(refused("a web page of another site may not do this"));
         }
         let empty = request.body().is_end_stream();
@@ -66,6 +73,10 @@ async fn judge(app: &SharedApp, client: anyhow::Result<Client>, request: &mut Re
     }
     request.extensions_mut().insert(client);
     Ok(())
+}
+
+fn has_effects(request: &Request) -> bool {
+    !is_safe(request.method()) || request.uri().path().starts_with("/api/ocpp/")
 }
 
 fn refused(detail: &str) -> Problem {

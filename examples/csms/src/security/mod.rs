@@ -5,7 +5,7 @@
 //! | [`gate`] | which charge points may connect: security profiles 0 to 3 |
 //! | [`keys`], [`secret`] | their keys (HTTP Basic), and how these are kept |
 //! | [`certificates`], [`authority`], [`issued`] | their certificates: read, checked, signed, revoked |
-//! | [`logins`] | connections that end with what they were let in with |
+//! | [`logins`] | connections end when what they were let in with holds no longer |
 //! | [`tls`] | the server's own certificates, renewed while it runs |
 //! | [`client`] | who is at the other end, also behind a proxy |
 //! | [`access`] | who sends a request to the REST interface, and what they may do |
@@ -62,7 +62,7 @@ pub struct Security {
     pub passwords: Passwords,
     /// Who has failed.
     pub limits: Limits,
-    /// Certificates that charge points are connected with.
+    /// What charge points were let in with.
     pub logins: Logins,
     proxies: Proxies,
     /// Read again with the server's certificates.

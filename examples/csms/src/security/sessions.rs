@@ -50,11 +50,12 @@ pub fn hash(text: &str) -> String {
     HEXLOWER.encode(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
 }
 
-/// Begins a session.
+/// Begins a session of somebody whose password has that hash. `None`: it has another one now, or is not there any more. A
+/// password takes its time to be judged, and whoever changes it has ended the sessions of the old one meanwhile.
 ///
 /// # Errors
 /// Those of the database; the system has no random numbers.
-pub async fn begin(store: &Store, user: &str) -> anyhow::Result<Begun> {
+pub async fn begin(store: &Store, user: &str, password_hash: String) -> anyhow::Result<Option<Begun>> {
     let begun = Begun { token: random_text()?, csrf: random_text()? };
     let (user, hash, csrf, now) = (user.to_owned(), hash(&begun.token), begun.csrf.clone(), time::now());
     let write = store.write(move |db| {
@@ -64,14 +65,14 @@ pub async fn begin(store: &Store, user: &str) -> anyhow::Result<Begun> {
                 (SELECT token_hash FROM web_sessions WHERE user_name = $1 ORDER BY created_at DESC LIMIT $2)";
             sql::query(sql).bind(user.clone()).bind(PER_USER - 1).execute(&mut *db).await?;
             let sql = "INSERT INTO web_sessions (token_hash, user_name, csrf, created_at, expires_at)
-                VALUES ($1, $2, $3, $4, $5)";
-            let query = sql::query(sql).bind(hash).bind(user).bind(csrf).bind(now).bind(now + LASTS * 1000);
-            query.execute(&mut *db).await?;
-            Ok(())
+                SELECT CAST($1 AS TEXT), name, CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM users
+                WHERE name = $5 AND password_hash = $6";
+            let query = sql::query(sql).bind(hash).bind(csrf).bind(now).bind(now + LASTS * 1000);
+            let query = query.bind(user).bind(password_hash);
+            Ok(query.execute(&mut *db).await?.rows_affected() > 0)
         })
     });
-    write.await?;
-    Ok(begun)
+    Ok(write.await?.then_some(begun))
 }
 
 /// The session of a cookie.

@@ -1,6 +1,6 @@
 //! What charge points say about themselves.
 
-use sqlx::{AnyConnection, AnyPool};
+use sqlx::{Any, AnyConnection, Executor};
 
 use super::records::charge_points::BootPolicy;
 use super::{StoreError, sql};
@@ -43,13 +43,16 @@ impl Registration {
     }
 }
 
-/// How far that charge point is known; `None`: not at all.
+/// How far that charge point is known; `None`: not at all. By a reader, or within a write.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn registration(readers: &AnyPool, id: &str) -> Result<Option<Registration>, StoreError> {
+pub async fn registration<'c>(
+    db: impl Executor<'c, Database = Any>,
+    id: &str,
+) -> Result<Option<Registration>, StoreError> {
     let sql = "SELECT boot_policy, accepted, registered, boot_status FROM charge_points WHERE id = $1";
-    Ok(sql::query_as(sql).bind(id.to_owned()).fetch_optional(readers).await?)
+    Ok(sql::query_as(sql).bind(id).fetch_optional(db).await?)
 }
 
 /// A BootNotification and its answer.

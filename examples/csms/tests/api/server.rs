@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Csms, csms};
+use crate::support::{Csms, csms, look_into};
 use crate::{expect, refused};
 
 const SERVER: &str = "/api/v1/server";
@@ -31,4 +31,18 @@ async fn one_switch_closes_it_also_for_its_next_start() {
     let csms = Csms::start_in(data.path(), &[]).await;
     let server = csms.get(SERVER).await;
     assert_eq!((&server["unknownChargePoints"], &server["unknownIdTags"]), (&json!(false), &json!(true)), "{server}");
+}
+
+#[tokio::test]
+async fn of_two_who_switch_at_once_the_server_and_its_next_start_obey_the_same() {
+    let (csms, data) = csms(&[]).await;
+    let mut db = look_into(data.path()).await;
+    for _ in 0..100 {
+        let switch = |open: bool| csms.http("PATCH", SERVER, Some(json!({"unknownChargePoints": open})));
+        let (a, b, c, d) = tokio::join!(switch(true), switch(false), switch(true), switch(false));
+        assert_eq!([a.0, b.0, c.0, d.0], [200; 4]);
+        let sql = "SELECT value FROM settings WHERE name = 'unknownChargePoints'";
+        let kept: String = sqlx::query_scalar(sql).fetch_one(&mut db).await.unwrap();
+        assert_eq!(csms.get(SERVER).await["unknownChargePoints"].to_string(), kept);
+    }
 }

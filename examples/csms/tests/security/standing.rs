@@ -1,12 +1,15 @@
-//! Connections that stand end with what they were let in with.
+//! Connections that stand end with what they were let in with, also if that is taken back while they are let in.
 
 use csms::security::authority::Authority;
-use csms::security::keys;
+use csms::security::{keys, sessions, users};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
+use sqlx::{AnyConnection, Executor};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
-use crate::support::{Csms, csms};
-use crate::world::{app, ask, basic, connect, enter, status, succeeds};
+use crate::support::{Csms, csms, is_sqlite, look_into};
+use crate::world::{PASSWORD, app, ask, basic, connect, connect_to, enter, status, succeeds};
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233";
 
@@ -92,4 +95,120 @@ async fn an_operator_who_wants_more_or_nothing_of_a_charge_point_ends_its_connec
     assert_eq!(station.call("BootNotification", boot).await["status"], "Rejected");
     assert_eq!(csms.http("PATCH", path, Some(json!({"securityProfile": 1}))).await.0, 200);
     station.ends().await;
+}
+
+/// Begins a transaction in which nobody else writes that charge point, and does that in it.
+async fn meanwhile(db: &mut AnyConnection, sql: &'static str) {
+    db.execute(if is_sqlite() { "BEGIN IMMEDIATE" } else { "BEGIN" }).await.unwrap();
+    db.execute(sql).await.unwrap();
+}
+
+/// The server has judged the key, and waits to write that it was used; then the key is another, and whoever changed it has
+/// found no connection to end.
+#[tokio::test]
+async fn a_key_that_is_changed_while_a_charge_point_is_let_in_ends_its_connection() {
+    let data = tempfile::tempdir().unwrap();
+    enter(&*app(data.path()).await, "CP1", Some(KEY)).await;
+    let mut csms = Csms::start_with(data.path(), &[], &[("RUST_LOG", "csms::security=debug")]).await;
+    let mut db = look_into(data.path()).await;
+    meanwhile(&mut db, "UPDATE charge_points SET key_hash = 'another' WHERE id = 'CP1'").await;
+    let headers = [basic("CP1", &keys::parse(KEY).unwrap())];
+    let (url, http) = (csms.url.clone(), csms.http.clone());
+    let letting_in = tokio::spawn(async move { connect_to(&url, "CP1", &headers).await });
+    csms.logged("may connect").await;
+    db.execute("COMMIT").await.unwrap();
+    letting_in.await.unwrap().unwrap().ends().await;
+    let found: serde_json::Value =
+        reqwest::get(format!("{http}/api/v1/charge-points/CP1")).await.unwrap().json().await.unwrap();
+    assert_eq!(found["connected"], false);
+}
+
+#[tokio::test]
+async fn a_charge_point_that_is_removed_while_it_is_let_in_does_not_come_back() {
+    let data = tempfile::tempdir().unwrap();
+    enter(&*app(data.path()).await, "CP1", Some(KEY)).await;
+    let flags = ["--open", "false"];
+    let mut csms = Csms::start_with(data.path(), &flags, &[("RUST_LOG", "csms::security=debug")]).await;
+    let mut db = look_into(data.path()).await;
+    meanwhile(&mut db, "DELETE FROM charge_points WHERE id = 'CP1'").await;
+    let headers = [basic("CP1", &keys::parse(KEY).unwrap())];
+    let url = csms.url.clone();
+    let letting_in = tokio::spawn(async move { connect_to(&url, "CP1", &headers).await });
+    csms.logged("may connect").await;
+    db.execute("COMMIT").await.unwrap();
+    letting_in.await.unwrap().unwrap().ends().await;
+    assert_eq!(csms.http("GET", "/api/v1/charge-points/CP1", None).await.0, 404);
+    assert_eq!(status(&csms, "CP1", &[basic("CP1", &keys::parse(KEY).unwrap())]).await, 404);
+}
+
+/// The server has found the charge point, and waits to write its boot; then it is removed.
+#[tokio::test]
+async fn a_charge_point_that_is_removed_while_it_boots_is_not_accepted() {
+    if !is_sqlite() {
+        // There a writer does not keep out the next one.
+        return;
+    }
+    let data = tempfile::tempdir().unwrap();
+    enter(&*app(data.path()).await, "CP1", None).await;
+    let flags = ["--open", "false"];
+    let mut csms = Csms::start_with(data.path(), &flags, &[("RUST_LOG", "csms::ocpp=debug")]).await;
+    let mut station = csms.station("CP1").await;
+    let mut db = look_into(data.path()).await;
+    meanwhile(&mut db, "DELETE FROM charge_points WHERE id = 'CP1'").await;
+    let boot = json!({"chargePointVendor": "V", "chargePointModel": "M"});
+    station.send(&json!([2, "1", "BootNotification", boot])).await;
+    csms.logged("a boot is decided").await;
+    db.execute("COMMIT").await.unwrap();
+    let answer = station.receive().await;
+    assert_eq!((&answer[0], &answer[2]["status"]), (&json!(3), &json!("Rejected")), "{answer}");
+    let refused = station.try_call("Heartbeat", json!({})).await.unwrap_err();
+    assert_eq!(refused[2], "SecurityError");
+    station.close().await.unwrap();
+    assert_eq!(csms.http("GET", "/api/v1/charge-points/CP1", None).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_password_that_is_changed_while_it_is_judged_opens_no_session() {
+    let data = tempfile::tempdir().unwrap();
+    succeeds(data.path(), &["user", "add", "anna", "--role", "admin"]).await;
+    let app = app(data.path()).await;
+    let (old, _) = users::find(&app.store, "anna").await.unwrap().unwrap();
+    // It is judged: it takes its time.
+    assert!(app.security.passwords.matches(PASSWORD.to_owned(), Some(old.clone())).await.unwrap());
+    let new = app.security.passwords.hash("another horse".to_owned()).await.unwrap();
+    users::change(&app.store, "anna", Some(new.clone()), None).await.unwrap();
+    assert!(sessions::begin(&app.store, "anna", old.clone()).await.unwrap().is_none());
+    let begun = sessions::begin(&app.store, "anna", new).await.unwrap().unwrap();
+    assert!(sessions::find(&app.store, &begun.token).await.unwrap().is_some());
+    // Somebody of the same name is somebody else.
+    users::add(&app.store, "root", old.clone(), csms::security::access::Role::Admin).await.unwrap();
+    users::remove(&app.store, "anna").await.unwrap();
+    users::add(&app.store, "anna", old.clone() + "x", csms::security::access::Role::Viewer).await.unwrap();
+    assert!(sessions::begin(&app.store, "anna", old).await.unwrap().is_none());
+}
+
+/// The caller closes its connection while the database is waited for.
+#[tokio::test]
+async fn a_change_ends_the_connection_and_is_audited_although_its_caller_has_gone() {
+    let data = tempfile::tempdir().unwrap();
+    let csms = Csms::start_in(data.path(), &[]).await;
+    csms.http("POST", "/api/v1/charge-points", Some(json!({"id": "CP1"}))).await;
+    let mut station = csms.booted("CP1").await;
+    let mut db = look_into(data.path()).await;
+    meanwhile(&mut db, "UPDATE charge_points SET note = 'x' WHERE id = 'CP1'").await;
+    let mut caller = TcpStream::connect(csms.http.strip_prefix("http://").unwrap()).await.unwrap();
+    let request = "DELETE /api/v1/charge-points/CP1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+    caller.write_all(request.as_bytes()).await.unwrap();
+    // Enough for the server to read it, which others' requests show.
+    for _ in 0..20 {
+        csms.get("/api/v1/server").await;
+    }
+    drop(caller);
+    for _ in 0..20 {
+        csms.get("/api/v1/server").await;
+    }
+    db.execute("COMMIT").await.unwrap();
+    station.ends().await;
+    let audit = csms.get("/api/v1/audit?limit=1").await;
+    assert_eq!(audit["items"][0]["action"], "delete", "{audit}");
 }

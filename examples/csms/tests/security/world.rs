@@ -88,7 +88,12 @@ pub fn basic(identity: &str, password: &[u8]) -> (&'static str, String) {
 
 /// Connects, if that is allowed: the charge point, or the status of the refusal.
 pub async fn connect(csms: &Csms, identity: &str, headers: &[(&'static str, String)]) -> Result<Station, u16> {
-    let mut request = format!("{}{identity}", csms.url).into_client_request().unwrap();
+    connect_to(&csms.url, identity, headers).await
+}
+
+/// [`connect`], by the server's URL.
+pub async fn connect_to(url: &str, identity: &str, headers: &[(&'static str, String)]) -> Result<Station, u16> {
+    let mut request = format!("{url}{identity}").into_client_request().unwrap();
     request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("ocpp1.6"));
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());

@@ -86,15 +86,18 @@ async fn log_in(
     limits.login_addresses.failed(from);
     limits.login_users.failed(&name);
     let (hash, role) = users::find(&app.store, &name).await?.unzip();
-    let is_right = app.security.passwords.matches(password, hash).await.map_err(internal)?;
+    let is_right = app.security.passwords.matches(password, hash.clone()).await.map_err(internal)?;
+    let begun = match hash.filter(|_| is_right) {
+        Some(hash) => sessions::begin(&app.store, &name, hash).await.map_err(internal)?,
+        None => None,
+    };
     let detail = json!({"address": client.address});
-    let Some(role) = role.filter(|_| is_right) else {
+    let Some((begun, role)) = begun.zip(role) else {
         audit::record_as(&app, &format!("user:{name}"), "Login", &name, &detail, "refused").await?;
         return Err(Problem::unauthorized("name or password is wrong"));
     };
     limits.login_addresses.forgive(from);
     limits.login_users.forgive(&name);
-    let begun = sessions::begin(&app.store, &name).await.map_err(internal)?;
     audit::record_as(&app, &format!("user:{name}"), "Login", &name, &detail, "done").await?;
     let cookie = sessions::set_cookie(Some(&begun.token), client.is_encrypted);
     Ok((AppendHeaders([(SET_COOKIE, cookie)]), Json(LoggedIn { name, role, csrf: begun.csrf })).into_response())

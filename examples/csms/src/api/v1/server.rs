@@ -140,6 +140,7 @@ async fn change(
     let charge_points = change.unknown_charge_points.or(change.open);
     let id_tags = change.unknown_id_tags.or(change.open);
     let entry = NewEntry::done(&actor, "change", "server", &serde_json::json!(change));
+    let changing = app.policy.changing().await;
     let write = app.store.write(move |db| {
         Box::pin(async move {
             for (name, on) in [(UNKNOWN_CHARGE_POINTS, charge_points), (UNKNOWN_ID_TAGS, id_tags)] {
@@ -152,5 +153,6 @@ async fn change(
     });
     write.await?;
     app.policy.set(charge_points, id_tags);
+    drop(changing);
     Ok(Answer(server(&app, &actor)))
 }
