@@ -53,6 +53,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Fills a new PostgreSQL database with the rows of a file.
+#[allow(clippy::disallowed_methods, reason = "the rows are taken over as they are")]
 async fn load(file: &Path, newest: i64, database: &str) {
     sqlx::any::install_default_drivers();
     let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
