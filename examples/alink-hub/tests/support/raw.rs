@@ -77,7 +77,7 @@ impl Client {
     /// The next message, whatever it is: its topic and JSON.
     pub(crate) async fn any_message(&mut self) -> (String, Value) {
         loop {
-            if let Packet::Message { topic, payload } = self.packet().await.expect("it is connected") {
+            if let Packet::Message { topic, payload, .. } = self.packet().await.expect("it is connected") {
                 return (topic, serde_json::from_slice(&payload).unwrap());
             }
         }
