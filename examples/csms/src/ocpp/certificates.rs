@@ -14,8 +14,7 @@ use crate::security::{audit, issued};
 pub(super) fn judge(app: &App, peer: &Peer, request: &SignCertificateRequest) -> SignCertificateResponse {
     let limits = &app.security.limits.signings;
     let refused = match (app.security.authority(), read(app, peer, request)) {
-        (Some(_), Ok(_)) if limits.check(peer.identity()).is_ok() => {
-            limits.failed(peer.identity());
+        (Some(_), Ok(_)) if limits.take(peer.identity()).is_ok() => {
             return SignCertificateResponse::new(GenericStatusEnumType::Accepted);
         }
         (Some(_), Ok(_)) => "it asks too often".to_owned(),

@@ -149,11 +149,11 @@ pub(super) fn is_safe(method: &Method) -> bool {
 
 async fn by_token(token: &str, parts: &Parts, app: &App) -> Result<Actor, Problem> {
     let from = parts.extensions.get().and_then(|client: &Client| subscriber(client.address));
-    app.security.limits.login_addresses.check(from).map_err(too_many)?;
+    let attempt = app.security.limits.login_addresses.attempt(from).await.map_err(too_many)?;
     match tokens::find(&app.store, token).await? {
         Some((name, role)) => Ok(Actor { kind: ActorKind::Token { name }, role }),
         None => {
-            app.security.limits.login_addresses.failed(from);
+            attempt.fail();
             Err(Problem::unauthorized("the API token is not good, or not any more"))
         }
     }

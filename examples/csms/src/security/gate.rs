@@ -227,16 +227,15 @@ impl Authenticate for Gate {
             tracing::warn!(?identity, error = format!("{error:#}"), "refused: the certificate that a proxy passes");
             Denied::Forbidden
         })?;
-        let from = subscriber(client.address);
-        security.limits.handshake_addresses.check(from).map_err(Denied::TooManyAttempts)?;
-        // Counted before it is known: guesses at the same time are no way around the limit. Not so by address alone, where all
-        // of a site may come at once.
-        let attempt = security.limits.handshakes.attempt((from, identity)).map_err(Denied::TooManyAttempts)?;
+        let (from, limits) = (subscriber(client.address), &security.limits);
+        // In this order: who waits for its own attempts keeps no place of its neighbours.
+        let of_it = limits.handshakes.attempt((from, identity)).await.map_err(Denied::TooManyAttempts)?;
+        let of_address = limits.handshake_addresses.attempt(from).await.map_err(Denied::TooManyAttempts)?;
         let decided = self.decide(&login, &client).await;
         if let Err(denied @ (Denied::UnknownIdentity | Denied::BadCredentials | Denied::Forbidden)) = decided {
             tracing::warn!(?identity, address = ?client.address, %denied, "refused a charge point");
-            security.limits.handshake_addresses.failed(from);
-            attempt.failed();
+            of_it.fail();
+            of_address.fail();
         }
         decided
     }

@@ -3,10 +3,11 @@
 use std::slice::from_ref;
 
 use csms::security::keys::{self, Outcome};
+use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{Csms, is_sqlite};
-use crate::world::{app, basic, connect, enter, status};
+use crate::world::{app, at_most, basic, connect, enter, status};
 
 const OLD: &str = "00112233445566778899aabbccddeeff00112233";
 const NEW: &str = "ffeeddccbbaa99887766554433221100ffeeddcc";
@@ -164,4 +165,20 @@ async fn an_operator_sets_a_key_or_has_one_made_which_is_told_once() {
     assert_eq!(status(&csms, "CP1", &[]).await, 101);
     let log = csms.get("/api/v1/audit").await.to_string();
     assert!(log.contains("set key") && !log.contains(NEW) && !log.contains(&made), "{log}");
+}
+
+/// Before any of them has been judged all have begun.
+#[tokio::test]
+async fn keys_that_are_guessed_at_the_same_time_are_no_way_around_the_limit() {
+    let data = tempfile::tempdir().unwrap();
+    enter(&*app(data.path()).await, "CP1", Some(OLD)).await;
+    enter(&*app(data.path()).await, "CP2", Some(OLD)).await;
+    let csms = Csms::start_in(data.path(), &[]).await;
+    let wrong = [basic("CP1", &bytes(NEW))];
+    let guesses = async || join_all((0..40).map(|_| status(&csms, "CP1", &wrong))).await;
+    let answers = at_most(10, 10, guesses, 401, |status| *status).await;
+    assert!(answers.iter().all(|status| matches!(status, 401 | 429)), "{answers:?}");
+    // Its neighbours are let in, however many come at once.
+    let right = [basic("CP2", &bytes(OLD))];
+    assert_eq!(status(&csms, "CP2", &right).await, 101);
 }

@@ -1,10 +1,11 @@
 //! Log-ins, sessions, roles, API tokens.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{Csms, is_sqlite};
-use crate::world::{Answer, PASSWORD, ask, program, succeeds};
+use crate::world::{Answer, PASSWORD, ask, at_most, program, succeeds};
 
 /// A server with a user of each role.
 async fn csms() -> (Csms, TempDir) {
@@ -182,4 +183,36 @@ async fn a_log_in_with_u_0000_is_refused_and_audited() {
     let audit = ask(&csms, "GET", "/api/v1/audit?limit=2", &[("cookie", &cookie)], None).await.body;
     let refused = &audit["items"][1];
     assert_eq!((&refused["target"], &refused["outcome"]), (&json!("ad\u{fffd}min"), &json!("refused")), "{audit}");
+}
+
+/// Before any of them has been judged all have begun.
+#[tokio::test]
+async fn guesses_at_the_same_time_are_no_way_around_the_limits() {
+    let (csms, _data) = csms().await;
+    let token = || ask(&csms, "GET", "/api/v1/users", &[("authorization", "Bearer csms_wrong")], None);
+    let answers =
+        at_most(20, 10, async || join_all((0..100).map(|_| token())).await, 401, |answer| answer.status).await;
+    assert!(answers.iter().all(|answer| matches!(answer.status, 401 | 429)), "{answers:?}");
+}
+
+#[tokio::test]
+async fn passwords_that_are_guessed_at_the_same_time_are_no_way_around_the_limits() {
+    let (csms, _data) = csms().await;
+    let guess = || try_log_in(&csms, "admin", "wrong horse");
+    let answers = at_most(10, 30, async || join_all((0..30).map(|_| guess())).await, 401, |answer| answer.status).await;
+    assert!(answers.iter().all(|answer| matches!(answer.status, 401 | 429)), "{answers:?}");
+}
+
+/// More than may fail, and none of them does.
+#[tokio::test]
+async fn many_who_are_right_at_the_same_time_wait_for_each_other() {
+    let (csms, _data) = csms().await;
+    let logins = join_all((0..12).map(|_| try_log_in(&csms, "viewer", PASSWORD))).await;
+    assert!(logins.iter().all(|answer| answer.status == 200), "{logins:?}");
+    let admin = log_in(&csms, "admin").await;
+    let made = make_token(&csms, &admin, json!({"name": "t", "role": "viewer"})).await;
+    let bearer = format!("Bearer {}", made.body["token"].as_str().unwrap());
+    let headers = [("authorization", bearer.as_str())];
+    let answers = join_all((0..100).map(|_| ask(&csms, "GET", "/api/v1/server", &headers, None))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
 }

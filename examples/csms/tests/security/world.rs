@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_tungstenite::tokio::connect_async;
 use async_tungstenite::tungstenite::Error;
@@ -108,6 +109,23 @@ pub async fn connect_to(url: &str, identity: &str, headers: &[(&'static str, Str
 /// The status of an opening handshake; 101 if it was completed.
 pub async fn status(csms: &Csms, identity: &str, headers: &[(&'static str, String)]) -> u16 {
     connect(csms, identity, headers).await.map_or_else(|status| status, |_| 101)
+}
+
+/// Does `all`, and sees to it that no more answers have that status than failures are allowed: so many at once, and one more for
+/// each interval (in seconds) that passes.
+pub async fn at_most<T>(
+    burst: usize,
+    interval: u64,
+    all: impl AsyncFnOnce() -> Vec<T>,
+    failed: u16,
+    status: impl Fn(&T) -> u16,
+) -> Vec<T> {
+    let began = Instant::now();
+    let answers = all().await;
+    let allowed = burst + usize::try_from(began.elapsed().as_secs() / interval).unwrap();
+    let found = answers.iter().filter(|answer| status(answer) == failed).count();
+    assert!((burst..=allowed).contains(&found), "{found} instead of {burst} to {allowed}");
+    answers
 }
 
 /// An answer of the REST interface.

@@ -1,5 +1,7 @@
 //! Logging in and out; users, API tokens, certificates, and the audit log.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, State};
@@ -78,13 +80,16 @@ async fn log_in(
     let Json(Credentials { name, password }) = credentials.map_err(unreadable)?;
     let client = client.map(|Extension(client)| client).unwrap_or_default();
     let (from, limits) = (subscriber(client.address), &app.security.limits);
-    let allowed = limits.login_addresses.check(from).and_then(|()| limits.login_users.check(&name));
-    if let Err(wait) = allowed {
-        return Ok((AppendHeaders([(RETRY_AFTER, wait.as_secs() + 1)]), too_many(wait)).into_response());
-    }
-    // Counted before it is known: attempts at the same time are no way around the limit.
-    limits.login_addresses.failed(from);
-    limits.login_users.failed(&name);
+    let too_often =
+        |wait: Duration| (AppendHeaders([(RETRY_AFTER, wait.as_secs() + 1)]), too_many(wait)).into_response();
+    let of_user = match limits.login_users.attempt(&name).await {
+        Ok(attempt) => attempt,
+        Err(wait) => return Ok(too_often(wait)),
+    };
+    let of_address = match limits.login_addresses.attempt(from).await {
+        Ok(attempt) => attempt,
+        Err(wait) => return Ok(too_often(wait)),
+    };
     let (hash, role) = users::find(&app.store, &name).await?.unzip();
     let is_right = app.security.passwords.matches(password, hash.clone()).await.map_err(internal)?;
     let begun = match hash.filter(|_| is_right) {
@@ -93,11 +98,12 @@ async fn log_in(
     };
     let detail = json!({"address": client.address});
     let Some((begun, role)) = begun.zip(role) else {
+        of_user.fail();
+        of_address.fail();
         audit::record_as(&app, &format!("user:{name}"), "Login", &name, &detail, "refused").await?;
         return Err(Problem::unauthorized("name or password is wrong"));
     };
-    limits.login_addresses.forgive(from);
-    limits.login_users.forgive(&name);
+    drop((of_user, of_address));
     audit::record_as(&app, &format!("user:{name}"), "Login", &name, &detail, "done").await?;
     let cookie = sessions::set_cookie(Some(&begun.token), client.is_encrypted);
     Ok((AppendHeaders([(SET_COOKIE, cookie)]), Json(LoggedIn { name, role, csrf: begun.csrf })).into_response())
