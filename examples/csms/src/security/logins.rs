@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use onwire::net::{ConnectedPeer, Peers};
+use onwire::net::Peers;
 use onwire::{CallFailure, Peer};
 
 use super::gate;
@@ -119,6 +119,15 @@ impl Logins {
         })
     }
 
+    /// The same, of a connection whose coming is still to be told, or never will be.
+    fn look(&self, identity: &str, remote: Option<SocketAddr>) -> Option<Login> {
+        self.with(|memory| {
+            let known = memory.logins.get_mut(identity)?.iter_mut().rev().find(|known| known.login.remote == remote)?;
+            known.is_there = true;
+            Some(known.login.clone())
+        })
+    }
+
     /// Whose connection has such a certificate. Those whose connection has not come are judged again when it does.
     fn with_any_of(&self, revoked: &HashSet<String>) -> Vec<Box<str>> {
         let is_revoked = |known: &Remembered| match &known.login.proof {
@@ -159,37 +168,34 @@ pub async fn end_revoked(app: &App) -> Result<(), StoreError> {
 pub async fn check_again(app: &App, peer: &Peer) {
     let connected = app.peers.find(peer.identity()).filter(|found| found.peer.is_same_connection(peer));
     // If there is a newer connection, that one is judged.
-    if let Some(connected) = connected {
-        check(app, &connected).await;
+    let Some(connected) = connected else { return };
+    match app.security.logins.settle(peer.identity(), connected.remote) {
+        Some(login) => check(app, peer, &login).await,
+        // It has opened more connections at once than are remembered.
+        None => peer.disconnect(CallFailure::Disconnected),
     }
 }
 
-/// [`check_again`] for all connections, after some were not told.
+/// [`check_again`] for those that may not have been told. Of others nothing is remembered but certificates.
 pub async fn check_all(app: &App) {
     for connected in app.peers.list() {
-        let is_remembered = app.security.logins.with(|memory| memory.logins.contains_key(connected.peer.identity()));
-        if is_remembered {
-            check(app, &connected).await;
+        if let Some(login) = app.security.logins.look(connected.peer.identity(), connected.remote) {
+            check(app, &connected.peer, &login).await;
         }
     }
 }
 
-async fn check(app: &App, connected: &ConnectedPeer) {
-    let identity = connected.peer.identity();
-    let holds = match app.security.logins.settle(identity, connected.remote) {
-        Some(login) => gate::holds(app, identity, &login).await,
-        // It has opened more connections at once than are remembered.
-        None => Ok(false),
-    };
-    match holds {
+async fn check(app: &App, peer: &Peer, login: &Login) {
+    let identity = peer.identity();
+    match gate::holds(app, identity, login).await {
         Ok(true) => {}
         Ok(false) => {
             tracing::warn!(identity, "what it was let in with holds no longer");
-            connected.peer.disconnect(CallFailure::Disconnected);
+            peer.disconnect(CallFailure::Disconnected);
         }
         Err(error) => {
             tracing::error!(identity, %error, "its login could not be judged again");
-            connected.peer.disconnect(CallFailure::Disconnected);
+            peer.disconnect(CallFailure::Disconnected);
         }
     }
 }
@@ -241,6 +247,25 @@ mod tests {
             assert_eq!(with(serial), 1);
         }
         assert_eq!(with("old"), 0, "that connection has been replaced");
+    }
+
+    /// After events were lost all connections are looked at, and some are told later all the same.
+    #[test]
+    fn a_login_that_was_looked_at_is_settled_once_its_connection_is_told() {
+        let (logins, peers) = (Logins::default(), Peers::default());
+        logins.remember("CP1", login(1, Proof::Nothing), &peers);
+        let remote = login(1, Proof::Nothing).remote;
+        for _ in 0..2 {
+            assert!(logins.look("CP1", remote).is_some());
+        }
+        assert_eq!(settled(&logins, 1), Some(Proof::Nothing));
+        assert!(logins.look("CP1", remote).is_none() && logins.look("CP2", remote).is_none());
+        // One that is never told goes with the next.
+        logins.remember("CP1", login(2, Proof::Nothing), &peers);
+        assert!(logins.look("CP1", login(2, Proof::Nothing).remote).is_some());
+        logins.remember("CP1", login(3, Proof::Nothing), &peers);
+        assert!(settled(&logins, 3).is_some());
+        assert!(logins.with(|memory| memory.logins.is_empty()));
     }
 
     #[test]
