@@ -40,17 +40,17 @@ impl Dialect {
 
 /// The parts of a protocol's messages that are secret: logs mask them (`net::masked`).
 ///
-/// Without the feature `std` it is empty: a device keeps no list in its flash that it never reads.
+/// Without the adapters on tokio it is empty: a device keeps no list in its flash that it never reads.
 #[derive(Debug, Clone, Copy)]
 pub struct Secrets {
-    #[cfg(feature = "std")]
+    #[cfg(feature = "net")]
     lists: Lists,
 }
 
-#[cfg(not(feature = "std"))]
+#[cfg(not(feature = "net"))]
 const _: () = assert!(size_of::<Secrets>() == 0);
 
-#[cfg(feature = "std")]
+#[cfg(feature = "net")]
 #[derive(Debug, Clone, Copy)]
 struct Lists {
     properties: &'static [&'static str],
@@ -63,10 +63,10 @@ impl Secrets {
     pub const NONE: Self = Self::of(&[]);
 
     /// The values of these properties are secret, whatever they are and wherever they stand.
-    #[allow(unused_variables, reason = "without std nothing is kept")]
+    #[allow(unused_variables, reason = "without the adapters nothing is kept")]
     pub const fn of(properties: &'static [&'static str]) -> Self {
         Self {
-            #[cfg(feature = "std")]
+            #[cfg(feature = "net")]
             lists: Lists { properties, keys: &[], key_values: &[] },
         }
     }
@@ -74,10 +74,10 @@ impl Secrets {
     /// Where one of `keys` is named (in any case), the values of the properties `key_values` are secret too: passwords that are
     /// configuration, as `{"key": "AuthorizationKey", "value": ".."}` of OCPP.
     #[must_use]
-    #[allow(unused_variables, reason = "without std nothing is kept")]
+    #[allow(unused_variables, reason = "without the adapters nothing is kept")]
     pub const fn with_keys(self, keys: &'static [&'static str], key_values: &'static [&'static str]) -> Self {
         Self {
-            #[cfg(feature = "std")]
+            #[cfg(feature = "net")]
             lists: Lists { properties: self.lists.properties, keys, key_values },
         }
     }
