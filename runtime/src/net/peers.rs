@@ -296,14 +296,14 @@ impl Drop for Presence {
 
 impl Entered {
     fn leave(self) -> Arc<Info> {
-        let left = self.peers.with(|peers| {
+        self.peers.with(|peers| {
             // Unless another connection has taken its place.
-            let current = peers.get(self.peer.identity())?;
-            current.peer.is_same_connection(&self.peer).then(|| peers.remove(self.peer.identity()))
+            if peers.get(self.peer.identity()).is_some_and(|current| current.peer.is_same_connection(&self.peer)) {
+                peers.remove(self.peer.identity());
+                // Within the lock: whoever finds the directory empty has been told of everybody.
+                self.peers.tell(PeerEvent::Disconnected(self.peer.clone()));
+            }
         });
-        if left.is_some() {
-            self.peers.tell(PeerEvent::Disconnected(self.peer));
-        }
         self.info
     }
 }

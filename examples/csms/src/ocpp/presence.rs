@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use onwire::Peer;
 use onwire::net::{PeerEvent, PeerEvents};
 use serde_json::json;
@@ -24,7 +25,10 @@ pub async fn follow(app: SharedApp, mut events: PeerEvents) {
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = ends.changed() => return logged(seen.keep(&app).await),
+            _ = ends.changed() => {
+                logged(seen.keep(&app).await);
+                return last_ones(&app, &mut events).await;
+            }
             _ = sweep.tick() => {
                 logged(seen.keep(&app).await);
                 logged(expire(&app).await);
@@ -40,6 +44,20 @@ pub async fn follow(app: SharedApp, mut events: PeerEvents) {
                 None => return,
             },
         }
+    }
+}
+
+/// Follows those who go because the server ends: nobody comes any more.
+async fn last_ones(app: &SharedApp, events: &mut PeerEvents) {
+    while !app.peers.is_empty() {
+        match events.next().await {
+            Some(Ok(event)) => logged(told(app, &event).await),
+            Some(Err(_)) => {}
+            None => return,
+        }
+    }
+    while let Some(Some(Ok(event))) = events.next().now_or_never() {
+        logged(told(app, &event).await);
     }
 }
 
