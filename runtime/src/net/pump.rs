@@ -99,7 +99,7 @@ pub(super) trait Aftermath {
     /// What had come before the end has been handled.
     fn settled(&self) {}
 
-    /// Nothing more is read.
+    /// Nothing more is read. It may be told twice.
     fn read_out(&self) {}
 }
 
@@ -185,6 +185,9 @@ async fn wind_down<S: Socket, W: Witness>(
                 pump.read_on(None).await;
             }
             let _ = caught_up.send(());
+            if !S::ANSWERS_GOODBYE {
+                aftermath.iter().for_each(Aftermath::read_out);
+            }
             pump.farewell(ended).await;
         };
         let _ = tokio::time::timeout(READ_ON, read_on).await;
