@@ -113,7 +113,6 @@ impl Lanes {
     }
 
     /// Whether the device has one.
-    #[cfg(any(feature = "server", test))]
     pub(super) fn has(&self, identity: &str) -> bool {
         self.all().get(identity).is_some_and(Lane::is_open)
     }
