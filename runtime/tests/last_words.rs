@@ -186,6 +186,22 @@ async fn the_first_message_of_a_newer_connection_waits_for_those_of_the_older_on
 }
 
 #[tokio::test]
+async fn messages_that_come_right_before_a_newer_connection_are_received() {
+    for _ in 0..20 {
+        let server = start(1000).await;
+        let mut older = server.connect("CP1").await;
+        // Packets of their own, which a look at the socket sees some of.
+        older.set_nodelay(true).unwrap();
+        for transaction in 0..20 {
+            older.write_all(&stop(transaction)).await.unwrap();
+        }
+        let mut newer = server.connect("CP1").await;
+        newer.write_all(&stop(100)).await.unwrap();
+        assert_eq!(server.stopped(21).await, (0..20).chain([100]).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_this_side_ends_loses_nothing_that_had_come() {
     for graceful in [false, true] {
         let mut server = start(0).await;

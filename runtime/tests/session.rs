@@ -157,15 +157,26 @@ fn queues_are_bounded() {
         assert_eq!(cs.receive(&format!("[2,\"{id}\",\"Heartbeat\",{{}}]"), Instant::default()), Received::Call);
     }
     assert!(!cs.wants_input(), "reading stops while two CALLs wait");
-    // While an answer is waited for, reading goes on, and a CALL too many is refused.
+    // While an answer is waited for, reading goes on until twice as many wait.
     cs.call(&ClearCacheRequest::new()).unwrap();
     cs.poll_transmit(at(0)).unwrap();
-    assert!(cs.wants_input());
-    let Received::Refused(error) = cs.receive(r#"[2,"3","Heartbeat",{}]"#, Instant::default()) else {
+    for id in 3..=4 {
+        assert!(cs.wants_input());
+        assert_eq!(cs.receive(&format!("[2,\"{id}\",\"Heartbeat\",{{}}]"), Instant::default()), Received::Call);
+    }
+    assert!(!cs.wants_input(), "the rest stays in the transport");
+    // Whoever reads on all the same has it refused.
+    let Received::Refused(error) = cs.receive(r#"[2,"5","Heartbeat",{}]"#, Instant::default()) else {
         panic!("it was taken")
     };
     assert_eq!(error.code, ErrorCode::GenericError);
-    assert!(cs.poll_transmit(at(0)).unwrap().starts_with(r#"[4,"3","GenericError","#));
+    assert!(cs.poll_transmit(at(0)).unwrap().starts_with(r#"[4,"5","GenericError","#));
+    for id in 1..=4 {
+        assert_eq!(
+            cs.next_call().map(|call| call.id_token().to_owned()),
+            Some(format!("\"{id}\"")).filter(|_| id <= 2)
+        );
+    }
 }
 
 #[test]

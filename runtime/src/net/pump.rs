@@ -26,6 +26,12 @@ use crate::{CallFailure, Connection, Instant};
 /// How long a peer may take to answer a Close.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// How long nothing may have come until the transport counts as empty after an end that is not the transport's own. One look
+/// does not tell: the runtime takes a socket for empty after a read that did not fill the buffer, until the system has been
+/// asked again, which it has before a timer rings. And a peer that sends several small messages at once sends the second only
+/// after our system has confirmed the first (Nagle), for which Linux takes 40 ms.
+const CATCH_UP: Duration = Duration::from_millis(100);
+
 /// How long what had come before the end is read on, while handlers make room for it.
 const READ_ON: Duration = Duration::from_secs(30);
 
@@ -182,7 +188,7 @@ async fn wind_down<S: Socket, W: Witness>(
             // What is there already, and comes before the first message of a newer connection. A peer that does not read
             // gets no more work done.
             if !matches!(ended, Disconnected::Stalled) {
-                pump.read_on(None).await;
+                pump.read_on(CATCH_UP).await;
             }
             let _ = caught_up.send(());
             if !S::ANSWERS_GOODBYE {
@@ -337,10 +343,10 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
         }
     }
 
-    /// Hands in what the transport holds, as the handlers make room for it: until nothing has come for as long as `pause`,
-    /// or at once if there is no pause; or until there is nothing more.
-    async fn read_on(&mut self, pause: Option<Duration>) {
-        let mut quiet = pause.map(|pause| Box::pin(tokio::time::sleep(pause)));
+    /// Hands in what the transport holds, as the handlers make room for it: until nothing has come for as long as `pause`, or
+    /// there is nothing more.
+    async fn read_on(&mut self, pause: Duration) {
+        let mut quiet = Box::pin(tokio::time::sleep(pause));
         poll_fn(|context| {
             while !self.is_read_out {
                 let now = self.clock.now();
@@ -355,15 +361,9 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
                     Poll::Pending => return Poll::Pending,
                 }
                 match self.read(now, context) {
-                    Ok(true) => {
-                        if let (Some(quiet), Some(pause)) = (&mut quiet, pause) {
-                            quiet.as_mut().reset(tokio::time::Instant::now() + pause);
-                        }
-                    }
+                    Ok(true) => quiet.as_mut().reset(tokio::time::Instant::now() + pause),
                     Ok(false) if self.socket.holds_input() => return Poll::Pending,
-                    Ok(false) => {
-                        return quiet.as_mut().map_or(Poll::Ready(()), |quiet| quiet.as_mut().poll(context));
-                    }
+                    Ok(false) => return quiet.as_mut().poll(context),
                     Err(_) => {}
                 }
             }
@@ -434,7 +434,7 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
         let said_goodbye = matches!(tokio::time::timeout(FAREWELL, flushed).await, Ok(Ok(true)));
         if said_goodbye && S::ANSWERS_GOODBYE {
             // The peer's answer, after what it had sent before it saw ours.
-            self.read_on(Some(FAREWELL)).await;
+            self.read_on(FAREWELL).await;
         }
         let shut_down = async {
             poll_fn(|context| self.socket.poll_shutdown(context)).await;

@@ -10,6 +10,11 @@ use crate::point::Point;
 /// How many charge points.
 pub(crate) const POINTS: usize = 12;
 
+/// How often a test repeats itself: `CRASH_ROUNDS`, or so often.
+pub(crate) fn rounds(unless_told: u32) -> u32 {
+    std::env::var("CRASH_ROUNDS").map_or(unless_told, |rounds| rounds.parse().expect("a number"))
+}
+
 /// All charge points of a test.
 pub(crate) struct Field {
     pub(crate) points: Vec<Point>,
@@ -56,5 +61,9 @@ impl Chance {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0 % limit
+    }
+
+    pub(crate) fn one_of(&mut self, count: usize) -> usize {
+        usize::try_from(self.below(count.try_into().unwrap())).unwrap()
     }
 }

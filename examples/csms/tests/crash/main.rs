@@ -12,6 +12,7 @@
 mod support;
 
 mod cut_off;
+mod endings;
 mod field;
 mod point;
 mod records;

@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use async_tungstenite::WebSocketStream;
-use async_tungstenite::tokio::{ConnectStream, connect_async};
+use async_tungstenite::tokio::{TokioAdapter, client_async};
 use async_tungstenite::tungstenite::Message;
 use async_tungstenite::tungstenite::client::IntoClientRequest;
 use futures_util::StreamExt;
 use onwire::types::DateTime;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::support::PATIENCE;
 
@@ -17,6 +19,23 @@ const FIRST: i64 = 1_767_225_600_000;
 
 /// From a transaction to the next one, and from its start to its values and its stop.
 const STEP: i64 = 60_000;
+
+/// How a connection ends behind what was said last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// A Close, and the rest is read.
+    Close,
+    /// TCP's own end.
+    Fin,
+    /// TCP's, by force: what the system had taken of it may be gone.
+    Reset,
+    /// Another connection of the same charge point.
+    Replaced,
+}
+
+impl Ending {
+    pub(crate) const ALL: [Self; 4] = [Self::Close, Self::Fin, Self::Reset, Self::Replaced];
+}
 
 /// The connection, or the server, has ended.
 pub(crate) struct Gone;
@@ -33,6 +52,10 @@ pub(crate) struct Charged {
 }
 
 impl Charged {
+    fn new(number: usize) -> Self {
+        Self { number: number.try_into().unwrap(), id: None, values_answered: None, stop_answered: false }
+    }
+
     pub(crate) fn started_at(&self) -> i64 {
         FIRST + self.number * STEP
     }
@@ -101,44 +124,91 @@ impl Point {
         }
     }
 
+    /// Charges, says values, stop and, unless that may be lost, the next start behind each other, and leaves without an answer.
+    pub(crate) async fn leave(&mut self, url: &str, ending: Ending) {
+        let mut line = Line::connect(url, &self.identity).await.ok().expect("a server");
+        while self.charged.last().is_none_or(|charged| charged.id.is_none() || charged.stop_answered) {
+            self.step(&mut line).await.ok().expect("a server");
+        }
+        let mut messages = vec![self.values(), self.stop()];
+        if ending != Ending::Reset {
+            self.charged.push(Charged::new(self.charged.len()));
+            messages.push(self.start());
+        }
+        for (action, payload) in messages {
+            self.next_id += 1;
+            line.send(self.next_id, action, payload).await.ok().expect("a connection");
+        }
+        if line.end(ending, url, &self.identity).await {
+            let [.., charged, _] = &mut *self.charged else { unreachable!("two at least") };
+            (charged.values_answered, charged.stop_answered) = (Some(Instant::now()), true);
+        }
+        // Else nobody knows, and it is said again.
+    }
+
     /// One message of its transactions; whether it was answered with a CALLRESULT.
     async fn step(&mut self, line: &mut Line) -> Result<bool, Gone> {
         self.next_id += 1;
         if self.charged.last().is_none_or(|charged| charged.stop_answered) {
-            let number = i64::try_from(self.charged.len()).unwrap();
-            self.charged.push(Charged { number, id: None, values_answered: None, stop_answered: false });
+            self.charged.push(Charged::new(self.charged.len()));
         }
-        let (id_tag, message) = (self.id_tag(), self.next_id);
-        let charged = self.charged.last_mut().unwrap();
-        let time = |millis| DateTime::from_unix_millis(millis).to_string();
-        let Some(id) = charged.id else {
-            let start = json!({"connectorId": 1, "idTag": id_tag, "meterStart": charged.start_meter(),
-                "timestamp": time(charged.started_at())});
-            let answer = line.call(message, "StartTransaction", start).await?;
-            charged.id = answer.map(|answer| answer["transactionId"].as_i64().unwrap());
-            return Ok(charged.id.is_some());
+        let charged = self.charged.last().unwrap();
+        let is_start = charged.id.is_none();
+        let is_values = !is_start && charged.values_answered.is_none();
+        let (action, payload) = match (is_start, is_values) {
+            (true, _) => self.start(),
+            (false, true) => self.values(),
+            (false, false) => self.stop(),
         };
-        if charged.values_answered.is_none() {
-            let value = json!([{"timestamp": time(charged.measured_at()), "sampledValue": [{"value": "7.5"}]}]);
-            let values = json!({"connectorId": 1, "transactionId": id, "meterValue": value});
-            let answer = line.call(message, "MeterValues", values).await?;
+        let answer = line.call(self.next_id, action, payload).await?;
+        let charged = self.charged.last_mut().unwrap();
+        let is_result = answer.is_some();
+        if is_start {
+            charged.id = answer.map(|answer| answer["transactionId"].as_i64().unwrap());
+        } else if is_values {
             charged.values_answered = answer.map(|_| Instant::now());
-            return Ok(charged.values_answered.is_some());
+        } else {
+            charged.stop_answered = is_result;
         }
-        let stop = json!({"transactionId": id, "idTag": id_tag, "meterStop": charged.stop_meter(),
+        Ok(is_result)
+    }
+
+    fn start(&self) -> (&'static str, Value) {
+        let charged = self.charged.last().unwrap();
+        let start = json!({"connectorId": 1, "idTag": self.id_tag(), "meterStart": charged.start_meter(),
+            "timestamp": time(charged.started_at())});
+        ("StartTransaction", start)
+    }
+
+    fn values(&self) -> (&'static str, Value) {
+        let charged = self.charged.last().unwrap();
+        let value = json!([{"timestamp": time(charged.measured_at()), "sampledValue": [{"value": "7.5"}]}]);
+        ("MeterValues", json!({"connectorId": 1, "transactionId": charged.id, "meterValue": value}))
+    }
+
+    fn stop(&self) -> (&'static str, Value) {
+        let charged = self.charged.last().unwrap();
+        let stop = json!({"transactionId": charged.id, "idTag": self.id_tag(), "meterStop": charged.stop_meter(),
             "timestamp": time(charged.stopped_at()), "reason": "Local"});
-        charged.stop_answered = line.call(message, "StopTransaction", stop).await?.is_some();
-        Ok(charged.stop_answered)
+        ("StopTransaction", stop)
     }
 }
 
-struct Line(WebSocketStream<ConnectStream>);
+fn time(millis: i64) -> String {
+    DateTime::from_unix_millis(millis).to_string()
+}
+
+struct Line(WebSocketStream<TokioAdapter<TcpStream>>);
 
 impl Line {
     async fn connect(url: &str, identity: &str) -> Result<Self, Gone> {
         let mut request = format!("{url}{identity}").into_client_request().unwrap();
         request.headers_mut().insert("Sec-WebSocket-Protocol", "ocpp1.6".parse().unwrap());
-        let (socket, _) = connect_async(request).await.map_err(|_| Gone)?;
+        let address = request.uri().authority().unwrap().to_string();
+        let stream = TcpStream::connect(address).await.map_err(|_| Gone)?;
+        // Else the system may still have what was said when the connection ends.
+        stream.set_nodelay(true).unwrap();
+        let (socket, _) = client_async(request, stream).await.map_err(|_| Gone)?;
         let mut line = Self(socket);
         let boot = json!({"chargePointVendor": "onwire", "chargePointModel": "crash"});
         // One whose boot cannot be kept tries again.
@@ -146,10 +216,14 @@ impl Line {
         Ok(line)
     }
 
+    async fn send(&mut self, id: u64, action: &str, payload: Value) -> Result<(), Gone> {
+        let call = json!([2, id.to_string(), action, payload]);
+        self.0.send(Message::text(call.to_string())).await.map_err(|_| Gone)
+    }
+
     /// The answer; `None` if it is a CALLERROR, after which a charge point says the same again.
     async fn call(&mut self, id: u64, action: &str, payload: Value) -> Result<Option<Value>, Gone> {
-        let call = json!([2, id.to_string(), action, payload]);
-        self.0.send(Message::text(call.to_string())).await.map_err(|_| Gone)?;
+        self.send(id, action, payload).await?;
         loop {
             let message = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("an answer in time");
             let Some(Ok(message)) = message else { return Err(Gone) };
@@ -159,5 +233,25 @@ impl Line {
                 return Ok((frame[0] == 3).then(|| frame[2].clone()));
             }
         }
+    }
+
+    /// Ends; whether all that was said has to be there.
+    async fn end(mut self, ending: Ending, url: &str, identity: &str) -> bool {
+        match ending {
+            Ending::Close => self.0.close(None).await.unwrap(),
+            Ending::Fin => {
+                let stream = self.0.get_mut().get_mut();
+                stream.shutdown().await.unwrap();
+            }
+            Ending::Reset => {
+                self.0.get_mut().get_mut().set_zero_linger().unwrap();
+                return false;
+            }
+            // Its first message is answered after those of the older one.
+            Ending::Replaced => drop(Self::connect(url, identity).await.ok().expect("a server")),
+        }
+        let rest = async { while let Some(Ok(_)) = self.0.next().await {} };
+        tokio::time::timeout(PATIENCE, rest).await.expect("the connection ends in time");
+        true
     }
 }

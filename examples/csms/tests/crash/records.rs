@@ -83,6 +83,18 @@ pub(crate) async fn none_doubled(data: &Path, field: &Field) {
     assert_eq!(unknown, 0, "stops of transactions that were not there");
 }
 
+/// No meter value is there more often than it was said, nor missing where it was said and answered in the end.
+pub(crate) async fn values_once(data: &Path, field: &Field) {
+    let mut db = look_into(data).await;
+    let sql = "SELECT charge_point, measured_at, COUNT(*) FROM meter_values GROUP BY charge_point, measured_at";
+    let there: Vec<(String, i64, i64)> = sqlx::query_as(sql).fetch_all(&mut db).await.unwrap();
+    db.close().await.unwrap();
+    let twice: Vec<_> = there.iter().filter(|(.., count)| *count > 1).collect();
+    assert!(twice.is_empty(), "{} values more than once: {:?}", twice.len(), twice.iter().take(3));
+    let said: usize = field.points.iter().map(|point| point.charged.len()).sum();
+    assert!(there.len() <= said, "{} values of {said}", there.len());
+}
+
 /// Of the meter values that a server answered in its time, how old the oldest was at its end that is lost.
 pub(crate) async fn lost_values(data: &Path, field: &Field, time: Range<Instant>) -> Option<Duration> {
     let mut db = look_into(data).await;

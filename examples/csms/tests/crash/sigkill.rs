@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::field::{Chance, Field};
-use crate::records::{all_there, lost_values, none_doubled};
+use crate::field::{Chance, Field, rounds};
+use crate::records::{all_there, lost_values, none_doubled, values_once};
 use crate::support::Csms;
 
 /// How long meter values are collected; their commit comes on top.
 const WAIT: Duration = Duration::from_millis(500);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_twenty_times_under_load_it_loses_nothing_that_was_answered() {
+async fn killed_again_and_again_under_load_it_loses_nothing_that_was_answered() {
     let data = tempfile::tempdir().unwrap();
     let mut chance = Chance::new();
     let mut field = Field::new();
     let mut longest = Duration::ZERO;
-    for round in 0..20 {
+    for round in 0..rounds(20) {
         let csms = Csms::start_in(data.path(), &[]).await;
         let began = Instant::now();
         let (url, enough) = (csms.url.clone(), Notify::new());
@@ -44,6 +44,7 @@ async fn killed_twenty_times_under_load_it_loses_nothing_that_was_answered() {
     csms.stop().await;
     all_there(data.path(), &field, "in the end").await;
     none_doubled(data.path(), &field).await;
+    values_once(data.path(), &field).await;
     let transactions: usize = field.points.iter().map(|point| point.charged.len()).sum();
     println!("{transactions} transactions; the oldest lost meter value was {longest:?} old");
 }

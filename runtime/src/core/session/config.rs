@@ -26,9 +26,10 @@ pub struct Config {
     ///
     /// [`CallFailure::QueueFull`]: crate::CallFailure::QueueFull
     pub send_queue: usize,
-    /// How many CALLs of the peer may wait for a handler. When as many wait, reading stops; while a call of ours is
-    /// outstanding it goes on, so that the answer can come in, and further CALLs are refused. While as many answers wait
-    /// for a peer that does not take them, reading stops and no further CALL is begun. Default 8.
+    /// How many CALLs of the peer may wait for a handler. When as many wait, reading stops, and what comes next stays in the
+    /// transport; while a call of ours is outstanding it goes on until twice as many wait, so that the answer can come in
+    /// behind them. While as many answers wait for a peer that does not take them, reading stops and no further CALL is
+    /// begun. Default 8.
     pub inbox: usize,
     /// How many `#[after]` handlers may wait. When as many wait, the next CALL is not begun. Default 4.
     pub after_queue: usize,

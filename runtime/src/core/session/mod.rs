@@ -176,7 +176,7 @@ impl Session {
                 if let Some(repeated) = self.repeated(call, part(id.clone()), receipt, now) {
                     return repeated;
                 }
-                if self.inbox.len() >= self.config.inbox {
+                if !self.has_room_for_calls() {
                     let error = CallError::new(ErrorCode::GenericError, "too many CALLs are outstanding");
                     return self.refuse(part(id), receipt, error);
                 }
@@ -185,7 +185,8 @@ impl Session {
                 Received::Call
             }
             Ok(Frame::Send { id, action, payload }) => {
-                if self.inbox.len() >= self.config.inbox {
+                if !self.has_room_for_calls() {
+                    // Whoever drives the session should not have read on.
                     return Received::Ignored("too many messages wait for a handler");
                 }
                 let message = CallFrame::never_answered(text, id, action, payload);
@@ -287,14 +288,20 @@ impl Session {
         }
     }
 
-    /// Whether the transport may be read: not while the inbox is full, unless an answer is waited for, and not while the
-    /// peer does not take its answers.
+    /// Whether the transport may be read: not while the inbox is full, which takes twice as much while an answer is waited
+    /// for, and not while the peer does not take its answers. What is received all the same is refused, or ignored if it
+    /// cannot be.
     pub fn wants_input(&self) -> bool {
-        let has_room = self.inbox.len() < self.config.inbox;
         match self.ended {
-            Some(_) => self.lingers && has_room,
-            None => (has_room || !self.outstanding.is_empty()) && self.has_room_for_answers(),
+            Some(_) => self.lingers && self.has_room_for_calls(),
+            None => self.has_room_for_calls() && self.has_room_for_answers(),
         }
+    }
+
+    /// The answer that we wait for may stand behind messages of the peer's, and a handler may wait for it.
+    fn has_room_for_calls(&self) -> bool {
+        let room = if self.outstanding.is_empty() { self.config.inbox } else { self.config.inbox.saturating_mul(2) };
+        self.inbox.len() < room
     }
 
     /// Whether CALLs wait for a handler.
