@@ -66,6 +66,13 @@ impl Link {
         self.sessions().get(peer.identity()).map(|session| session.device.clone())
     }
 
+    /// Ends a device's connection without an acknowledgement of what could not be kept.
+    pub(crate) fn give_up(&self, identity: &str) {
+        if let Some(session) = self.sessions().get(identity) {
+            session.peer.give_up(CallFailure::ShuttingDown);
+        }
+    }
+
     /// Ends a device's connection, if there is one.
     pub(crate) fn kick(&self, device: &Device) {
         if let Some(session) = self.session(device) {

@@ -290,6 +290,17 @@ impl Peer {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// [`Peer::disconnect`] because what the peer tells cannot be kept, as when a database fails. A transport that
+    /// acknowledges messages (MQTT, quality of service 1) acknowledges none any more, and what has not been read is not read:
+    /// the peer sends it again when it is back. What a handler returns after that is not sent.
+    pub fn give_up(&self, failure: CallFailure) {
+        let wakers = self.state.with(|state| {
+            state.session.give_up(failure);
+            state.all_wakers()
+        });
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     /// The quirks that this peer has shown so far.
     pub fn noticed_quirks(&self) -> Quirks {
         self.state.with(|state| state.noticed)

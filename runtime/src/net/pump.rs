@@ -26,10 +26,8 @@ use crate::{CallFailure, Connection, Instant};
 /// How long a peer may take to answer a Close.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// How long nothing may have come until the transport counts as empty after an end that is not the transport's own. One look
-/// does not tell: the runtime takes a socket for empty after a read that did not fill the buffer, until the system has been
-/// asked again, which it has before a timer rings. And a peer that sends several small messages at once sends the second only
-/// after our system has confirmed the first (Nagle), for which Linux takes 40 ms.
+/// How long nothing may have come from a peer's older connection until it counts as empty. A peer that sends several small
+/// messages at once sends the second only after our system has confirmed the first (Nagle), for which Linux takes 40 ms.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
 /// How long what had come before the end is read on, while handlers make room for it.
@@ -119,6 +117,10 @@ impl Witness for () {
 
 impl Aftermath for () {}
 
+/// How long a peer that never pauses is read on when this side wants to end without loss, before the goodbye and after it:
+/// together less than a server's grace.
+const CLOSING: Duration = Duration::from_secs(4);
+
 /// Runs a connection to its end; `handlers` is what [`Connection::serve`] returned.
 pub(super) async fn run<S: Socket, W: Witness>(
     socket: &mut S,
@@ -186,9 +188,10 @@ async fn wind_down<S: Socket, W: Witness>(
     let farewell = async {
         let read_on = async {
             // What is there already, and comes before the first message of a newer connection. A peer that does not read
-            // gets no more work done.
-            if !matches!(ended, Disconnected::Stalled) {
-                pump.read_on(CATCH_UP).await;
+            // gets no more work done; what cannot be kept is not read.
+            if !matches!(ended, Disconnected::Stalled) && !connection.is_given_up() {
+                let is_replaced = matches!(ended, Disconnected::Local(CallFailure::Replaced));
+                pump.read_on(is_replaced.then_some(CATCH_UP)).await;
             }
             let _ = caught_up.send(());
             if !S::ANSWERS_GOODBYE {
@@ -196,7 +199,8 @@ async fn wind_down<S: Socket, W: Witness>(
             }
             pump.farewell(ended).await;
         };
-        let _ = tokio::time::timeout(READ_ON, read_on).await;
+        let limit = if matches!(ended, Disconnected::Local(CallFailure::ShuttingDown)) { CLOSING } else { READ_ON };
+        let _ = tokio::time::timeout(limit, read_on).await;
         connection.end(CallFailure::Disconnected);
         aftermath.iter().for_each(Aftermath::read_out);
     };
@@ -278,11 +282,14 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
         }
         self.seen = deadline;
         // What had come before the goodbye is still taken, but a peer that never pauses does not put it off for ever.
-        if is_closing && is_done && *self.closing.get_or_insert(now) + READ_ON <= now {
-            return Err(Disconnected::Local(CallFailure::ShuttingDown));
-        }
-        if wants_input && self.read(now, context)? {
+        let reads = !is_closing || now < *self.closing.get_or_insert(now) + CLOSING;
+        if reads && wants_input && self.read(now, context)? {
             return Ok(true);
+        }
+        if is_done && !reads {
+            // Where a goodbye is answered, the answer is waited for.
+            self.is_read_out = !S::ANSWERS_GOODBYE;
+            return Err(Disconnected::Local(CallFailure::ShuttingDown));
         }
         if is_done && self.stuck.is_none() && !self.socket.holds_input() {
             return Err(Disconnected::Local(CallFailure::ShuttingDown));
@@ -344,9 +351,16 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
     }
 
     /// Hands in what the transport holds, as the handlers make room for it: until nothing has come for as long as `pause`, or
-    /// there is nothing more.
-    async fn read_on(&mut self, pause: Duration) {
-        let mut quiet = Box::pin(tokio::time::sleep(pause));
+    /// there is nothing more. One look does not tell: tokio takes a socket for empty after a read that did not fill the buffer,
+    /// until the system has been asked again, which it has after a yield and before a timer rings.
+    async fn read_on(&mut self, pause: Option<Duration>) {
+        let wait = || -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            match pause {
+                Some(pause) => Box::pin(tokio::time::sleep(pause)),
+                None => Box::pin(tokio::task::yield_now()),
+            }
+        };
+        let mut quiet = wait();
         poll_fn(|context| {
             while !self.is_read_out {
                 let now = self.clock.now();
@@ -361,7 +375,7 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
                     Poll::Pending => return Poll::Pending,
                 }
                 match self.read(now, context) {
-                    Ok(true) => quiet.as_mut().reset(tokio::time::Instant::now() + pause),
+                    Ok(true) => quiet = wait(),
                     Ok(false) if self.socket.holds_input() => return Poll::Pending,
                     Ok(false) => return quiet.as_mut().poll(context),
                     Err(_) => {}
@@ -434,7 +448,7 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
         let said_goodbye = matches!(tokio::time::timeout(FAREWELL, flushed).await, Ok(Ok(true)));
         if said_goodbye && S::ANSWERS_GOODBYE {
             // The peer's answer, after what it had sent before it saw ours.
-            self.read_on(FAREWELL).await;
+            self.read_on(Some(FAREWELL)).await;
         }
         let shut_down = async {
             poll_fn(|context| self.socket.poll_shutdown(context)).await;

@@ -6,6 +6,7 @@ pub(crate) mod calls;
 pub(crate) mod envelope;
 pub(crate) mod management;
 pub(crate) mod pack;
+mod patience;
 pub(crate) mod repeated;
 pub(crate) mod shadow;
 pub(crate) mod thing;
@@ -18,8 +19,10 @@ use onwire::types::DateTime;
 use serde_json::{Value, json};
 
 use self::envelope::{Envelope, Reply};
+use self::patience::until_kept;
 use self::repeated::Fingerprint;
 use crate::app::SharedApp;
+use crate::store::StoreError;
 use crate::store::devices::Device;
 use crate::store::history::{self, Entry, Kind};
 use crate::time::now;
@@ -64,7 +67,10 @@ pub(crate) async fn called(app: &SharedApp, device: &Device, path: &str, id: &st
     if let Some(reply) = said.and_then(|said| app.repeated.heard(device.id, said)) {
         return reply;
     }
-    let reply = answer(app, device, path, &value).await;
+    let reply = until_kept(app, device, || answer(app, device, path, &value)).await.unwrap_or_else(|error| {
+        tracing::error!(%error, device = device.device_name, "the database failed");
+        Reply::error(500, "the platform failed".to_owned())
+    });
     // What is only asked may be asked again; what is told must not be kept twice.
     let is_told = path.starts_with("event/") || path == "log/post" || path == "config/log/post";
     // The device will come again with what could not be kept.
@@ -74,8 +80,8 @@ pub(crate) async fn called(app: &SharedApp, device: &Device, path: &str, id: &st
     reply
 }
 
-async fn answer(app: &SharedApp, device: &Device, path: &str, params: &Value) -> Reply {
-    let answered = match path {
+async fn answer(app: &SharedApp, device: &Device, path: &str, params: &Value) -> Result<Reply, StoreError> {
+    match path {
         "event/property/post" => thing::post(app, device, params).await,
         "event/property/batch/post" => thing::batch(app, device, params).await,
         "event/property/history/post" => pack::history(app, device, params).await,
@@ -102,11 +108,7 @@ async fn answer(app: &SharedApp, device: &Device, path: &str, params: &Value) ->
                 }
             },
         },
-    };
-    answered.unwrap_or_else(|error| {
-        tracing::error!(%error, device = device.device_name, "the database failed");
-        Reply::error(500, "the platform failed".to_owned())
-    })
+    }
 }
 
 /// Bytes that are no Alink. Charging piles have been described that send events on this topic, so that these are read.
@@ -131,7 +133,7 @@ async fn own(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
     let told = json!({"topic": topic, "data": data});
     let entry =
         Entry { kind: Kind::Message, identifier: topic.to_owned(), data, answer: None, time: now(), is_dated: false };
-    if let Err(error) = history::keep(&app.store, device.id, vec![entry]).await {
+    if let Err(error) = until_kept(app, device, || history::keep(&app.store, device.id, vec![entry.clone()])).await {
         tracing::error!(%error, "a message could not be kept");
     }
     app.live.tell("message", &device.product_key, &device.device_name, || told);

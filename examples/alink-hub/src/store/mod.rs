@@ -43,6 +43,9 @@ pub(crate) enum StoreError {
     /// The database refused, or cannot be reached.
     #[error("{0}")]
     Database(String),
+    /// The database does not take these values, and never will.
+    #[error("{0}")]
+    Refused(String),
     /// The store is being closed.
     #[error("the database is being closed")]
     Closed,
@@ -59,7 +62,30 @@ pub(crate) enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(error.to_string())
+        let text = error.to_string();
+        if is_of_values(&error) { Self::Refused(text) } else { Self::Database(text) }
+    }
+}
+
+/// Whether it is the values that are wrong, and not the database's state.
+fn is_of_values(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            // PostgreSQL: "data exception". SQLite: too large, of another type.
+            let is_data = error
+                .code()
+                .is_some_and(|code| code.len() == 5 && code.starts_with("22") || code == "18" || code == "20");
+            is_data || !matches!(error.kind(), sqlx::error::ErrorKind::Other)
+        }
+        sqlx::Error::Encode(_) => true,
+        _ => false,
+    }
+}
+
+impl StoreError {
+    /// Whether the same may succeed later.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self, Self::Database(_) | Self::Busy)
     }
 }
 

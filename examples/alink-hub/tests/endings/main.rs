@@ -119,7 +119,7 @@ async fn ended_under_load(kills: bool, rounds: u32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn asked_to_end_again_and_again_under_load_it_has_what_it_acknowledged() {
-    ended_under_load(false, rounds(3)).await;
+    ended_under_load(false, rounds(2)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

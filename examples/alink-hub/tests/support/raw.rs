@@ -57,6 +57,23 @@ impl Client {
         self.write().await;
     }
 
+    /// Publishes what is to be acknowledged, under the number that is returned.
+    pub(crate) async fn publish_surely(&mut self, topic: &str, payload: &str) -> u16 {
+        let now = self.now();
+        let id = self.link.publish(topic, payload.as_bytes(), QoS::AtLeastOnce, now).unwrap();
+        self.write().await;
+        id.unwrap()
+    }
+
+    /// The number of the next acknowledgement; `None` at the connection's end.
+    pub(crate) async fn acknowledged(&mut self) -> Option<u16> {
+        loop {
+            if let Packet::Acknowledged { id } = self.packet().await? {
+                return Some(id);
+            }
+        }
+    }
+
     /// The next packet; `None` at the connection's end.
     async fn packet(&mut self) -> Option<Packet> {
         loop {

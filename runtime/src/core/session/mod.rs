@@ -605,6 +605,19 @@ impl Session {
         self.ended = Some(Box::new(failure));
     }
 
+    /// [`Session::end`] because messages of the peer cannot be handled, as when what they tell cannot be stored. The transport
+    /// gets no [`Receipt`] back any more, so that the peer sends again what was not acknowledged when it is back.
+    pub fn give_up(&mut self, failure: CallFailure) {
+        self.receipts.forget();
+        self.end(failure);
+    }
+
+    /// Whether [`give_up`](Self::give_up) was called.
+    #[cfg(feature = "net")]
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.receipts.are_forgotten()
+    }
+
     /// Whoever drives the session hands in what the transport had received before the end also after it, and says with
     /// [`Session::finish`] that there is no more. Handlers wait for it.
     pub fn linger(&mut self) {

@@ -22,19 +22,23 @@ enum Waits {
     Done,
 }
 
-/// In the order in which the messages came.
 #[derive(Debug, Default)]
-pub(super) struct Receipts(Vec<(Receipt, Waits)>);
+pub(super) struct Receipts {
+    /// In the order in which the messages came.
+    held: Vec<(Receipt, Waits)>,
+    /// None is given back any more.
+    are_forgotten: bool,
+}
 
 impl Receipts {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.held.len()
     }
 
     fn hold(&mut self, receipt: Option<Receipt>, waits: Waits) {
-        if let Some(receipt) = receipt {
-            self.0.push((receipt, waits));
+        if let Some(receipt) = receipt.filter(|_| !self.are_forgotten) {
+            self.held.push((receipt, waits));
         }
     }
 
@@ -55,7 +59,7 @@ impl Receipts {
 
     /// The receipt that a call's answer goes with: that of the latest message which brought it.
     pub(super) fn of_call(&self, call: Fingerprint) -> Option<Receipt> {
-        self.0.iter().rev().find(|(_, waits)| *waits == Waits::ForCall(call)).map(|(receipt, _)| *receipt)
+        self.held.iter().rev().find(|(_, waits)| *waits == Waits::ForCall(call)).map(|(receipt, _)| *receipt)
     }
 
     /// The CALL is done with.
@@ -77,19 +81,28 @@ impl Receipts {
     }
 
     fn release(&mut self, is_done: impl Fn(Receipt, Waits) -> bool) {
-        for (receipt, waits) in &mut self.0 {
+        for (receipt, waits) in &mut self.held {
             if is_done(*receipt, *waits) {
                 *waits = Waits::Done;
             }
         }
     }
 
+    /// The transport gets none back, not even those that are done.
+    pub(super) fn forget(&mut self) {
+        *self = Self { held: Vec::new(), are_forgotten: true };
+    }
+
+    pub(super) fn are_forgotten(&self) -> bool {
+        self.are_forgotten
+    }
+
     /// Takes the oldest one that is done.
     pub(super) fn poll(&mut self) -> Option<Receipt> {
-        let index = self.0.iter().position(|(_, waits)| *waits == Waits::Done)?;
-        let (receipt, _) = self.0.remove(index);
-        if self.0.is_empty() {
-            self.0 = Vec::new();
+        let index = self.held.iter().position(|(_, waits)| *waits == Waits::Done)?;
+        let (receipt, _) = self.held.remove(index);
+        if self.held.is_empty() {
+            self.held = Vec::new();
         }
         Some(receipt)
     }
