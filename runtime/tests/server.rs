@@ -242,7 +242,7 @@ async fn only_those_who_may_connect_are_upgraded() {
 #[tokio::test]
 async fn subprotocols_are_negotiated_as_the_settings_say() {
     let mut config = ServerConfig::default();
-    config.handshake.prefix = "/steve/websocket/".to_owned();
+    config.handshake.prefixes = vec!["/steve/websocket/".to_owned()];
     config.handshake.without_subprotocol = Some(&DIALECT);
     config.handshake.refuse_unknown_subprotocols = true;
     let server = start(config).await;

@@ -69,7 +69,7 @@ impl Link {
     /// Ends a device's connection without an acknowledgement of what could not be kept.
     pub(crate) fn give_up(&self, identity: &str) {
         if let Some(session) = self.sessions().get(identity) {
-            session.peer.give_up(CallFailure::ShuttingDown);
+            session.peer.give_up(CallFailure::TryAgainLater);
         }
     }
 

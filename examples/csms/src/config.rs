@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::commands::Command;
+use crate::door::Door;
 use crate::files::FileSettings;
 use crate::security::keys::KeyForm;
 use crate::security::secret::Hidden;
@@ -19,7 +20,7 @@ use crate::store::transactions::ConcurrentTx;
 ///
 /// Settings come from flags, then from the environment, then from the TOML file that --config names (its keys are the
 /// flags' names with `_` for `-`; those that may be repeated are lists in the plural: id_tags, host_names,
-/// trusted_proxies, tls_certificates, tls_keys), then from defaults.
+/// trusted_proxies, tls_certificates, tls_keys, ocpp_prefixes), then from defaults.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Arguments {
@@ -169,6 +170,18 @@ settings! {
     /// Its certificate, in PEM; at most 5500 characters
     #[arg(long, env = "CSMS_FIRMWARE_SIGNING_CERTIFICATE", value_name = "FILE")]
     firmware_signing_certificate: PathBuf,
+    /// Path before the identity in a charge point's URL; / for identities alone; repeat it for more [default: /ocpp/]
+    #[arg(long = "ocpp-prefix", env = "CSMS_OCPP_PREFIXES", value_name = "PATH", value_delimiter = ',')]
+    ocpp_prefixes: Vec<String>,
+    /// Speak OCPP 1.6 with charge points that offer no subprotocol, which OCPP-J does not allow
+    #[arg(long, env = "CSMS_WITHOUT_SUBPROTOCOL", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    without_subprotocol: bool,
+    /// Let web pages of other sites be charge points without a key, as simulators in browsers are
+    #[arg(long, env = "CSMS_ADMIT_BROWSERS", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    admit_browsers: bool,
+    /// The largest message of a charge point, in KiB; a larger one ends its connection [default: 2048]
+    #[arg(long, env = "CSMS_MESSAGE_LIMIT", value_name = "KIB")]
+    message_limit: u32,
     /// How the log is written: text or json [default: text]
     #[arg(long, env = "CSMS_LOG_FORMAT", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -246,6 +259,8 @@ pub struct Config {
     pub audit_log_days: u32,
     /// 0: for ever.
     pub security_event_days: u32,
+    /// Which handshakes and messages of charge points are taken.
+    pub door: Door,
     /// Uploads and downloads of charge points.
     pub files: FileSettings,
     /// How log lines look.
@@ -285,7 +300,7 @@ fn read(path: &Path) -> Result<Settings> {
 
 impl Settings {
     fn into_config(self) -> Result<Config> {
-        let files = FileSettings::new(&self)?;
+        let (files, door) = (FileSettings::new(&self)?, Door::new(&self)?);
         let listen = match self.listen.as_deref() {
             Some("none") => None,
             address => Some(resolve(address.unwrap_or("127.0.0.1:8080"))?),
@@ -342,6 +357,7 @@ impl Settings {
             message_log_days: self.message_log_days.unwrap_or(14),
             audit_log_days: self.audit_log_days.unwrap_or(1100),
             security_event_days: self.security_event_days.unwrap_or(1100),
+            door,
             files,
             log_format: self.log_format.unwrap_or_default(),
         })

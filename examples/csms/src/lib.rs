@@ -3,6 +3,7 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`config`] | flags, environment, TOML file |
+//! | [`door`] | paths, subprotocols and sizes that charge points are taken with |
 //! | [`commands`] | what the program does beside serving: users, certificates |
 //! | [`app`] | what all parts share |
 //! | [`server`] | the listeners, and the way from start to graceful end |
@@ -19,6 +20,7 @@ pub mod api;
 pub mod app;
 pub mod commands;
 pub mod config;
+pub mod door;
 pub mod durable;
 pub mod files;
 pub mod observe;

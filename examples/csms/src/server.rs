@@ -39,8 +39,10 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     let store = Store::open(&config.database).await?;
     let (ending, ends) = watch::channel(false);
     let listeners = Listeners::bind(&config).await?;
+    let prefix = config.door.prefix().trim_end_matches('/');
+    let urls = listeners.addresses()?.map(|(scheme, address)| format!("ws{scheme}://{address}{prefix}/"));
     let app = Arc::new(App {
-        urls: listeners.addresses()?.map(|(scheme, address)| format!("ws{scheme}://{address}/ocpp/")).collect(),
+        urls: urls.collect(),
         policy: Policy::new(config.open),
         files: Files::open(&config, listeners.for_files()?, &store).await?,
         metrics: Metrics::new(store.numbers()),
@@ -72,7 +74,7 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     app.store.write(|db| Box::pin(id_tags::enter(db, tags, time::now()))).await?;
     let first = i64::from(app.config.first_transaction_id);
     app.store.write(move |db| Box::pin(transactions::number_from(db, first))).await?;
-    listeners.announce()?;
+    listeners.announce(app.config.door.prefix())?;
     let messages = Messages::start(&app);
     files::ftp::start(&app).await?;
     let following = tokio::spawn(presence::follow(Arc::clone(&app), app.peers.events()));
@@ -129,9 +131,10 @@ impl Listeners {
     }
 
     /// Tells the operator the addresses.
-    fn announce(&self) -> Result<()> {
+    fn announce(&self, prefix: &str) -> Result<()> {
+        let prefix = prefix.trim_end_matches('/');
         for (s, address) in self.addresses()? {
-            println!("charge points connect to ws{s}://{address}/ocpp/{{identity}}");
+            println!("charge points connect to ws{s}://{address}{prefix}/{{identity}}");
             println!("the page is at http{s}://{address}/web/");
         }
         Ok(())
@@ -180,6 +183,7 @@ async fn serve<T: Transport>(server: Server<Everybody, T>, parts: &Parts) -> Res
     let Parts { app, messages } = parts;
     let mut settings = ServerConfig::default();
     settings.observe = Some(Arc::clone(messages) as _);
+    app.config.door.set(&mut settings);
     let mut ends = app.ends.clone();
     let end = async move { drop(ends.wait_for(|ends| *ends).await) };
     let handlers = CentralSystem::new(Arc::clone(app));

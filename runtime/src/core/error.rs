@@ -144,6 +144,10 @@ pub enum CallFailure {
     /// This side is closing the connection, and begins nothing new; nothing was sent.
     #[error("the connection is being closed")]
     ShuttingDown,
+    /// This side cannot serve the peer at present, as when its database fails, and has ended the connection. The peer may
+    /// have acted on the request. A server closes the WebSocket with the code 1013, "try again later".
+    #[error("closed by this side: it cannot serve the peer at present")]
+    TryAgainLater,
     /// The peer answered with a CALLERROR.
     #[error("the peer refused: {0}")]
     Refused(CallError),
@@ -157,7 +161,9 @@ impl CallFailure {
     /// repeated.
     pub const fn may_have_acted(&self) -> bool {
         match self {
-            Self::Timeout | Self::Disconnected | Self::Replaced | Self::InvalidResponse(_) => true,
+            Self::Timeout | Self::Disconnected | Self::Replaced | Self::TryAgainLater | Self::InvalidResponse(_) => {
+                true
+            }
             Self::Unsendable(_)
             | Self::QueueFull
             | Self::Unsupported

@@ -14,7 +14,7 @@ use tracing::Instrument;
 use super::accepted::Accepted;
 use super::authenticate::password;
 use super::clock::Clock;
-use super::handshake::Agreement;
+use super::handshake::{Agreement, offered};
 use super::observe::Watch;
 use super::peers::Older;
 use super::socket::Socket;
@@ -89,6 +89,10 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
         let Shared { authenticate, peers, config, .. } = &*self.shared;
         let agreement = Agreement { dialect: R::dialect, settings: &config.handshake };
         let handshake = Handshake::read(head, &agreement)?;
+        if handshake.dialect().is_none() {
+            let offered = offered(&head.headers);
+            tracing::info!(identity = ?handshake.identity(), ?offered, "no subprotocol in common");
+        }
         let identity = handshake.identity();
         let password = password(&head.headers, identity)?;
         let remote = origin.remote;

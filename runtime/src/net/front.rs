@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::already_read::AlreadyRead;
+use super::handshake::{is_for_charge_points, logged, offered, wants_websocket};
 use super::{Authenticate, Endpoint, Handshake, Origin, Refusal, ServerConfig, Transport, Versions};
 
 /// An HTTP service beside the charge points; see [`Server::http`](super::Server::http). Implemented for hyper's services.
@@ -72,7 +73,7 @@ pub(super) struct Front<R, A, T, H> {
     http: H,
     /// Those beside the charge points.
     http_connections: Arc<Semaphore>,
-    prefix: String,
+    prefixes: Vec<String>,
     timeout: Duration,
     /// Turns `true` when the server ends.
     ends: watch::Receiver<bool>,
@@ -104,7 +105,7 @@ impl<R: Versions, A: Authenticate, T: Transport, H: Http> Front<R, A, T, H> {
             transport,
             http,
             http_connections: Arc::new(Semaphore::new(config.max_http_connections.min(Semaphore::MAX_PERMITS))),
-            prefix: config.handshake.prefix.clone(),
+            prefixes: config.handshake.prefixes.clone(),
             timeout: config.handshake_timeout,
             ends,
         }
@@ -172,11 +173,18 @@ impl<R: Versions, A: Authenticate, T: Transport, H: Http> Front<R, A, T, H> {
     }
 
     async fn answer(&self, mut request: Request<Incoming>, origin: Origin, progress: &Shared) -> Answer<H> {
-        if !request.uri().path().starts_with(&self.prefix) {
-            return self.beside(request, origin, progress).await;
+        let wants_websocket = wants_websocket(request.headers());
+        if !is_for_charge_points(request.uri(), wants_websocket, &self.prefixes) {
+            let (uri, remote) = (wants_websocket.then(|| request.uri().clone()), origin.remote);
+            let answer = self.beside(request, origin, progress).await;
+            if let Some(uri) = uri.filter(|_| answer.status() == StatusCode::NOT_FOUND) {
+                tracing::info!(path = ?logged(uri.path()), ?remote, refusal = %Refusal::UnknownPath, "refused a handshake");
+            }
+            return answer;
         }
         let stream = hyper::upgrade::on(&mut request);
         let (head, _) = request.into_parts();
+        let remote = origin.remote;
         let handshake = tokio::time::timeout(self.timeout, self.endpoint.handshake(&head, origin)).await;
         match handshake.unwrap_or(Err(Refusal::Denied(super::Denied::Unavailable(self.timeout)))) {
             Ok(handshake) => {
@@ -185,7 +193,16 @@ impl<R: Versions, A: Authenticate, T: Transport, H: Http> Front<R, A, T, H> {
                 response
             }
             Err(refusal) => {
-                tracing::debug!(path = head.uri.path(), %refusal, "refused a handshake");
+                let (path, remote) = (logged(head.uri.path()), remote);
+                match &refusal {
+                    // Whoever decides about clients tells of them.
+                    Refusal::Denied(_) => tracing::debug!(?path, ?remote, %refusal, "refused a handshake"),
+                    Refusal::NoSubprotocol => {
+                        let offered = offered(&head.headers);
+                        tracing::info!(?path, ?remote, %refusal, ?offered, "refused a handshake");
+                    }
+                    _ => tracing::info!(?path, ?remote, %refusal, "refused a handshake"),
+                }
                 // A second request on this connection would count as the same handshake.
                 closing(refusal.response().map(|body| Either::Left(body.into())))
             }
@@ -250,6 +267,6 @@ where
 
 impl<R, A, T, H> fmt::Debug for Front<R, A, T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Front").field("prefix", &self.prefix).finish_non_exhaustive()
+        f.debug_struct("Front").field("prefixes", &self.prefixes).finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use http::header::{
     ALLOW, CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
 };
-use http::{Method, Response, StatusCode};
+use http::{Method, Response, StatusCode, Version};
 use percent_encoding::percent_decode_str;
 
 use super::Denied;
@@ -30,7 +30,7 @@ pub struct Handshake {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Another path than `{prefix}{identity}`. 404.
+    /// Another path than a prefix and an identity. 404.
     #[error("not the address of a charge point: its path ends with the identity, as in /ocpp/CP1")]
     UnknownPath,
     /// The identity is empty, no UTF-8, or has a control character. 404.
@@ -53,6 +53,9 @@ pub enum Refusal {
     HeldBack(Duration),
 }
 
+/// Characters of what a stranger sends that go into a log.
+const LOGGED: usize = 200;
+
 /// What subprotocols are agreed on.
 pub(super) struct Agreement<'a, D> {
     /// What a subprotocol stands for.
@@ -64,8 +67,9 @@ pub(super) struct Agreement<'a, D> {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct HandshakeSettings {
-    /// The path before the identity. Default `/ocpp/`.
-    pub prefix: String,
+    /// The paths before the identity; `/` is for identities alone, and takes requests for a WebSocket only. Slashes that are
+    /// doubled, or behind the identity, are overlooked. Default `/ocpp/`.
+    pub prefixes: Vec<String>,
     /// What is spoken with a client that offers no subprotocol at all, as some chargers do; `None` closes its connection
     /// (OCPP-J 1.6 §3.2). Default `None`.
     pub without_subprotocol: Option<&'static Dialect>,
@@ -76,7 +80,7 @@ pub struct HandshakeSettings {
 
 impl Default for HandshakeSettings {
     fn default() -> Self {
-        Self { prefix: "/ocpp/".to_owned(), without_subprotocol: None, refuse_unknown_subprotocols: false }
+        Self { prefixes: vec!["/ocpp/".to_owned()], without_subprotocol: None, refuse_unknown_subprotocols: false }
     }
 }
 
@@ -90,9 +94,12 @@ impl Handshake {
         agreement: &Agreement<'_, impl Fn(&str) -> Option<&'static Dialect>>,
     ) -> Result<Self, Refusal> {
         let settings = agreement.settings;
-        let identity = identity(head.uri.path(), &settings.prefix)?;
-        if !has_token(&head.headers, &UPGRADE, "websocket") || !has_token(&head.headers, &CONNECTION, "upgrade") {
+        let identity = identity(head.uri.path(), &settings.prefixes)?;
+        if !wants_websocket(&head.headers) || !has_token(&head.headers, &CONNECTION, "upgrade") {
             return Err(Refusal::NotAWebSocket);
+        }
+        if head.version < Version::HTTP_11 {
+            return Err(Refusal::Broken("HTTP/1.0 knows no upgrade"));
         }
         if head.method != Method::GET {
             return Err(Refusal::Broken("the method is not GET"));
@@ -202,17 +209,62 @@ fn seconds(wait: Duration) -> HeaderValue {
     HeaderValue::from(wait.as_secs() + 1)
 }
 
-/// The identity is percent-encoded in the path, and may hold an encoded slash (OCPP-J 1.6 §3.1.1).
-fn identity(path: &str, prefix: &str) -> Result<String, Refusal> {
-    let encoded = path.strip_prefix(prefix).ok_or(Refusal::UnknownPath)?;
-    if encoded.contains('/') {
-        return Err(Refusal::UnknownPath);
+/// The identity is percent-encoded in the path, and may hold an encoded slash (OCPP-J 1.6 §3.1.1), so that the path is judged
+/// as it was sent.
+fn identity(path: &str, prefixes: &[String]) -> Result<String, Refusal> {
+    let mut refusal = Refusal::UnknownPath;
+    for prefix in prefixes {
+        let Some(mut rest) = below(path, prefix) else { continue };
+        let Some(encoded) = rest.next() else {
+            refusal = Refusal::BadIdentity;
+            continue;
+        };
+        if rest.next().is_some() {
+            continue;
+        }
+        let identity = percent_decode_str(encoded).decode_utf8().map_err(|_| Refusal::BadIdentity)?;
+        if identity.contains(char::is_control) {
+            return Err(Refusal::BadIdentity);
+        }
+        return Ok(identity.into_owned());
     }
-    let identity = percent_decode_str(encoded).decode_utf8().map_err(|_| Refusal::BadIdentity)?;
-    if identity.is_empty() || identity.contains(char::is_control) {
-        return Err(Refusal::BadIdentity);
-    }
-    Ok(identity.into_owned())
+    Err(refusal)
+}
+
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|segment| !segment.is_empty())
+}
+
+/// What follows the prefix in the path.
+fn below<'p>(path: &'p str, prefix: &str) -> Option<impl Iterator<Item = &'p str>> {
+    let mut rest = segments(path);
+    segments(prefix).all(|segment| rest.next() == Some(segment)).then_some(rest)
+}
+
+/// Whether a request is a charge point's, right or wrong, and not one for whatever else is served on the port.
+pub(super) fn is_for_charge_points(head: &http::uri::Uri, wants_websocket: bool, prefixes: &[String]) -> bool {
+    let path = head.path();
+    prefixes.iter().any(|prefix| {
+        let is_root = segments(prefix).next().is_none();
+        below(path, prefix).is_some_and(|rest| if is_root { wants_websocket && rest.count() == 1 } else { true })
+    })
+}
+
+/// Whether a request asks for a WebSocket.
+pub(super) fn wants_websocket(headers: &HeaderMap) -> bool {
+    has_token(headers, &UPGRADE, "websocket")
+}
+
+/// The subprotocols that a client offers, for a log.
+pub(super) fn offered(headers: &HeaderMap) -> String {
+    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let offers = offers.collect::<Vec<_>>().join(", ");
+    offers.chars().take(LOGGED).collect()
+}
+
+/// A path, for a log.
+pub(super) fn logged(path: &str) -> &str {
+    path.get(..path.len().min(LOGGED)).unwrap_or_default()
 }
 
 /// The first offer that is spoken here, as it was offered.
@@ -262,12 +314,30 @@ mod tests {
         assert_eq!(read("/ocpp/RDAM%20123", &[]).unwrap().identity(), "RDAM 123");
         assert_eq!(read("/ocpp/a%2Fb?x=1", &[]).unwrap().identity(), "a/b");
         assert_eq!(read("/ocpp/%E5%85%85", &[]).unwrap().identity(), "充");
-        for path in ["/ocpp/", "/ocpp/%ff", "/ocpp/a%00"] {
+        for path in ["/ocpp//CP1", "/ocpp/CP1/", "//ocpp//CP1//"] {
+            assert_eq!(read(path, &[]).unwrap().identity(), "CP1", "{path}");
+        }
+        assert_eq!(read("/ocpp/%2FCP1%2F/", &[]).unwrap().identity(), "/CP1/");
+        for path in ["/ocpp/", "/ocpp//", "/ocpp/%ff", "/ocpp/a%00"] {
             assert_eq!(read(path, &[]).unwrap_err(), Refusal::BadIdentity, "{path}");
         }
         for path in ["/", "/CP1", "/ocpp/a/b"] {
             assert_eq!(read(path, &[]).unwrap_err(), Refusal::UnknownPath, "{path}");
         }
+    }
+
+    #[test]
+    fn there_may_be_several_prefixes_and_none() {
+        let prefixes = ["/steve/websocket/CentralSystemService".to_owned(), "/".to_owned()];
+        for path in ["/steve/websocket/CentralSystemService/CP1", "/CP1", "//CP1/"] {
+            assert_eq!(identity(path, &prefixes).as_deref(), Ok("CP1"), "{path}");
+        }
+        for path in ["/a/CP1", "/steve/websocket/CP1"] {
+            assert_eq!(identity(path, &prefixes), Err(Refusal::UnknownPath), "{path}");
+        }
+        let is_ours = |path: &str, websocket| is_for_charge_points(&path.parse().unwrap(), websocket, &prefixes);
+        assert!(is_ours("/CP1", true) && !is_ours("/web", false) && !is_ours("/web/live", true));
+        assert!(is_ours("/steve/websocket/CentralSystemService/a/b", false));
     }
 
     #[test]
@@ -299,6 +369,15 @@ mod tests {
                 .header(SEC_WEBSOCKET_VERSION, "13"),
         ));
         assert_eq!(keyless.response().status(), StatusCode::BAD_REQUEST);
+        let old = refused(head(
+            http::Request::get("/ocpp/CP1")
+                .version(Version::HTTP_10)
+                .header(UPGRADE, "websocket")
+                .header(CONNECTION, "upgrade")
+                .header(SEC_WEBSOCKET_VERSION, "13")
+                .header(SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ=="),
+        ));
+        assert_eq!(old, Refusal::Broken("HTTP/1.0 knows no upgrade"));
         assert_eq!(Refusal::UnknownPath.response().status(), StatusCode::NOT_FOUND);
     }
 }

@@ -425,6 +425,7 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
     async fn farewell(&mut self, ended: &Disconnected) {
         let close = match ended {
             Disconnected::Local(CallFailure::ShuttingDown) => Some(S::LEAVING),
+            Disconnected::Local(CallFailure::TryAgainLater) => Some(CloseCode::Again),
             Disconnected::Local(_) => Some(CloseCode::Normal),
             Disconnected::Transport(error) => close_code(error),
             Disconnected::Closed(_) | Disconnected::Stalled | Disconnected::Silent => None,

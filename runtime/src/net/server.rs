@@ -137,7 +137,7 @@ impl<A: Authenticate, T: Transport, H: Http> Server<A, T, H> {
         Server { listener: self.listener, parts: Parts { peers, config, authenticate, transport, http } }
     }
 
-    /// What answers requests for paths that do not begin with [`HandshakeSettings::prefix`]: a page or a REST interface on
+    /// What answers requests for paths that do not begin with one of [`HandshakeSettings::prefixes`]: a page or a REST interface on
     /// the same port. Without it they get 404.
     ///
     /// It is a service of hyper. A router of axum becomes one by `hyper_util::service::TowerToHyperService::new(router)`;

@@ -47,6 +47,6 @@ where
         warn!(identity, %failure, "a transaction message was not kept yet; it waits for its answer");
         sleep(RETRY).await;
     }
-    peer.disconnect(CallFailure::ShuttingDown);
+    peer.give_up(CallFailure::TryAgainLater);
     Err(CallError::new(ErrorCode::InternalError, "the database failed"))
 }

@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use http::header::{HOST, ORIGIN};
+use http::header::{ACCEPT_LANGUAGE, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN, USER_AGENT};
 use onwire::net::{Authenticate, Denied, Login};
 
 use super::certificates::subject;
@@ -116,8 +116,12 @@ impl Gate {
             tracing::warn!(?identity, profile = admitted.profile, lowest, "refused: too low a security profile");
             return Err(if admitted.profile == 0 { Denied::BadCredentials } else { Denied::Forbidden });
         }
-        if admitted.profile == 0 && is_page_of_elsewhere(login) {
-            tracing::warn!(?identity, "refused: a web page of another site");
+        if admitted.profile == 0
+            && !self.app.config.door.admits_browsers
+            && let Some(header) = page_of_elsewhere(login)
+        {
+            let origin = login.headers.get(ORIGIN);
+            tracing::warn!(?identity, ?origin, %header, "refused: a browser, on a web page of another site");
             return Err(Denied::Forbidden);
         }
         tracing::debug!(?identity, profile = admitted.profile, "may connect");
@@ -213,11 +217,22 @@ fn unavailable(error: StoreError) -> Denied {
     Denied::Unavailable(LATER)
 }
 
-/// Whether a browser asks for a page of another site: a page may open a WebSocket to any server, and says where it is from.
-fn is_page_of_elsewhere(login: &Login) -> bool {
-    let Some(origin) = login.headers.get(ORIGIN) else { return false };
-    let host = login.headers.get(HOST).and_then(|host| host.to_str().ok());
-    super::guard::host_of(origin).is_none_or(|origin| host.is_none_or(|host| !origin.eq_ignore_ascii_case(host)))
+/// The header that shows a browser which asks for a page of another site: a page may open a WebSocket to any server, and says
+/// where it is from. Libraries of charge points send an Origin, too, of any kind.
+fn page_of_elsewhere(login: &Login) -> Option<HeaderName> {
+    let (headers, origin) = (&login.headers, login.headers.get(ORIGIN)?);
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let is_own =
+        super::guard::host_of(origin).zip(host).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host));
+    if is_own {
+        return None;
+    }
+    let is_browser = |agent: &HeaderValue| agent.as_bytes().starts_with(b"Mozilla/");
+    if headers.get(USER_AGENT).is_some_and(is_browser) {
+        return Some(USER_AGENT);
+    }
+    // Chromium sends no Sec-Fetch-Site with WebSockets.
+    [ACCEPT_LANGUAGE, COOKIE].into_iter().find(|name| headers.contains_key(name))
 }
 
 impl Authenticate for Gate {

@@ -60,8 +60,9 @@ async fn after_20_s_the_connection_is_closed_and_what_was_sent_comes_again() {
     let [started, _, stop] = messages(id);
     station.send(&json!([2, "stop", stop.0, stop.1])).await;
     newcomer.send(&json!([2, "start", started.0, started.1])).await;
-    let (left, gone) = tokio::join!(station.leftovers(), newcomer.leftovers());
-    assert_eq!((left, gone), (Vec::new(), Vec::new()), "nothing is answered");
+    let (left, gone) = tokio::join!(station.leftovers_and_code(), newcomer.leftovers_and_code());
+    let later = (Vec::new(), Some(1013));
+    assert_eq!((left, gone), (later.clone(), later), "nothing is answered, and it is to try again later");
     for table in ["transactions", "charge_points"] {
         let sql = format!("ALTER TABLE {table}_elsewhere RENAME TO {table}");
         sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut db).await.unwrap();

@@ -123,19 +123,38 @@ async fn who_fails_too_often_has_to_wait_and_nobody_else() {
     assert_eq!(status(&csms, "CP2", &[basic("CP2", &bytes(OLD))]).await, 101);
 }
 
-/// A page in the operator's browser may open a WebSocket to loopback.
+/// A page in the operator's browser may open a WebSocket to loopback. Libraries of charge points send an Origin, too.
 #[tokio::test]
 async fn a_web_page_elsewhere_cannot_play_a_charge_point() {
     let data = tempfile::tempdir().unwrap();
-    let csms = Csms::start_in(data.path(), &[]).await;
-    let from = |origin: &str| [("origin", origin.to_owned())];
-    assert_eq!(status(&csms, "CP1", &from("http://evil.example")).await, 403);
-    assert_eq!(status(&csms, "CP1", &from("null")).await, 403);
-    // Some libraries of charge points send the server's own address.
-    assert_eq!(status(&csms, "CP1", &from(&csms.http)).await, 101);
+    let mut csms = Csms::start_with(data.path(), &[], &[("RUST_LOG", "csms=warn")]).await;
+    let from = |origin: &str| ("origin", origin.to_owned());
+    let agent = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)".to_owned());
+    let signs = [agent.clone(), ("accept-language", "de".to_owned()), ("cookie", "a=b".to_owned())];
+    for origin in ["http://evil.example", "null", "file://"] {
+        assert_eq!(status(&csms, "CP1", &[from(origin)]).await, 101, "{origin}: a library");
+    }
+    for sign in &signs[..2] {
+        assert_eq!(status(&csms, "CP1", &[from("http://evil.example"), sign.clone()]).await, 403, "{sign:?}");
+        csms.logged(sign.0).await;
+    }
+    for origin in ["null", "file://", "https://github.com/Links2004/arduinoWebSockets"] {
+        assert_eq!(status(&csms, "CP2", &[from(origin), signs[2].clone()]).await, 403, "{origin}");
+    }
+    // Nobody's page, and the server's own.
+    assert_eq!(status(&csms, "CP3", std::slice::from_ref(&agent)).await, 101);
+    assert_eq!(status(&csms, "CP3", &[from(&csms.http), agent.clone()]).await, 101);
+    // Whoever has the key may come from anywhere.
+    csms.http("POST", "/api/v1/charge-points", Some(json!({"id": "CP4"}))).await;
+    csms.http("POST", "/api/v1/charge-points/CP4/key", Some(json!({"key": OLD}))).await;
+    let known = [from("http://evil.example"), agent.clone(), basic("CP4", &bytes(OLD))];
+    assert_eq!(status(&csms, "CP4", &known).await, 101);
     let mut station = connect(&csms, "CP1", &[]).await.unwrap();
     let boot = json!({"chargePointVendor": "onwire", "chargePointModel": "test"});
     assert_eq!(station.call("BootNotification", boot).await["status"], "Accepted");
+    csms.stop().await;
+    let csms = Csms::start_in(data.path(), &["--admit-browsers"]).await;
+    assert_eq!(status(&csms, "CP1", &[from("http://evil.example"), agent]).await, 101);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod support;
 mod certificates;
 #[cfg(unix)]
 mod cut;
+mod door;
 mod exposure;
 mod keys;
 mod operators;

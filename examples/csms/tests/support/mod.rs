@@ -245,16 +245,23 @@ impl Station {
 
     /// The frames that come until the connection ends.
     pub async fn leftovers(&mut self) -> Vec<Value> {
-        let mut frames = Vec::new();
+        self.leftovers_and_code().await.0
+    }
+
+    /// The same, and the code of the Close.
+    pub async fn leftovers_and_code(&mut self) -> (Vec<Value>, Option<u16>) {
+        let (mut frames, mut code) = (Vec::new(), None);
         let end = async {
             while let Some(Ok(message)) = self.socket.next().await {
-                if let Message::Text(text) = message {
-                    frames.push(serde_json::from_str(&text).unwrap());
+                match message {
+                    Message::Text(text) => frames.push(serde_json::from_str(&text).unwrap()),
+                    Message::Close(frame) => code = frame.map(|frame| frame.code.into()),
+                    _ => {}
                 }
             }
         };
         tokio::time::timeout(PATIENCE, end).await.expect("an end in time");
-        frames
+        (frames, code)
     }
 
     pub async fn close(mut self) -> Result<(), Error> {

@@ -81,7 +81,7 @@ impl From<CallFailure> for CommandError {
             CallFailure::NotSent | CallFailure::ShuttingDown => Self::NotSent,
             CallFailure::Expired => Self::Expired,
             CallFailure::Timeout => Self::Timeout,
-            CallFailure::Disconnected | CallFailure::Replaced => Self::Lost,
+            CallFailure::Disconnected | CallFailure::Replaced | CallFailure::TryAgainLater => Self::Lost,
             CallFailure::Refused(error) => Self::Refused(error),
             CallFailure::InvalidResponse(error) => Self::InvalidResponse(error),
             _ => Self::Failed,
