@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::app::{App, Brake, SharedApp};
 use crate::changes::Changes;
 use crate::config::{Command, Config, TokenCommand};
+use crate::durable::private_folder;
 use crate::entered::Entered;
 use crate::front::Front;
 use crate::link::Link;
@@ -49,7 +50,7 @@ pub(crate) fn start_log() {
 /// What an operator has to mend.
 pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     for folder in [&config.data, &config.models, &config.data.join("firmware"), &config.data.join("uploads")] {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        private_folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     let models = model::read_folder(&config.models)?;
     if models.is_empty() {
@@ -144,7 +145,7 @@ fn router(app: &SharedApp) -> Router {
 /// # Errors
 /// Those of the database; a name that is taken, or is none.
 pub(crate) async fn command(command: Command, config: &Config) -> Result<()> {
-    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    private_folder(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
     let store = Store::open(&config.database).await?;
     let Command::Token(command) = command;
     match command {

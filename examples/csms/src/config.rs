@@ -274,11 +274,7 @@ impl Config {
     /// # Errors
     /// It cannot be made.
     pub fn make_data_folder(&self) -> Result<()> {
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.data).with_context(|| format!("cannot make {}", self.data.display()))
+        crate::durable::private_folder(&self.data).with_context(|| format!("cannot make {}", self.data.display()))
     }
 }
 

@@ -7,6 +7,30 @@ use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
 
+/// Makes a folder that only its owner may look into, unless it is there.
+///
+/// # Errors
+/// Those of the system.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Makes an empty file that only its owner may read, unless it is there: for a library that would let everybody.
+///
+/// # Errors
+/// Those of the system.
+pub fn private_file(path: &Path) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readers {

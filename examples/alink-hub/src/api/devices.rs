@@ -154,7 +154,9 @@ async fn add(
         return Err(Problem::invalid("/productKey", "there is no such product"));
     }
     let fits = |character: char| character.is_ascii_alphanumeric() || "-_@.:".contains(character);
-    if !(1..=64).contains(&new.device_name.len()) || !new.device_name.chars().all(fits) {
+    // Two names would mean something else in the path of a URL.
+    let is_a_path = matches!(&*new.device_name, "." | "..");
+    if !(1..=64).contains(&new.device_name.len()) || !new.device_name.chars().all(fits) || is_a_path {
         return Err(Problem::invalid("/deviceName", "1 to 64 letters, digits and -_@.: are needed"));
     }
     let is_printable = |character: char| matches!(character, ' '..='~');

@@ -90,6 +90,7 @@ pub(super) async fn insert(db: &mut AnyConnection, entries: &[&StoredEntry]) -> 
 }
 
 /// Sets last values, unless a later one is there.
+/// A time that is still to come was written when this machine's clock, or an earlier version, was wrong: it keeps out nothing.
 async fn set_last(db: &mut AnyConnection, entries: &[&StoredEntry]) -> Result<(), StoreError> {
     // One statement may write a row once only, and a batch may have many values of one property.
     let mut last: BTreeMap<(i64, &str), &StoredEntry> = BTreeMap::new();
@@ -104,12 +105,13 @@ async fn set_last(db: &mut AnyConnection, entries: &[&StoredEntry]) -> Result<()
         let sql = "INSERT INTO properties (device_id, identifier, value, time) VALUES ".to_owned()
             + &places(some.len(), 4)
             + " ON CONFLICT (device_id, identifier) DO UPDATE SET value = excluded.value, time = excluded.time
-                WHERE properties.time <= excluded.time";
+                WHERE properties.time <= excluded.time OR properties.time > "
+            + &format!("${}", 4 * some.len() + 1);
         let mut query = sql::query(AssertSqlSafe(sql));
         for StoredEntry { device, identifier, data, time, .. } in some {
             query = query.bind(*device).bind(identifier.clone()).bind(data.clone()).bind(*time);
         }
-        query.execute(&mut *db).await?;
+        query.bind(now()).execute(&mut *db).await?;
     }
     Ok(())
 }

@@ -33,6 +33,7 @@ use sqlx::{AnyConnection, AnyPool, Executor};
 use tokio::task::JoinHandle;
 
 use self::writer::Writer;
+use crate::durable::{private_file, private_folder};
 
 /// Connections that read.
 const READERS: u32 = 4;
@@ -106,9 +107,12 @@ impl Store {
         sqlx::any::install_default_drivers();
         let (is_file, url) = match url.split_once("://") {
             Some(("sqlite", path)) => {
-                if let Some(folder) = Path::new(path).parent() {
-                    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+                let path_of_file = Path::new(path);
+                if let Some(folder) = path_of_file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                    private_folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
                 }
+                // SQLite gives the files beside it the same mode.
+                private_file(path_of_file).with_context(|| format!("cannot make {path}"))?;
                 (true, format!("sqlite://{path}?mode=rwc"))
             }
             Some(("postgres" | "postgresql", _)) => {

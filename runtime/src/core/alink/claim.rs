@@ -94,7 +94,7 @@ impl<'a> Claim<'a> {
             return Err(NoClaim::TooLong);
         }
         let (client_id, parameters) = client_id.split_once('|').ok_or(NoClaim::NoParameters)?;
-        let parameters = parameters.strip_suffix('|').ok_or(NoClaim::NoParameters)?;
+        let parameters = parameters.trim_end().strip_suffix('|').ok_or(NoClaim::NoParameters)?;
         let parameters = parse_parameters(parameters)?;
         let mut claim = Self {
             client_id,
@@ -208,10 +208,13 @@ impl fmt::Debug for Claim<'_> {
 
 fn parse_parameters(text: &str) -> Result<Vec<(&str, &str)>, NoClaim> {
     let mut parameters: Vec<(&str, &str)> = Vec::new();
-    for part in text.split(',').filter(|part| !part.is_empty()) {
+    // There are SDKs whose client ids are broken into lines.
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').ok_or(NoClaim::Parameter)?;
         let (key, value) = (key.trim(), value.trim());
-        if key.is_empty() || part.contains(|character: char| character.is_control() || character == '|') {
+        if key.is_empty()
+            || [key, value].concat().contains(|character: char| character.is_control() || character == '|')
+        {
             return Err(NoClaim::Parameter);
         }
         if parameters.iter().any(|(earlier, _)| earlier.eq_ignore_ascii_case(key)) {
@@ -240,6 +243,8 @@ fn parse_username(username: &str) -> Result<DeviceRef<'_>, NoClaim> {
 pub(super) fn is_name(name: &str) -> bool {
     (1..=Claim::MAX_NAME).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_graphic() && !b"/+#&|,=\"\\".contains(&byte))
+        // In the path of a URL they would be other things.
+        && !matches!(name, "." | "..")
 }
 
 #[cfg(test)]

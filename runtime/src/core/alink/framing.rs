@@ -30,7 +30,7 @@ pub static FRAMING: Framing = Framing {
 static SYSTEM: Fields = Fields::new(&["ack"], 0, 0, Extra::Skipped);
 
 static ENVELOPE: Fields =
-    Fields::new(&["id", "method", "params", "code", "data", "message", "sys"], 1, 0, Extra::Skipped);
+    Fields::new(&["id", "method", "params", "code", "data", "message", "sys"], 0, 0, Extra::Skipped);
 
 /// Codes that a device answers with: 460 and its neighbours are for parameters, 400 for a bad request, 500 for
 /// the device itself.
@@ -69,7 +69,8 @@ fn split(text: &str) -> Result<Frame, BadFrame> {
     }
     reader.finish().map_err(|_| bad("more than one value"))?;
     let [id, method, params, code, data, message, system] = spans;
-    let id = id.ok_or_else(|| bad("no id"))?;
+    // A message without one is answered without one; an answer without one answers nothing.
+    let id = id.unwrap_or(0..0);
     let unquoted = |span: &core::ops::Range<usize>| text.get(span.clone()).unwrap_or("").trim_matches('"');
     if let Some(code) = code {
         return Ok(match unquoted(&code) {
@@ -159,9 +160,19 @@ pub(super) fn with_method(text: &str, method: &str) -> Option<String> {
 }
 
 fn open_result(out: &mut String, id_token: &str) {
-    out.push_str("{\"id\":");
-    out.push_str(id_token);
-    out.push_str(",\"code\":200,\"data\":");
+    open_answer(out, id_token);
+    out.push_str("200,\"data\":");
+}
+
+/// As far as the code.
+fn open_answer(out: &mut String, id_token: &str) {
+    out.push('{');
+    if !id_token.is_empty() {
+        out.push_str("\"id\":");
+        out.push_str(id_token);
+        out.push(',');
+    }
+    out.push_str("\"code\":");
 }
 
 fn close_result(out: &mut String) {
@@ -170,9 +181,7 @@ fn close_result(out: &mut String) {
 }
 
 fn error(out: &mut String, id_token: &str, code: &str, error: &CallError) {
-    out.push_str("{\"id\":");
-    out.push_str(id_token);
-    out.push_str(",\"code\":");
+    open_answer(out, id_token);
     out.push_str(code);
     out.push_str(",\"message\":\"");
     write_escaped(out, &shortened(&error.description));

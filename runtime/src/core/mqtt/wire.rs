@@ -47,12 +47,14 @@ impl Kind {
     /// Of a first byte; the lower half of most is fixed (§2.2.2).
     pub(super) fn of(first: u8) -> Result<Self, Fault> {
         let kind = Self::ALL.into_iter().find(|kind| *kind as u8 == first >> 4).ok_or(Fault::Malformed)?;
-        let fixed = match kind {
-            Self::Publish => return Ok(kind),
-            Self::PubRel | Self::Subscribe | Self::Unsubscribe => 2,
-            _ => 0,
+        let flags = first & 0x0f;
+        let is_right = match kind {
+            Self::Publish => true,
+            // MQTT 3.1 had DUP there, and some clients still set it when they repeat themselves.
+            Self::PubRel | Self::Subscribe | Self::Unsubscribe => flags & !8 == 2,
+            _ => flags == 0,
         };
-        if first & 0x0f == fixed { Ok(kind) } else { Err(Fault::Malformed) }
+        if is_right { Ok(kind) } else { Err(Fault::Malformed) }
     }
 
     pub(super) fn first(self) -> u8 {
