@@ -4,7 +4,6 @@ use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::{Router, middleware};
@@ -185,8 +184,6 @@ async fn serve<T: Transport>(server: Server<Everybody, T>, parts: &Parts) -> Res
     let mut settings = ServerConfig::default();
     settings.observe = Some(Arc::clone(messages) as _);
     app.config.door.set(&mut settings);
-    // Some never answer pings.
-    settings.keep_alive.silence = Some(Duration::from_secs(2 * u64::from(app.config.heartbeat_interval) + 30));
     let mut ends = app.ends.clone();
     let end = async move { drop(ends.wait_for(|ends| *ends).await) };
     let handlers = CentralSystem::new(Arc::clone(app));

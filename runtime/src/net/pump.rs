@@ -43,15 +43,11 @@ pub struct KeepAlive {
     /// How long a sign of life may take after a ping, and how long a peer may take to accept a message, before the
     /// connection is dropped. Default 30 s.
     pub patience: Duration,
-    /// How long a peer may be silent that has never answered a ping on this connection: some know no pings, and others send
-    /// answers that never arrive. Twice the interval of its heartbeats and some seconds are right. `None` waits for the answer
-    /// of every peer. Default `None`.
-    pub silence: Option<Duration>,
 }
 
 impl Default for KeepAlive {
     fn default() -> Self {
-        Self { ping_after: Some(Duration::from_secs(120)), patience: Duration::from_secs(30), silence: None }
+        Self { ping_after: Some(Duration::from_secs(120)), patience: Duration::from_secs(30) }
     }
 }
 
@@ -144,7 +140,6 @@ pub(super) async fn run<S: Socket, W: Witness>(
         keep_alive,
         heard: clock.now(),
         pinged: None,
-        answers_pings: false,
         stuck: None,
         timer: None,
         seen: None,
@@ -248,8 +243,6 @@ struct Pump<'c, S, W> {
     heard: Instant,
     /// When a ping was sent that nothing followed yet.
     pinged: Option<Instant>,
-    /// A ping was answered.
-    answers_pings: bool,
     /// Since when the peer has not accepted what is queued.
     stuck: Option<Instant>,
     timer: Option<Timer>,
@@ -329,7 +322,6 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
     /// Whether something was read.
     fn read(&mut self, now: Instant, context: &mut Context<'_>) -> Result<bool, Disconnected> {
         let (connection, witness, watch) = (self.connection, &self.witness, &mut self.watch);
-        let answers_pings = &mut self.answers_pings;
         let mut take = |incoming: Incoming<'_>| {
             match incoming {
                 Incoming::Text(text, receipt) => {
@@ -341,7 +333,6 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
                     note(connection, connection.receive_as(text, receipt, now));
                 }
                 Incoming::Binary => tracing::warn!("ignored a binary message"),
-                Incoming::Pong => *answers_pings = true,
                 Incoming::Control => {}
             }
             connection.wants_input()
@@ -397,13 +388,11 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
 
     /// Looks after everything that has a deadline; `true` if something was done about one.
     fn pass_time(&mut self, now: Instant, context: &mut Context<'_>) -> Result<bool, Disconnected> {
-        let KeepAlive { ping_after, patience, silence } = self.keep_alive;
+        let KeepAlive { ping_after, patience } = self.keep_alive;
         if self.stuck.is_some_and(|since| since + patience <= now) {
             return Err(Disconnected::Stalled);
         }
-        let silence = silence.filter(|_| !self.answers_pings).map(|silence| self.heard + silence);
-        let silent_at = self.pinged.map(|at| (at + patience).max(silence.unwrap_or_default()));
-        if silent_at.is_some_and(|at| at <= now) {
+        if self.pinged.is_some_and(|at| at + patience <= now) {
             return Err(Disconnected::Silent);
         }
         if self.seen.is_some_and(|deadline| deadline <= now) {
@@ -416,8 +405,12 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
             self.pinged = Some(now);
             return Ok(true);
         }
-        let deadlines =
-            [self.seen, self.stuck.map(|since| since + patience), silent_at, ping_at.filter(|_| self.stuck.is_none())];
+        let deadlines = [
+            self.seen,
+            self.stuck.map(|since| since + patience),
+            self.pinged.map(|at| at + patience),
+            ping_at.filter(|_| self.stuck.is_none()),
+        ];
         let Some(next) = deadlines.into_iter().flatten().min() else { return Ok(false) };
         let clock = self.clock;
         let timer = self.timer.get_or_insert_with(|| Timer { at: next, sleep: Box::pin(clock.sleep_until(next)) });

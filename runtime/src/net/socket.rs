@@ -15,10 +15,8 @@ pub(super) enum Incoming<'a> {
     Text(&'a str, Option<Receipt>),
     /// Binary data, which no protocol here uses.
     Binary,
-    /// A ping, or whatever else is a sign of life.
+    /// A ping or a pong: a sign of life.
     Control,
-    /// An answer to a ping.
-    Pong,
 }
 
 /// Takes a message, and says whether another one is wanted.

@@ -269,7 +269,7 @@ impl Open for Opener {
 
     fn keep_alive(&self) -> KeepAlive {
         // Pings are MQTT's own.
-        KeepAlive { ping_after: None, patience: self.patience, silence: None }
+        KeepAlive { ping_after: None, patience: self.patience }
     }
 
     fn observe(&self) -> Option<Arc<dyn Observe>> {
