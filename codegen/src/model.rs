@@ -171,8 +171,6 @@ pub(crate) enum Shape {
         max: Option<i64>,
         step: Option<i64>,
     },
-    /// A measured quantity in whole units, of which devices send fractions.
-    Quantity,
     Number(Limits),
     /// A number that is written with at least one digit after the point.
     Float(Limits),

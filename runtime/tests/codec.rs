@@ -149,59 +149,6 @@ fn quirk_12_a_number_off_its_step_is_kept_and_not_sent_on() {
     assert_eq!(encoded(&schedule).unwrap_err(), says);
 }
 
-#[test]
-fn quirks_14_to_18_what_is_meant_is_told_by_what_is_sent() {
-    let code = || ErrorCode::TypeConstraintViolation;
-    let text = r#"{"transactionId":7,"meterStop":26008.733,"timestamp":"2025-08-14T01:30:12Z"}"#;
-    let stop: StopTransactionRequest = quirk(Quirk::FractionOfQuantity, text, code(), "/meterStop: not an integer");
-    assert_eq!(stop.meter_stop, 26008);
-    let text = r#"{"connectorId":1,"idTag":"A","meterStart":"-0.5","timestamp":"2025-08-14T01:30:12Z"}"#;
-    assert_eq!(decode::<StartTransactionRequest>(text, Quirks::ALL).unwrap().meter_start, 0);
-    for never in ["\"7x\"", "\"\"", "{}", "1e400", "true"] {
-        let text = text.replace("\"-0.5\"", never);
-        assert!(decode::<StartTransactionRequest>(&text, Quirks::ALL).is_err(), "{never}");
-    }
-
-    let text = r#"{"connectorId":1,"meterValue":{"timestamp":"2025-08-14T01:30:12Z","sampledValue":[{"value":"7"}]}}"#;
-    let values: MeterValuesRequest = quirk(Quirk::ItemForList, text, code(), "/meterValue: not a list");
-    assert_eq!(values.meter_value[0].sampled_value[0].value, "7");
-    let text = r#"{"connectorId":1,"meterValue":{"timestamp":"2025-08-14T01:30:12Z","sampledValue":{"value":"7"}},"transactionId":5}"#;
-    let values: MeterValuesRequest = decode(text, Quirks::ALL).unwrap();
-    assert_eq!((values.meter_value[0].sampled_value.len(), values.transaction_id), (1, Some(5)));
-    let unknown: GetConfigurationResponse = decode(r#"{"unknownKey":"A"}"#, Quirks::ALL).unwrap();
-    assert_eq!(unknown.unknown_key.unwrap(), ["A"]);
-    for never in ["7", "true", "{\"a\":1"] {
-        let text = format!(r#"{{"connectorId":1,"meterValue":{never}}}"#);
-        assert!(decode::<MeterValuesRequest>(&text, Quirks::ALL).is_err(), "{never}");
-    }
-
-    for (spelling, is) in [("1", true), ("0", false), ("\"true\"", true), ("\"false\"", false)] {
-        let text = format!(r#"{{"configurationKey":[{{"key":"A","readonly":{spelling}}}]}}"#);
-        let says = "/configurationKey/0/readonly: not a boolean";
-        let read: GetConfigurationResponse = quirk(Quirk::LooseBoolean, &text, code(), says);
-        assert_eq!(read.configuration_key.unwrap()[0].readonly, is);
-    }
-    for never in ["12", "\"yes\"", "1.0", "-1"] {
-        let text = format!(r#"{{"configurationKey":[{{"key":"A","readonly":{never}}}]}}"#);
-        assert!(decode::<GetConfigurationResponse>(&text, Quirks::ALL).is_err(), "{never}");
-    }
-
-    let text = r#"{"configurationKey":[{"key":"A","readonly":true,"value":true}]}"#;
-    let says = "/configurationKey/0/value: not a string";
-    let read: GetConfigurationResponse = quirk(Quirk::BooleanForText, text, code(), says);
-    assert_eq!(read.configuration_key.unwrap()[0].value.as_deref(), Some("true"));
-
-    for data in [r#"{"a": [1, "}"]}"#, "[1,2]"] {
-        let text = format!(r#"{{"vendorId":"V","data":{data}}}"#);
-        let transfer: DataTransferRequest = quirk(Quirk::ObjectForText, &text, code(), "/data: not a string");
-        assert_eq!(transfer.data.as_deref(), Some(data));
-        let text = format!(r#"{{"status":"Accepted","data":{data}}}"#);
-        let answer: DataTransferResponse = quirk(Quirk::ObjectForText, &text, code(), "/data: not a string");
-        assert_eq!(answer.data.as_deref(), Some(data));
-    }
-    assert!(decode::<DataTransferRequest>(r#"{"vendorId":{"a":1}}"#, Quirks::ALL).is_err(), "text with a limit");
-}
-
 /// It is a frame's, so that it takes a session to see it.
 #[test]
 fn quirk_13_a_null_payload_is_an_empty_one() {

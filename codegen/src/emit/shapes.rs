@@ -18,7 +18,7 @@ pub(super) fn rust_type(shape: &Shape) -> TokenStream {
             let max = Literal::usize_unsuffixed(*max);
             if *ignores_case { quote!(::onwire::types::CiString<#max>) } else { quote!(::onwire::types::Text<#max>) }
         }
-        Shape::Integer { .. } | Shape::Quantity => quote!(i64),
+        Shape::Integer { .. } => quote!(i64),
         Shape::Number(_) | Shape::Float(_) => quote!(::onwire::types::Decimal),
         Shape::Boolean | Shape::Bit => quote!(bool),
         Shape::DateTime | Shape::UnixMillis => quote!(::onwire::types::DateTime),
@@ -152,7 +152,6 @@ impl<'p> Reading<'p> {
                     None => quote!(integer_in(#min, #max)),
                 }
             }
-            Shape::Quantity => quote!(quantity()),
             Shape::Number(limits) | Shape::Float(limits) => {
                 let limits = limit_arguments(limits);
                 quote!(decimal(#limits))
@@ -192,7 +191,7 @@ pub(super) fn encode(protocol: &Protocol, shape: &Shape, place: &Place) -> Token
         Shape::Named(_) | Shape::Secret => quote!(e.message(#value)?;),
         Shape::Text { ignores_case: false, .. } => quote!(e.text(#value)?;),
         Shape::Text { ignores_case: true, .. } => quote!(e.ci_string(#value)?;),
-        Shape::Integer { min: None, max: None, step: None } | Shape::Quantity => quote!(e.integer(#copied);),
+        Shape::Integer { min: None, max: None, step: None } => quote!(e.integer(#copied);),
         Shape::Integer { min, max, step } => {
             let (min, max) = (integer(*min, "MIN"), integer(*max, "MAX"));
             match step.map(Literal::i64_unsuffixed) {

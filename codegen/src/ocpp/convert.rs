@@ -437,12 +437,6 @@ fn text(schema: &SchemaObject, place: &Place<'_>) -> Result<Shape, Error> {
 }
 
 fn integer(schema: &SchemaObject, place: &Place<'_>) -> Result<Shape, Error> {
-    if schema.format.as_deref() == Some("quantity") {
-        return match schema.number {
-            None => Ok(Shape::Quantity),
-            Some(_) => Err(place.unsupported("limits of a `quantity` are not checked; remove them")),
-        };
-    }
     let Some(number) = schema.number.as_deref() else { return Ok(Shape::Integer { min: None, max: None, step: None }) };
     if number.multiple_of.is_some_and(|step| step != 1.0) {
         return Err(place.unsupported("`multipleOf` of an integer is not checked; remove it"));

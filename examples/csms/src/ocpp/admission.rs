@@ -1,30 +1,17 @@
 //! Charge points that were never accepted may send a BootNotification and nothing else (OCPP-J 1.6 errata §3.8). Acceptance
 //! is kept: neither a reconnect nor a restart of the server asks for another BootNotification (OCPP-J 1.6 §5.4). One whose
 //! boot is pending may also send what it was asked for (OCPP 1.6 §4.2).
-//!
-//! Charge points come from other servers, and do not boot again for a new one. So one that would be accepted is asked for its
-//! BootNotification once it says something else. If an operator has entered it, or given it a key, it counts as accepted
-//! meanwhile; of a stranger only what belongs to transactions is taken, as a CALLERROR would destroy it.
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use onwire::frame::Reply;
-use onwire::ocpp::v16::*;
 use onwire::{CallError, Cx, Dialect, ErrorCode, Peer, Router, SendRouter};
 
-use tracing::{debug, info};
-
-use super::boot::policy;
 use super::patience::{is_of_transaction, until_kept};
 use crate::app::SharedApp;
-use crate::store::records::charge_points::BootPolicy;
 use crate::store::{StoreError, charge_points};
-
-/// How long a charge point may take to answer that it will boot.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who is known to be accepted, for as long as they are connected: the database is asked once for each connection.
 ///
@@ -42,8 +29,6 @@ struct Known {
     questions: u64,
     /// Messages that charge points were asked for, by identity.
     triggered: HashMap<Box<str>, HashSet<&'static str>>,
-    /// Who was asked for a BootNotification, once for each connection.
-    reminded: HashSet<Box<str>>,
 }
 
 impl Admitted {
@@ -67,7 +52,6 @@ impl Admitted {
             known.accepted.remove(identity);
             known.asked.remove(identity);
             known.triggered.remove(identity);
-            known.reminded.remove(identity);
         });
     }
 
@@ -109,53 +93,9 @@ impl Admitted {
         Ok(is_accepted)
     }
 
-    /// How one stands that was never accepted.
-    async fn standing(&self, app: &SharedApp, peer: &Peer) -> Result<Standing, StoreError> {
-        let question = self.ask(peer.identity());
-        let registration = charge_points::registration(app.store.readers(), peer.identity()).await?;
-        if policy(registration.as_ref(), app.policy.accepts_unknown_charge_points()) != BootPolicy::Accept {
-            return Ok(Standing::Waits);
-        }
-        if !registration.is_some_and(|registration| registration.is_entered()) {
-            return Ok(Standing::Stranger);
-        }
-        question.accepted();
-        Ok(Standing::Entered)
-    }
-
-    /// Asks it for a BootNotification, once; it may refuse.
-    fn remind(&self, peer: &Peer, standing: Standing) {
-        if !self.with(|known| known.reminded.insert(peer.identity().into())) {
-            return;
-        }
-        let identity = peer.identity();
-        info!(identity, ?standing, "it sends without a BootNotification, and is asked for one");
-        let peer = peer.clone();
-        tokio::spawn(async move {
-            let request = TriggerMessageRequest::new(MessageTrigger::BootNotification);
-            match peer.call(request).timeout(PATIENCE).await {
-                Ok(answer) => {
-                    debug!(identity = peer.identity(), status = %answer.status, "asked for a BootNotification")
-                }
-                Err(failure) => debug!(identity = peer.identity(), %failure, "asked for a BootNotification"),
-            }
-        });
-    }
-
     fn knows(&self, identity: &str) -> bool {
         self.with(|known| known.accepted.contains(identity))
     }
-}
-
-/// How a charge point stands that was never accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// Its boot would be pending, or rejected.
-    Waits,
-    /// It would be accepted, as anybody would.
-    Stranger,
-    /// It would be accepted: an operator has entered it, or given it a key.
-    Entered,
 }
 
 /// The database is being asked about a charge point, see [`Admitted::ask`].
@@ -212,18 +152,6 @@ impl<R> Admission<R> {
             false => has().await.map_err(super::handlers::failed)?,
         };
         if is_accepted || self.app.admitted.expects(identity, cx.action()) {
-            return Ok(());
-        }
-        let (peer, is_of_transaction) = (cx.peer(), is_of_transaction(cx.action()));
-        let standing = || self.app.admitted.standing(&self.app, peer);
-        let standing = match is_of_transaction {
-            true => until_kept(peer, standing).await?,
-            false => standing().await.map_err(super::handlers::failed)?,
-        };
-        if standing != Standing::Waits {
-            self.app.admitted.remind(peer, standing);
-        }
-        if standing == Standing::Entered || (standing == Standing::Stranger && is_of_transaction) {
             return Ok(());
         }
         Err(CallError::new(ErrorCode::SecurityError, "no BootNotification was accepted yet"))

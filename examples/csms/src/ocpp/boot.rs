@@ -37,7 +37,7 @@ const KNOWN: [&str; 9] = [
 
 /// What is decided for the charge point itself comes first; then those who were entered or accepted before are accepted;
 /// then the server's switch for unknown charge points decides.
-pub(super) fn policy(registration: Option<&Registration>, accepts_unknown: bool) -> BootPolicy {
+fn policy(registration: Option<&Registration>, accepts_unknown: bool) -> BootPolicy {
     let Some(registration) = registration else {
         return if accepts_unknown { BootPolicy::Accept } else { BootPolicy::Reject };
     };

@@ -12,7 +12,6 @@ pub struct Registration {
     accepted: i64,
     registered: i64,
     boot_status: Option<String>,
-    has_key: i64,
 }
 
 impl Registration {
@@ -29,11 +28,6 @@ impl Registration {
     /// Whether an operator has entered it.
     pub fn is_registered(&self) -> bool {
         self.registered != 0
-    }
-
-    /// Whether an operator has entered it, or given it a key.
-    pub fn is_entered(&self) -> bool {
-        self.is_registered() || self.has_key != 0
     }
 
     /// Whether its last BootNotification was answered with Pending. Then it may not be sent RemoteStartTransaction and
@@ -57,9 +51,7 @@ pub async fn registration<'c>(
     db: impl Executor<'c, Database = Any>,
     id: &str,
 ) -> Result<Option<Registration>, StoreError> {
-    let sql = "SELECT boot_policy, accepted, registered, boot_status,
-        CASE WHEN key_hash IS NULL AND next_key_hash IS NULL THEN 0 ELSE 1 END AS has_key
-        FROM charge_points WHERE id = $1";
+    let sql = "SELECT boot_policy, accepted, registered, boot_status FROM charge_points WHERE id = $1";
     Ok(sql::query_as(sql).bind(id).fetch_optional(db).await?)
 }
 

@@ -84,7 +84,6 @@ async fn only_who_was_never_accepted_gets_a_security_error_and_acceptance_outliv
         let refused = station.try_call(action, payload).await.unwrap_err();
         assert_eq!(refused[2], "SecurityError", "{refused}");
     }
-    station.obey("TriggerMessage", json!({"status": "Rejected"})).await;
     station.boot().await;
     station.call("Heartbeat", json!({})).await;
     drop(station);
@@ -96,56 +95,6 @@ async fn only_who_was_never_accepted_gets_a_security_error_and_acceptance_outliv
     station.call("Heartbeat", json!({})).await;
     let mut other = csms.station("CP2").await;
     assert_eq!(other.try_call("Heartbeat", json!({})).await.unwrap_err()[2], "SecurityError");
-}
-
-/// It comes from another server, and does not boot again for a new one.
-#[tokio::test]
-async fn one_that_is_entered_and_does_not_boot_counts_as_accepted_and_is_asked_for_its_boot() {
-    let mut served = served(&["--open", "false", "--id-tag", "A"]).await;
-    for policy in ["accept", "reject", "pending"] {
-        let sql = format!(
-            "INSERT INTO charge_points (id, boot_policy, registered, created_at) VALUES ('{policy}', '{policy}', 1, 0)"
-        );
-        served.execute(&sql).await;
-    }
-    let (_, added) = served.csms.http("POST", "/api/v1/charge-points", Some(json!({"id": "plain"}))).await;
-    assert_eq!(added["id"], "plain", "{added}");
-    for (id, answer) in [("accept", "Accepted"), ("plain", "NotImplemented")] {
-        let mut station = served.csms.station(id).await;
-        station.call("Heartbeat", json!({})).await;
-        let asked = station.obey("TriggerMessage", json!({"status": answer})).await;
-        assert_eq!(asked, json!({"requestedMessage": "BootNotification"}));
-        // Once for each connection; whatever it answers.
-        let id = station.call("StartTransaction", crate::start_of(1, "A", 5, crate::AT)).await["transactionId"].clone();
-        station.call("StopTransaction", json!({"transactionId": id, "meterStop": 9, "timestamp": crate::LATER})).await;
-        station.call("BootNotification", boot()).await;
-        station.expect("GetConfiguration").await;
-    }
-    for id in ["reject", "pending"] {
-        let mut station = served.csms.station(id).await;
-        for (action, payload) in [("Heartbeat", json!({})), ("StartTransaction", crate::start_of(1, "A", 5, crate::AT))]
-        {
-            assert_eq!(station.try_call(action, payload).await.unwrap_err()[2], "SecurityError", "{id}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn of_a_stranger_that_does_not_boot_transactions_are_kept() {
-    let served = served(&[]).await;
-    let mut station = served.csms.station("CP1").await;
-    assert_eq!(station.try_call("Heartbeat", json!({})).await.unwrap_err()[2], "SecurityError");
-    assert_eq!(
-        station.obey("TriggerMessage", json!({"status": "Rejected"})).await,
-        json!({"requestedMessage": "BootNotification"})
-    );
-    let id = station.call("StartTransaction", crate::start_of(1, "A", 5, crate::AT)).await["transactionId"].clone();
-    let values = json!([{"timestamp": crate::AT, "sampledValue": [{"value": "7"}]}]);
-    station.call("MeterValues", json!({"connectorId": 1, "transactionId": id, "meterValue": values})).await;
-    station.call("StopTransaction", json!({"transactionId": id, "meterStop": 9, "timestamp": crate::LATER})).await;
-    let (_, transaction) = served.csms.http("GET", &format!("/api/v1/transactions/{id}"), None).await;
-    assert_eq!(transaction["energyWh"], 4, "{transaction}");
-    assert_eq!(station.try_call("Heartbeat", json!({})).await.unwrap_err()[2], "SecurityError");
 }
 
 #[tokio::test]

@@ -47,17 +47,6 @@ quirks! {
     NotAMultiple = 12,
     /// `null` where a payload object is meant is read as `{}`, and `{}` where a list is meant as an empty one.
     NullPayload = 13,
-    /// A fraction where a measured quantity is an integer (`"meterStop": 26008.333`) is cut off. Integers that count or name
-    /// something never have one.
-    FractionOfQuantity = 14,
-    /// An object or text where a list is meant (`"meterValue": {..}`) is read as a list of one.
-    ItemForList = 15,
-    /// `1`, `0`, `"true"` or `"false"` where a boolean is meant is read as that boolean.
-    LooseBoolean = 16,
-    /// `true` or `false` where text is meant is read as that word (`"value": true` in a GetConfiguration.conf).
-    BooleanForText = 17,
-    /// An object or a list where text without a limit is meant (`data` of a DataTransfer) is read as its JSON text.
-    ObjectForText = 18,
 }
 
 /// A set of [`Quirk`]s: what one connection tolerates.

@@ -168,8 +168,8 @@ impl<'a> Decoder<'a> {
         blank: impl Fn() -> T,
         item: impl Fn(&mut Self, &mut T) -> Result<(), Reject>,
     ) -> Result<(), Reject> {
-        let (start, is_single) = self.begin_list()?;
-        while if is_single { items.is_empty() } else { self.next_item(start, items.len(), max)? } {
+        let start = self.begin_list()?;
+        while self.next_item(start, items.len(), max)? {
             let item_start = self.at;
             let mut value = blank();
             item(self, &mut value)?;
@@ -185,18 +185,13 @@ impl<'a> Decoder<'a> {
 
     // What is done once for each list is not compiled once for each type of item.
 
-    /// Where it begins, and whether it is no list but its only item.
-    fn begin_list(&mut self) -> Result<(usize, bool), Reject> {
-        let first = self.peek();
+    fn begin_list(&mut self) -> Result<usize, Reject> {
+        self.peek();
         let start = self.at;
-        if self.take(b'[') {
-            return Ok((start, false));
-        }
-        if !matches!(first, Some(b'{' | b'"')) {
+        if !self.take(b'[') {
             return Err(self.wrong_type("a list"));
         }
-        self.quirk(Quirk::ItemForList, start, Fault::WrongType { expected: "a list" })?;
-        Ok((start, true))
+        Ok(start)
     }
 
     /// Whether another item comes after the `count` that were read.

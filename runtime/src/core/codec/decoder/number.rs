@@ -58,28 +58,6 @@ impl Decoder<'_> {
         Ok(number.whole())
     }
 
-    /// A measured quantity in whole units, without limits but those of `i64`.
-    ///
-    /// # Errors
-    /// [`Fault::WrongType`], [`Fault::OutOfRange`].
-    pub fn quantity(&mut self) -> Result<i64, Reject> {
-        if let Some(value) = self.short_integer() {
-            return Ok(value);
-        }
-        let at = self.at;
-        self.integer().or_else(|reject| self.cut_off(at, reject))
-    }
-
-    /// What is no integer because of its fraction.
-    #[cold]
-    #[inline(never)]
-    fn cut_off(&mut self, at: usize, reject: Reject) -> Result<i64, Reject> {
-        self.at = at;
-        let Ok((offset, Some(number))) = self.number("an integer") else { return Err(reject) };
-        self.quirk(Quirk::FractionOfQuantity, offset, Fault::WrongType { expected: "an integer" })?;
-        Ok(number.whole())
-    }
-
     /// The common case: up to 18 digits that end at a comma or a brace.
     #[inline]
     fn short_integer(&mut self) -> Option<i64> {
@@ -157,20 +135,8 @@ impl Decoder<'_> {
         match self.peek() {
             Some(b't') => self.literal("true").map(|()| true),
             Some(b'f') => self.literal("false").map(|()| false),
-            _ => self.loose_boolean(),
+            _ => Err(self.wrong_type("a boolean")),
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn loose_boolean(&mut self) -> Result<bool, Reject> {
-        const SPELLINGS: [(&str, bool); 4] = [("1", true), ("0", false), ("\"true\"", true), ("\"false\"", false)];
-        let offset = self.at;
-        let found = SPELLINGS.iter().find(|(spelling, _)| self.rest().starts_with(spelling));
-        let Some((spelling, value)) = found else { return Err(self.wrong_type("a boolean")) };
-        self.at += spelling.len();
-        self.quirk(Quirk::LooseBoolean, offset, Fault::WrongType { expected: "a boolean" })?;
-        Ok(*value)
     }
 
     /// `1` or `0`, the boolean of thing models; `true` and `false` are read too.

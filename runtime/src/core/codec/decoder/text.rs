@@ -50,13 +50,6 @@ impl<'a> Decoder<'a> {
     #[cold]
     #[inline(never)]
     fn other_text(&mut self, place: &mut CompactString, max: usize) -> Result<(), Reject> {
-        if max == usize::MAX && matches!(self.peek(), Some(b'{' | b'[')) {
-            let offset = self.at;
-            self.skip()?;
-            self.quirk(Quirk::ObjectForText, offset, Fault::WrongType { expected: "a string" })?;
-            *place = CompactString::new(self.text.get(offset..self.at).unwrap_or(""));
-            return Ok(());
-        }
         let (offset, text) = self.text_value()?;
         if over_long(&text, max).is_some() {
             self.quirk(Quirk::OverlongText, offset, Fault::TooLong { max })?;
@@ -73,11 +66,6 @@ impl<'a> Decoder<'a> {
             Some(b'-' | b'0'..=b'9') if self.allowed.contains(Quirk::NumberForText) => {
                 self.skip_number()?;
                 self.noticed = self.noticed.with(Quirk::NumberForText);
-                Ok((offset, Cow::Borrowed(self.text.get(offset..self.at).unwrap_or(""))))
-            }
-            Some(first @ (b't' | b'f')) if self.allowed.contains(Quirk::BooleanForText) => {
-                self.literal(if first == b't' { "true" } else { "false" })?;
-                self.noticed = self.noticed.with(Quirk::BooleanForText);
                 Ok((offset, Cow::Borrowed(self.text.get(offset..self.at).unwrap_or(""))))
             }
             _ => Err(self.wrong_type("a string")),
