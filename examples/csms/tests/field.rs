@@ -128,3 +128,71 @@ async fn a_newer_connection_of_the_same_identity_takes_the_older_one_s_place() {
     older.ends().await;
     call(&mut newer, "1", "Heartbeat", json!({})).await;
 }
+
+/// A configuration of the field: numbers and text for booleans, nothing at all, and one key that nobody can read.
+#[tokio::test]
+async fn one_odd_key_takes_no_other_with_it() {
+    let (csms, _data) = csms(&[]).await;
+    let mut station = csms.station("CP1").await;
+    let boot = json!({"chargePointVendor": "V", "chargePointModel": "M"});
+    assert_eq!(station.call("BootNotification", boot).await["status"], "Accepted");
+    let told = json!({"configurationKey": [
+        {"key": "HeartbeatInterval", "readonly": 1, "value": "300"}, {"key": "A", "readonly": "true", "value": "1"},
+        {"key": "B", "value": "2"}, {"key": "C", "readonly": false, "value": true},
+        {"key": "Odd", "readonly": false, "value": {"a": 1}}]});
+    station.obey("GetConfiguration", told.clone()).await;
+    station.obey("GetLocalListVersion", json!({"listVersion": 0})).await;
+    let shown = async || {
+        let shown = csms.get("/api/v1/charge-points/CP1/configuration").await;
+        let items = shown["items"].as_array().unwrap().clone();
+        let row = |item: Value| json!([item["key"], item["value"], item["readonly"], item["odd"]]);
+        Value::Array(items.into_iter().map(row).collect())
+    };
+    let odd = r#"{"key":"Odd","readonly":false,"value":{"a":1}}"#;
+    let expected = json!([
+        ["A", "1", true, false],
+        ["B", "2", false, false],
+        ["C", "true", false, false],
+        ["HeartbeatInterval", "300", true, false],
+        ["Odd", odd, false, true]
+    ]);
+    // Once this is answered, what was told before is kept.
+    let command = csms.http("POST", "/api/v1/charge-points/CP1/commands/GetConfiguration", Some(json!({})));
+    let ((status, answer), _) = tokio::join!(command, station.obey("GetConfiguration", told));
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(shown().await, expected);
+    let told = answer["configurationKey"].as_array().or(answer["response"]["configurationKey"].as_array());
+    assert_eq!(told.expect("a list").len(), 4, "{answer}");
+}
+
+/// `data` of a DataTransfer is text by the schema, and an object in the field; either way.
+#[tokio::test]
+async fn data_that_is_an_object_is_passed_on_as_its_text() {
+    let (csms, _data) = csms(&[]).await;
+    let mut station = csms.booted("CP1").await;
+    let request = json!({"vendorId": "com.example", "data": {"a": [1]}});
+    station.call("DataTransfer", request).await;
+    let body = json!({"vendorId": "com.example"});
+    let command = csms.http("POST", "/api/v1/charge-points/CP1/commands/DataTransfer", Some(body));
+    let response = json!({"status": "Accepted", "data": {"b": 2}});
+    let ((status, answer), _) = tokio::join!(command, station.obey("DataTransfer", response));
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.to_string().contains(r#"{\\\"b\\\":2}"#) || answer.to_string().contains(r#"{\"b\":2}"#), "{answer}");
+    let quirks = csms.get("/api/v1/charge-points/CP1").await["quirks"].clone();
+    assert_eq!(quirks, json!(["JsonForText"]));
+}
+
+/// A register with decimals, and a list of meter values as its only one.
+#[tokio::test]
+async fn a_stop_with_decimals_ends_its_transaction() {
+    let (csms, _data) = csms(&[]).await;
+    let mut station = csms.booted("CP1").await;
+    let at = "2026-03-22T13:57:11Z";
+    let start = json!({"connectorId": 1, "idTag": "TAG1", "meterStart": 12.75, "timestamp": at});
+    let id = station.call("StartTransaction", start).await["transactionId"].clone();
+    let value = json!({"timestamp": at, "sampledValue": {"value": "500", "unit": "Wh"}});
+    station.call("MeterValues", json!({"connectorId": 1, "transactionId": id, "meterValue": value})).await;
+    station.call("StopTransaction", json!({"transactionId": id, "meterStop": 26008.333, "timestamp": at})).await;
+    let shown = csms.get(&format!("/api/v1/transactions/{id}")).await;
+    assert_eq!((&shown["startMeterWh"], &shown["stopMeterWh"]), (&json!(12), &json!(26008)), "{shown}");
+}

@@ -13,6 +13,7 @@
 //! | [`certificates`] | SignCertificate |
 //! | [`clocks`] | clocks that are ahead |
 //! | `patience` | transaction messages while the database fails |
+//! | [`configuration`] | answers to GetConfiguration |
 //! | [`commands`] | what is sent to charge points, and what their answers change |
 //! | [`local_list`] | local lists, in as many messages as they take |
 //! | [`presence`] | who comes and goes; reservations that expire |
@@ -23,6 +24,7 @@ pub mod boot;
 pub mod certificates;
 pub mod clocks;
 pub mod commands;
+pub mod configuration;
 mod handlers;
 pub mod local_list;
 pub mod metering;

@@ -42,6 +42,7 @@ export default {
   'configuration.read': '{count} keys were read.',
   'configuration.readAll': 'Read all',
   'configuration.readonly': 'Read-only',
+  'configuration.odd': 'Not readable',
   'configuration.unknown': 'Unknown to the charge point: {keys}',
   'configuration.value': 'Value',
   'confirm': 'Please confirm',

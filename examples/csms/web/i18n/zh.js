@@ -42,6 +42,7 @@ export default {
   'configuration.read': '已读取 {count} 个配置项。',
   'configuration.readAll': '读取全部',
   'configuration.readonly': '只读',
+  'configuration.odd': '无法解析',
   'configuration.unknown': '充电桩不认识：{keys}',
   'configuration.value': '值',
   'confirm': '请确认',
