@@ -21,6 +21,7 @@ use crate::observe::metrics::Metrics;
 use crate::ocpp::admission::{Admission, Admitted};
 use crate::ocpp::clocks::Clocks;
 use crate::ocpp::local_list::Sending;
+use crate::ocpp::refused::Refusals;
 use crate::ocpp::{CentralSystem, presence};
 use crate::security::gate::Gate;
 use crate::security::guard::guard;
@@ -49,6 +50,7 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         peers: Peers::default(),
         admitted: Admitted::default(),
         clocks: Clocks::default(),
+        refusals: Refusals::default(),
         lists: Sending::default(),
         events: Events::default(),
         ends,
@@ -90,6 +92,9 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     following.await?;
     old.abort();
     messages.close().await;
+    if let Err(error) = app.refusals.keep(&app).await {
+        tracing::warn!(%error, "how many CALLs were refused was not kept");
+    }
     app.store.close().await;
     // Whoever read the addresses may be gone by now.
     let _ = writeln!(std::io::stdout(), "stopped");

@@ -21,7 +21,7 @@ use crate::time;
 const RETRY_INTERVAL: u32 = 60;
 
 /// How long the charge point may take over each question after its boot. Commands of operators wait so long.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The properties of BootNotification that OCPP 1.6 knows.
 const KNOWN: [&str; 9] = [
@@ -38,12 +38,17 @@ const KNOWN: [&str; 9] = [
 
 /// What is decided for the charge point itself comes first; then those who were entered or accepted before are accepted;
 /// then the server's switch for unknown charge points decides.
-fn policy(registration: Option<&Registration>, accepts_unknown: bool) -> BootPolicy {
+pub(super) fn policy(registration: Option<&Registration>, accepts_unknown: bool) -> BootPolicy {
     let Some(registration) = registration else {
         return if accepts_unknown { BootPolicy::Accept } else { BootPolicy::Reject };
     };
     let is_known = registration.is_registered() || registration.is_accepted() || accepts_unknown;
     registration.boot_policy().unwrap_or(if is_known { BootPolicy::Accept } else { BootPolicy::Reject })
+}
+
+/// Whether a boot of that charge point would be accepted.
+pub(super) fn accepts(registration: &Registration, app: &SharedApp) -> bool {
+    policy(Some(registration), app.policy.accepts_unknown_charge_points()) == BootPolicy::Accept
 }
 
 /// What a BootNotification has beyond the schema, as a JSON object.

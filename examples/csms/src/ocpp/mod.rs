@@ -9,6 +9,7 @@
 //! | [`status`] | StatusNotification and what it shows of transactions and reservations |
 //! | [`transactions`] | StartTransaction, StopTransaction |
 //! | [`metering`] | MeterValues, transactionData, energy registers |
+//! | [`refused`] | CALLs that were refused for their payload |
 //! | [`vendors`] | DataTransfer |
 //! | [`certificates`] | SignCertificate |
 //! | [`clocks`] | clocks that are ahead |
@@ -30,6 +31,7 @@ pub mod local_list;
 pub mod metering;
 mod patience;
 pub mod presence;
+pub mod refused;
 pub mod status;
 pub mod transactions;
 pub mod vendors;
