@@ -23,7 +23,7 @@ use crate::ocpp::clocks::Clocks;
 use crate::ocpp::local_list::Sending;
 use crate::ocpp::refused::Refusals;
 use crate::ocpp::{CentralSystem, presence};
-use crate::security::gate::Gate;
+use crate::security::gate::{Gate, keep_alive};
 use crate::security::guard::guard;
 use crate::security::{Security, exposure, tls};
 use crate::store::records::{id_tags, settings};
@@ -184,6 +184,7 @@ async fn bind(address: SocketAddr) -> Result<Server> {
 async fn serve<T: Transport>(server: Server<Everybody, T>, parts: &Parts) -> Result<()> {
     let Parts { app, messages } = parts;
     let mut settings = ServerConfig::default();
+    settings.keep_alive = keep_alive(app.config.heartbeat_interval);
     settings.observe = Some(Arc::clone(messages) as _);
     let mut ends = app.ends.clone();
     let end = async move { drop(ends.wait_for(|ends| *ends).await) };

@@ -281,3 +281,31 @@ async fn an_entered_charge_point_that_goes_on_without_a_boot_counts_as_accepted(
     station.boot().await;
     station.call("Heartbeat", json!({})).await;
 }
+
+/// Behind some networks a link is forgotten after less than two minutes of silence.
+#[tokio::test]
+async fn pings_are_a_setting_of_each_charge_point() {
+    let (csms, _data) = csms(&[]).await;
+    let path = "/api/v1/charge-points/CP1";
+    let new = json!({"id": "CP1", "pingInterval": 600});
+    assert_eq!(csms.http("POST", "/api/v1/charge-points", Some(new)).await.0, 201);
+    assert_eq!(csms.get(path).await["pingInterval"], 600);
+    for (wrong, pointer) in
+        [(json!({"pingInterval": 4}), "/pingInterval"), (json!({"pingTimeout": 3601}), "/pingTimeout")]
+    {
+        let (status, problem) = csms.http("PATCH", path, Some(wrong)).await;
+        assert_eq!((status, &problem["pointer"]), (422, &json!(pointer)), "{problem}");
+    }
+    let change = json!({"pingInterval": 5, "pingTimeout": 60});
+    let (status, changed) = csms.http("PATCH", path, Some(change)).await;
+    assert_eq!((status, &changed["pingInterval"], &changed["pingTimeout"]), (200, &json!(5), &json!(60)));
+
+    let mut request = format!("{}CP1", csms.url).into_client_request().unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", "ocpp1.6".parse().unwrap());
+    let (mut socket, _) = connect_async(request).await.unwrap();
+    let pinged = tokio::time::timeout(PATIENCE, socket.next()).await.expect("long before the two minutes of others");
+    assert!(matches!(pinged, Some(Ok(Message::Ping(_)))), "{pinged:?}");
+
+    let (_, changed) = csms.http("PATCH", path, Some(json!({"pingInterval": null}))).await;
+    assert_eq!((&changed["pingInterval"], &changed["pingTimeout"]), (&Value::Null, &json!(60)));
+}

@@ -87,7 +87,7 @@ pub struct NewChargePoint {
     #[schema(minimum = 0, maximum = 3)]
     security_profile: Option<i64>,
     /// After how many seconds of silence it is sent a ping; absent: the server's default, 120. From its next connection on.
-    #[schema(minimum = 10, maximum = 86400)]
+    #[schema(minimum = 5, maximum = 86400)]
     ping_interval: Option<i64>,
     /// How many seconds its answer to a ping may take; absent: the server's default, 30. From its next connection on.
     #[schema(minimum = 5, maximum = 3600)]
@@ -110,7 +110,7 @@ pub struct ChargePointChange {
     security_profile: Option<i64>,
     /// After how many seconds of silence it is sent a ping; `null`: the server's default, 120. From its next connection on.
     #[serde(default, deserialize_with = "given")]
-    #[schema(minimum = 10, maximum = 86400)]
+    #[schema(minimum = 5, maximum = 86400)]
     ping_interval: Option<Option<i64>>,
     /// How many seconds its answer to a ping may take; `null`: the server's default, 30. From its next connection on.
     #[serde(default, deserialize_with = "given")]
@@ -329,8 +329,8 @@ fn judge(note: Option<&str>, security_profile: Option<i64>) -> Result<(), Proble
 }
 
 fn judge_pings(interval: Option<i64>, timeout: Option<i64>) -> Result<(), Problem> {
-    if interval.is_some_and(|seconds| !(10..=86_400).contains(&seconds)) {
-        return Err(Problem::invalid_payload("/pingInterval", "from 10 to 86400 seconds"));
+    if interval.is_some_and(|seconds| !(5..=86_400).contains(&seconds)) {
+        return Err(Problem::invalid_payload("/pingInterval", "from 5 to 86400 seconds"));
     }
     if timeout.is_some_and(|seconds| !(5..=3600).contains(&seconds)) {
         return Err(Problem::invalid_payload("/pingTimeout", "from 5 to 3600 seconds"));
