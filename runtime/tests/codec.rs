@@ -178,6 +178,76 @@ fn quirk_13_a_null_payload_is_an_empty_one() {
 }
 
 #[test]
+fn quirk_14_an_integer_loses_its_fraction_unless_it_names_something() {
+    let code = ErrorCode::TypeConstraintViolation;
+    let text = r#"{"transactionId":7,"timestamp":"2025-08-14T01:30:12Z","meterStop" : 26008.333}"#;
+    let stop: StopTransactionRequest = quirk(Quirk::FractionForInteger, text, code, "/meterStop: not an integer");
+    assert_eq!(stop.meter_stop, 26008);
+    let text = r#"{"connectorId":1,"idTag":"A","timestamp":"2025-08-14T01:30:12Z","meterStart":12.999}"#;
+    let code = ErrorCode::TypeConstraintViolation;
+    let start: StartTransactionRequest = quirk(Quirk::FractionForInteger, text, code, "/meterStart: not an integer");
+    assert_eq!(start.meter_start, 12);
+    let text = r#"{"connectorId":1.5,"idTag":"A","timestamp":"2025-08-14T01:30:12Z","meterStart":12}"#;
+    assert!(decode::<StartTransactionRequest>(text, Quirks::ALL).is_err(), "there is no connector 1.5");
+}
+
+#[test]
+fn quirk_15_the_only_item_stands_for_its_list() {
+    let code = || ErrorCode::TypeConstraintViolation;
+    let text = r#"{"connectorId":1,"meterValue":{"timestamp":"2025-08-14T01:30:12Z","sampledValue":{"value":"5"}}}"#;
+    let values: MeterValuesRequest = quirk(Quirk::ItemForList, text, code(), "/meterValue: not a list");
+    assert_eq!(values.meter_value.len(), 1);
+    assert_eq!(values.meter_value[0].sampled_value, [SampledValue::new("5")]);
+    let text = r#"{"configurationKey":[],"unknownKey":"Abc"}"#;
+    let answer: GetConfigurationResponse = quirk(Quirk::ItemForList, text, code(), "/unknownKey: not a list");
+    assert_eq!(answer.unknown_key.unwrap(), ["Abc"]);
+    for never in [r#"{"connectorId":1,"meterValue":7}"#, r#"{"connectorId":1,"meterValue":{}}"#] {
+        assert!(decode::<MeterValuesRequest>(never, Quirks::ALL).is_err(), "{never}");
+    }
+}
+
+#[test]
+fn quirks_16_17_and_19_a_configuration_of_the_field() {
+    let code = || ErrorCode::TypeConstraintViolation;
+    let says = "/configurationKey/0/readonly: not a boolean";
+    for (written, means) in [("1", true), ("0", false), ("\"true\"", true), ("\"False\"", false)] {
+        let text = format!(r#"{{"configurationKey":[{{"key":"A","readonly":{written},"value":"1"}}]}}"#);
+        let answer: GetConfigurationResponse = quirk(Quirk::LooseBoolean, &text, code(), says);
+        assert_eq!(answer.configuration_key.unwrap()[0].readonly, means, "{written}");
+    }
+    for never in ["2", "10", "1.5", "\"yes\"", "\"\"", "null"] {
+        let text = format!(r#"{{"key":"A","readonly":{never}}}"#);
+        assert!(decode::<KeyValue>(&text, Quirks::ALL).is_err(), "{never}");
+    }
+
+    let text = r#"{"key":"A","readonly":false,"value":true}"#;
+    let key: KeyValue = quirk(Quirk::BooleanForText, text, code(), "/value: not a string");
+    assert_eq!(key.value.as_deref(), Some("true"));
+    assert!(decode::<AuthorizeRequest>(r#"{"idTag":true}"#, Quirks::ALL).is_err(), "nobody's tag is `true`");
+
+    let text = r#"{"key":"A","value":"1"}"#;
+    let code = ErrorCode::OccurrenceConstraintViolation;
+    let key: KeyValue = quirk(Quirk::MissingReadonly, text, code, "/readonly: missing");
+    assert_eq!(key, KeyValue { value: Some("1".into()), ..KeyValue::new("A", false) });
+    assert!(decode::<KeyValue>(r#"{"value":"1"}"#, Quirks::ALL).is_err(), "a key without a name is none");
+}
+
+#[test]
+fn quirk_18_what_is_no_text_is_passed_on_as_its_json() {
+    let code = || ErrorCode::TypeConstraintViolation;
+    for data in [r#"{"a": [1, "\u00e9"]}"#, "[]"] {
+        let text = format!(r#"{{"vendorId":"V","data": {data} }}"#);
+        let request: DataTransferRequest = quirk(Quirk::JsonForText, &text, code(), "/data: not a string");
+        assert_eq!(request.data.as_deref(), Some(data));
+        let text = format!(r#"{{"status":"Accepted","data":{data}}}"#);
+        let response: DataTransferResponse = quirk(Quirk::JsonForText, &text, code(), "/data: not a string");
+        assert_eq!(response.data.as_deref(), Some(data));
+    }
+    // Where the text is limited it names something, and an object names nothing.
+    assert!(decode::<AuthorizeRequest>(r#"{"idTag":{"a":1}}"#, Quirks::ALL).is_err());
+}
+
+#[test]
 fn faults_have_the_code_of_the_rules_and_a_pointer() {
     use ErrorCode::{FormationViolation, OccurrenceConstraintViolation, TypeConstraintViolation};
     refused::<AuthorizeRequest>("{}", OccurrenceConstraintViolation, "/idTag: missing");

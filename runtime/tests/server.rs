@@ -329,6 +329,42 @@ async fn a_silent_peer_is_found_by_a_ping() {
     silent.await.unwrap();
 }
 
+/// Some implementations never answer pings. They are heard at their heartbeats.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_never_answered_a_ping_owes_no_pong() {
+    const SILENCE: Duration = Duration::from_secs(630);
+    let mut config = ServerConfig::default();
+    config.session.call_timeout = Duration::from_secs(3600);
+    config.keep_alive.silence = Some(SILENCE);
+    let server = start(config).await;
+    let (mut mute, mut answering) = (connected(&server, "CP1").await, connected(&server, "CP2").await);
+    let (peer, other) = (server.peers.get("CP1").unwrap(), server.peers.get("CP2").unwrap());
+    let started = tokio::time::Instant::now();
+    let heartbeats = async {
+        // A pong that nobody asked for is no answer.
+        mute.write_all(&frame(0x8a, b"")).await.unwrap();
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_secs(300)).await;
+            mute.write_all(&frame(0x81, HEARTBEAT)).await.unwrap();
+            while read_frame(&mut mute).await.unwrap().1 != HEARTBEAT_ANSWER {}
+        }
+        let last = tokio::time::Instant::now();
+        while read_frame(&mut mute).await.is_some() {}
+        last.elapsed()
+    };
+    // Whoever has answered once owes an answer from then on.
+    let once = async {
+        while read_frame(&mut answering).await.unwrap().0 != 0x89 {}
+        answering.write_all(&frame(0x8a, b"")).await.unwrap();
+        while read_frame(&mut answering).await.is_some() {}
+        started.elapsed()
+    };
+    let (of_mute, of_answering, first, second) = tokio::join!(heartbeats, once, failure(&peer), failure(&other));
+    assert_eq!((first, second), (CallFailure::Disconnected, CallFailure::Disconnected));
+    assert!(of_mute >= SILENCE, "{of_mute:?}");
+    assert!(of_answering < SILENCE, "{of_answering:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_read_is_dropped_and_what_it_is_sent_is_bounded() {
     let csms = Csms::default();

@@ -13,6 +13,7 @@ use crate::observe::metrics::Metrics;
 use crate::ocpp::admission::Admitted;
 use crate::ocpp::clocks::Clocks;
 use crate::ocpp::local_list::Sending;
+use crate::ocpp::refused::Refusals;
 use crate::security::Security;
 use crate::store::Store;
 
@@ -33,6 +34,8 @@ pub struct App {
     pub admitted: Admitted,
     /// Clocks of charge points that are ahead.
     pub clocks: Clocks,
+    /// CALLs that were refused for their payload.
+    pub refusals: Refusals,
     /// To whom local lists are being sent.
     pub lists: Sending,
     /// What happens, live.

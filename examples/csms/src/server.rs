@@ -21,8 +21,9 @@ use crate::observe::metrics::Metrics;
 use crate::ocpp::admission::{Admission, Admitted};
 use crate::ocpp::clocks::Clocks;
 use crate::ocpp::local_list::Sending;
+use crate::ocpp::refused::Refusals;
 use crate::ocpp::{CentralSystem, presence};
-use crate::security::gate::Gate;
+use crate::security::gate::{Gate, keep_alive};
 use crate::security::guard::guard;
 use crate::security::{Security, exposure, tls};
 use crate::store::records::{id_tags, settings};
@@ -51,6 +52,7 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
         peers: Peers::default(),
         admitted: Admitted::default(),
         clocks: Clocks::default(),
+        refusals: Refusals::default(),
         lists: Sending::default(),
         events: Events::default(),
         ends,
@@ -92,6 +94,9 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
     following.await?;
     old.abort();
     messages.close().await;
+    if let Err(error) = app.refusals.keep(&app).await {
+        tracing::warn!(%error, "how many CALLs were refused was not kept");
+    }
     app.store.close().await;
     // Whoever read the addresses may be gone by now.
     let _ = writeln!(std::io::stdout(), "stopped");
@@ -182,6 +187,7 @@ async fn bind(address: SocketAddr) -> Result<Server> {
 async fn serve<T: Transport>(server: Server<Everybody, T>, parts: &Parts) -> Result<()> {
     let Parts { app, messages } = parts;
     let mut settings = ServerConfig::default();
+    settings.keep_alive = keep_alive(app.config.heartbeat_interval);
     settings.observe = Some(Arc::clone(messages) as _);
     app.config.door.set(&mut settings);
     let mut ends = app.ends.clone();

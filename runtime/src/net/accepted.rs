@@ -147,7 +147,8 @@ fn drain(
                 let _ = context.flush(&mut pipe);
                 return Err(Disconnected::Closed(frame.map_or(1005, |frame| frame.code.into())));
             }
-            Ok(_) => take(Incoming::Control),
+            Ok(Message::Pong(_)) => take(Incoming::Pong),
+            Ok(_) => take(Incoming::Ping),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok((input.len(), false)),
             Err(error) => return Err(error.into()),
         };

@@ -9,6 +9,7 @@ use data_encoding::BASE64;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+use super::KeepAlive;
 use crate::Dialect;
 
 /// Where a request comes from, as the transport knows it.
@@ -95,6 +96,11 @@ pub trait Authenticate: Send + Sync + 'static {
     /// # Errors
     /// [`Denied`], which the client is answered with.
     fn authenticate(&self, login: Login) -> impl Future<Output = Result<(), Denied>> + Send;
+
+    /// How it is found out that the link of a client is dead that was let in; `None`: as the server's settings say.
+    fn keep_alive(&self, _identity: &str) -> Option<KeepAlive> {
+        None
+    }
 }
 
 impl<F, O> Authenticate for F

@@ -119,7 +119,7 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
         let info = Arc::new(info);
         // A block and no async function, whose parameters would take room twice in a future that lives for days.
         async move {
-            let Shared { router, peers, config, clock, .. } = &*shared;
+            let Shared { router, authenticate, peers, config, clock } = &*shared;
             let identity = &*identity;
             let Some(dialect) = dialect else {
                 tracing::warn!(identity, "closed: no subprotocol in common");
@@ -140,7 +140,8 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
             });
             span.in_scope(|| tracing::info!("connected"));
             let watch = config.observe.clone().map(Watch::new);
-            let run = pump::run(&mut socket, &connection, *clock, config.keep_alive, handlers, presence, watch);
+            let keep_alive = authenticate.keep_alive(identity).unwrap_or(config.keep_alive);
+            let run = pump::run(&mut socket, &connection, *clock, keep_alive, handlers, presence, watch);
             let ended = run.instrument(span.clone()).await;
             span.in_scope(|| tracing::info!(%ended, "disconnected"));
             ended

@@ -41,10 +41,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Opened<S> {
                 self.unflushed = true;
                 return Poll::Ready(Err(Disconnected::Closed(frame.map_or(1005, |frame| frame.code.into()))));
             }
+            Message::Pong(_) => take(Incoming::Pong),
             _ => {
                 // The answer to a ping is queued in the stream.
                 self.unflushed = true;
-                take(Incoming::Control)
+                take(Incoming::Ping)
             }
         };
         Poll::Ready(Ok(()))

@@ -43,11 +43,14 @@ pub struct KeepAlive {
     /// How long a sign of life may take after a ping, and how long a peer may take to accept a message, before the
     /// connection is dropped. Default 30 s.
     pub patience: Duration,
+    /// How long the silence of a peer may last that has not answered a ping on this connection: some implementations never
+    /// do, and owe nobody a pong. It is not less than what the two others allow. `None`: these alone count. Default `None`.
+    pub silence: Option<Duration>,
 }
 
 impl Default for KeepAlive {
     fn default() -> Self {
-        Self { ping_after: Some(Duration::from_secs(120)), patience: Duration::from_secs(30) }
+        Self { ping_after: Some(Duration::from_secs(120)), patience: Duration::from_secs(30), silence: None }
     }
 }
 
@@ -140,6 +143,8 @@ pub(super) async fn run<S: Socket, W: Witness>(
         keep_alive,
         heard: clock.now(),
         pinged: None,
+        was_pinged: false,
+        answers_pings: false,
         stuck: None,
         timer: None,
         seen: None,
@@ -243,6 +248,10 @@ struct Pump<'c, S, W> {
     heard: Instant,
     /// When a ping was sent that nothing followed yet.
     pinged: Option<Instant>,
+    /// Whether a ping was ever sent.
+    was_pinged: bool,
+    /// Whether one was ever answered.
+    answers_pings: bool,
     /// Since when the peer has not accepted what is queued.
     stuck: Option<Instant>,
     timer: Option<Timer>,
@@ -322,6 +331,7 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
     /// Whether something was read.
     fn read(&mut self, now: Instant, context: &mut Context<'_>) -> Result<bool, Disconnected> {
         let (connection, witness, watch) = (self.connection, &self.witness, &mut self.watch);
+        let (was_pinged, answers_pings) = (self.was_pinged, &mut self.answers_pings);
         let mut take = |incoming: Incoming<'_>| {
             match incoming {
                 Incoming::Text(text, receipt) => {
@@ -333,7 +343,9 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
                     note(connection, connection.receive_as(text, receipt, now));
                 }
                 Incoming::Binary => tracing::warn!("ignored a binary message"),
-                Incoming::Control => {}
+                // Some send pongs that nobody asked for.
+                Incoming::Pong => *answers_pings |= was_pinged,
+                Incoming::Ping => {}
             }
             connection.wants_input()
         };
@@ -388,11 +400,14 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
 
     /// Looks after everything that has a deadline; `true` if something was done about one.
     fn pass_time(&mut self, now: Instant, context: &mut Context<'_>) -> Result<bool, Disconnected> {
-        let KeepAlive { ping_after, patience } = self.keep_alive;
+        let KeepAlive { ping_after, patience, silence } = self.keep_alive;
         if self.stuck.is_some_and(|since| since + patience <= now) {
             return Err(Disconnected::Stalled);
         }
-        if self.pinged.is_some_and(|at| at + patience <= now) {
+        let silence = silence.filter(|_| !self.answers_pings).map(|silence| self.heard + silence);
+        // An absent one is less than any other.
+        let owed_at = self.pinged.map(|at| silence.max(Some(at + patience)).unwrap_or(at));
+        if owed_at.is_some_and(|at| at <= now) {
             return Err(Disconnected::Silent);
         }
         if self.seen.is_some_and(|deadline| deadline <= now) {
@@ -402,15 +417,11 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
         let ping_at = ping_after.filter(|_| self.pinged.is_none()).map(|silence| self.heard + silence);
         if ping_at.is_some_and(|at| at <= now) && self.stuck.is_none() {
             self.socket.queue(Message::Ping(tungstenite::Bytes::new()))?;
-            self.pinged = Some(now);
+            (self.pinged, self.was_pinged) = (Some(now), true);
             return Ok(true);
         }
-        let deadlines = [
-            self.seen,
-            self.stuck.map(|since| since + patience),
-            self.pinged.map(|at| at + patience),
-            ping_at.filter(|_| self.stuck.is_none()),
-        ];
+        let deadlines =
+            [self.seen, self.stuck.map(|since| since + patience), owed_at, ping_at.filter(|_| self.stuck.is_none())];
         let Some(next) = deadlines.into_iter().flatten().min() else { return Ok(false) };
         let clock = self.clock;
         let timer = self.timer.get_or_insert_with(|| Timer { at: next, sleep: Box::pin(clock.sleep_until(next)) });

@@ -15,8 +15,10 @@ pub(super) enum Incoming<'a> {
     Text(&'a str, Option<Receipt>),
     /// Binary data, which no protocol here uses.
     Binary,
-    /// A ping or a pong: a sign of life.
-    Control,
+    /// A ping: a sign of life.
+    Ping,
+    /// A pong: a sign of life, too.
+    Pong,
 }
 
 /// Takes a message, and says whether another one is wanted.

@@ -15,7 +15,6 @@ use tokio::task::JoinHandle;
 
 use crate::app::SharedApp;
 use crate::observe::labels;
-use crate::observe::metrics::Metrics;
 use crate::store::sql::Query;
 use crate::store::{Batch, Room, Row, StoreError, next_numbers};
 use crate::time;
@@ -117,7 +116,7 @@ enum Item {
 /// Sees every message.
 #[derive(Debug)]
 pub struct Messages {
-    metrics: Metrics,
+    app: SharedApp,
     items: mpsc::Sender<Item>,
     rows: Arc<Batch<Logged>>,
     writing: Mutex<Option<JoinHandle<()>>>,
@@ -130,7 +129,7 @@ impl Messages {
         let rows = Arc::new(app.store.batch());
         let log = Log { app: Arc::clone(app), rows: Arc::clone(&rows), ids: 0..0 };
         let writing = Mutex::new(Some(tokio::spawn(log.run(waiting))));
-        Arc::new(Self { metrics: app.metrics.clone(), items, rows, writing })
+        Arc::new(Self { app: Arc::clone(app), items, rows, writing })
     }
 
     /// Writes what waits.
@@ -168,7 +167,7 @@ impl Messages {
             error_code,
             elapsed_ms: message.elapsed.map(|elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)),
             text: message.masked().into_owned(),
-            _waiting: Waiting::new(&self.metrics.message_log_waiting),
+            _waiting: Waiting::new(&self.app.metrics.message_log_waiting),
         };
         place.send(Item::Message(Box::new(logged), room));
         Some(())
@@ -177,14 +176,15 @@ impl Messages {
 
 impl Observe for Messages {
     fn message(&self, message: &Observed<'_>) {
-        self.metrics.calls.count(message);
+        self.app.metrics.calls.count(message);
+        self.app.refusals.note(message);
         if self.log(message).is_none() {
-            self.metrics.message_log_dropped.inc();
+            self.app.metrics.message_log_dropped.inc();
         }
     }
 
     fn refused(&self, refusal: &Refusal) {
-        self.metrics.refused_handshakes.get_or_create(&labels::refusal(refusal)).inc();
+        self.app.metrics.refused_handshakes.get_or_create(&labels::refusal(refusal)).inc();
     }
 }
 

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onwire::ocpp::v16::*;
-use onwire::types::DateTime;
-use onwire::{CallFailure, ErrorCode, Peer};
+use onwire::types::{DateTime, RawJson};
+use onwire::{ActionEntry, CallFailure, ErrorCode, Peer};
 use serde_json::{Map, Value, json};
 use tracing::{debug, info, warn};
 
+use super::configuration::{self, Told};
 use crate::app::SharedApp;
 use crate::store::charge_points::{self, Boot, Registration};
 use crate::store::records::charge_points::BootPolicy;
-use crate::store::records::{configuration, local_list};
+use crate::store::records::local_list;
 use crate::store::{Store, StoreError};
 use crate::time;
 
@@ -20,7 +21,7 @@ use crate::time;
 const RETRY_INTERVAL: u32 = 60;
 
 /// How long the charge point may take over each question after its boot. Commands of operators wait so long.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The properties of BootNotification that OCPP 1.6 knows.
 const KNOWN: [&str; 9] = [
@@ -37,12 +38,17 @@ const KNOWN: [&str; 9] = [
 
 /// What is decided for the charge point itself comes first; then those who were entered or accepted before are accepted;
 /// then the server's switch for unknown charge points decides.
-fn policy(registration: Option<&Registration>, accepts_unknown: bool) -> BootPolicy {
+pub(super) fn policy(registration: Option<&Registration>, accepts_unknown: bool) -> BootPolicy {
     let Some(registration) = registration else {
         return if accepts_unknown { BootPolicy::Accept } else { BootPolicy::Reject };
     };
     let is_known = registration.is_registered() || registration.is_accepted() || accepts_unknown;
     registration.boot_policy().unwrap_or(if is_known { BootPolicy::Accept } else { BootPolicy::Reject })
+}
+
+/// Whether a boot of that charge point would be accepted.
+pub(super) fn accepts(registration: &Registration, app: &SharedApp) -> bool {
+    policy(Some(registration), app.policy.accepts_unknown_charge_points()) == BootPolicy::Accept
 }
 
 /// What a BootNotification has beyond the schema, as a JSON object.
@@ -131,8 +137,8 @@ async fn keep(
 
 /// Asks an accepted charge point for its configuration and the version of its local list. What it refuses stays unknown.
 pub async fn ask(app: &SharedApp, peer: &Peer) {
-    match peer.call(GetConfigurationRequest::default()).timeout(PATIENCE).await {
-        Ok(answer) => logged(peer, keep_configuration(&app.store, peer.identity(), answer).await),
+    match configuration(peer).await {
+        Ok(told) => logged(peer, keep_configuration(&app.store, peer.identity(), told).await),
         Err(failure) => debug!(identity = peer.identity(), %failure, "no configuration"),
     }
     let version = match peer.call(GetLocalListVersionRequest::new()).timeout(PATIENCE).await {
@@ -156,6 +162,14 @@ pub async fn ask(app: &SharedApp, peer: &Peer) {
     );
 }
 
+/// All keys. The answer is judged here, a key at a time.
+async fn configuration(peer: &Peer) -> Result<Told, CallFailure> {
+    let action = ActionEntry::find(ACTIONS, "GetConfiguration").ok_or(CallFailure::Unsupported)?;
+    let all = RawJson::new("{}").map_err(CallFailure::InvalidResponse)?;
+    let answer = peer.call_unjudged(action, &all).timeout(PATIENCE).await?;
+    configuration::read(&answer).map_err(CallFailure::InvalidResponse)
+}
+
 fn is_unsupported(failure: &CallFailure) -> bool {
     let CallFailure::Refused(error) = failure else { return false };
     matches!(error.code, ErrorCode::NotImplemented | ErrorCode::NotSupported)
@@ -168,21 +182,10 @@ fn logged(peer: &Peer, kept: Result<(), StoreError>) {
 }
 
 /// Keeps the answer to a GetConfiguration for all keys: others are gone.
-async fn keep_configuration(
-    store: &Store,
-    charge_point: &str,
-    answer: GetConfigurationResponse,
-) -> Result<(), StoreError> {
+async fn keep_configuration(store: &Store, charge_point: &str, told: Told) -> Result<(), StoreError> {
     let charge_point = charge_point.to_owned();
-    let write = store.write(move |db| {
-        Box::pin(async move {
-            configuration::forget_all(db, &charge_point).await?;
-            for key in answer.configuration_key.into_iter().flatten() {
-                configuration::keep(db, &charge_point, &key.key, key.value.as_deref(), key.readonly).await?;
-            }
-            Ok(())
-        })
-    });
+    let write =
+        store.write(move |db| Box::pin(async move { configuration::keep(db, &charge_point, told, true).await }));
     write.await
 }
 

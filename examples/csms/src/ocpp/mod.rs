@@ -9,10 +9,12 @@
 //! | [`status`] | StatusNotification and what it shows of transactions and reservations |
 //! | [`transactions`] | StartTransaction, StopTransaction |
 //! | [`metering`] | MeterValues, transactionData, energy registers |
+//! | [`refused`] | CALLs that were refused for their payload |
 //! | [`vendors`] | DataTransfer |
 //! | [`certificates`] | SignCertificate |
 //! | [`clocks`] | clocks that are ahead |
 //! | `patience` | transaction messages while the database fails |
+//! | [`configuration`] | answers to GetConfiguration |
 //! | [`commands`] | what is sent to charge points, and what their answers change |
 //! | [`local_list`] | local lists, in as many messages as they take |
 //! | [`presence`] | who comes and goes; reservations that expire |
@@ -23,11 +25,13 @@ pub mod boot;
 pub mod certificates;
 pub mod clocks;
 pub mod commands;
+pub mod configuration;
 mod handlers;
 pub mod local_list;
 pub mod metering;
 mod patience;
 pub mod presence;
+pub mod refused;
 pub mod status;
 pub mod transactions;
 pub mod vendors;

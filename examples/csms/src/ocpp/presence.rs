@@ -31,6 +31,7 @@ pub async fn follow(app: SharedApp, mut events: PeerEvents) {
             }
             _ = sweep.tick() => {
                 logged(seen.keep(&app).await);
+                logged(app.refusals.keep(&app).await);
                 logged(expire(&app).await);
                 logged(logins::end_revoked(&app).await);
             }

@@ -9,10 +9,12 @@
 //!
 //! Once a charge point has connected with one profile, lower ones are refused (security whitepaper A05.FR.09).
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{ACCEPT_LANGUAGE, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN, USER_AGENT};
-use onwire::net::{Authenticate, Denied, Login};
+use onwire::net::{Authenticate, Denied, KeepAlive, Login};
 
 use super::certificates::subject;
 use super::client::Client;
@@ -34,6 +36,8 @@ const LATER: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Gate {
     app: SharedApp,
+    /// Of those that were let in, where it is not the server's. As many as the database knows at most.
+    keep_alive: Mutex<HashMap<Box<str>, KeepAlive>>,
 }
 
 /// What is known of a charge point.
@@ -45,6 +49,22 @@ struct Known {
     next_key: Option<String>,
     /// Whether the next key is good after a restart of the charge point only.
     after_reboot: bool,
+    /// In seconds, as an operator has set them.
+    ping_interval: Option<i64>,
+    ping_timeout: Option<i64>,
+    /// HeartbeatInterval in seconds, as the charge point has told it.
+    heartbeat: Option<u32>,
+}
+
+/// The longest HeartbeatInterval that is believed.
+const DAY: u32 = 86_400;
+
+/// How dead links are found of charge points with that interval between heartbeats, in seconds. One that does not answer
+/// pings is heard at each heartbeat; one may be lost.
+pub(crate) fn keep_alive(heartbeat: u32) -> KeepAlive {
+    let mut keep_alive = KeepAlive::default();
+    keep_alive.silence = Some(Duration::from_secs(2 * u64::from(heartbeat) + 30));
+    keep_alive
 }
 
 impl Known {
@@ -63,16 +83,20 @@ struct Admitted {
 }
 
 async fn find(app: &App, identity: &str) -> Result<Option<Known>, StoreError> {
-    let sql = "SELECT security_profile, key_hash, next_key_hash, next_key_after_reboot FROM charge_points
-        WHERE id = $1";
-    let row: Option<(i64, Option<String>, Option<String>, i64)> =
+    let sql = "SELECT security_profile, key_hash, next_key_hash, next_key_after_reboot, ping_interval, ping_timeout,
+        (SELECT value FROM configuration_keys WHERE charge_point = charge_points.id AND folded = 'heartbeatinterval'
+            AND odd = 0) FROM charge_points WHERE id = $1";
+    let row: Option<(i64, Option<String>, Option<String>, i64, Option<i64>, Option<i64>, Option<String>)> =
         sql::query_as(sql).bind(identity).fetch_optional(app.store.readers()).await?;
-    Ok(row.map(|(lowest_profile, key, next_key, after_reboot)| Known {
+    Ok(row.map(|(lowest_profile, key, next_key, after_reboot, ping_interval, ping_timeout, heartbeat)| Known {
         is_new: false,
         lowest_profile,
         key,
         next_key,
         after_reboot: after_reboot != 0,
+        ping_interval,
+        ping_timeout,
+        heartbeat: heartbeat.and_then(|seconds| seconds.trim().parse().ok()).filter(|seconds| *seconds <= DAY),
     }))
 }
 
@@ -96,7 +120,22 @@ pub(super) async fn holds(app: &App, identity: &str, login: &logins::Login) -> R
 impl Gate {
     /// A gate that asks the database.
     pub fn new(app: SharedApp) -> Self {
-        Self { app }
+        Self { app, keep_alive: Mutex::default() }
+    }
+
+    fn remember_pings(&self, identity: &str, known: &Known) {
+        let default = keep_alive(self.app.config.heartbeat_interval);
+        let seconds = |seconds: i64| Duration::from_secs(seconds.unsigned_abs());
+        let mut of_this = keep_alive(known.heartbeat.unwrap_or(0).max(self.app.config.heartbeat_interval));
+        of_this.ping_after = known.ping_interval.map(seconds).or(of_this.ping_after);
+        of_this.patience = known.ping_timeout.map_or(of_this.patience, seconds);
+        let parts = |pings: KeepAlive| (pings.ping_after, pings.patience, pings.silence);
+        let mut others = self.keep_alive.lock().unwrap_or_else(PoisonError::into_inner);
+        if parts(of_this) == parts(default) {
+            others.remove(identity);
+        } else {
+            others.insert(identity.into(), of_this);
+        }
     }
 
     async fn decide(&self, login: &Login, client: &Client) -> Result<(), Denied> {
@@ -128,6 +167,7 @@ impl Gate {
         // Without a version in common it is not connected, and nothing is learned of it.
         if login.dialect.is_some() {
             self.keep(identity, &known, &admitted).await.map_err(unavailable)?;
+            self.remember_pings(identity, &known);
             let Admitted { profile, proof, .. } = admitted;
             let login = logins::Login { remote: login.origin.remote, profile, proof };
             self.app.security.logins.remember(identity, login, &self.app.peers);
@@ -253,5 +293,9 @@ impl Authenticate for Gate {
             of_address.fail();
         }
         decided
+    }
+
+    fn keep_alive(&self, identity: &str) -> Option<KeepAlive> {
+        self.keep_alive.lock().unwrap_or_else(PoisonError::into_inner).get(identity).copied()
     }
 }

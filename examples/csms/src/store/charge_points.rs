@@ -12,6 +12,7 @@ pub struct Registration {
     accepted: i64,
     registered: i64,
     boot_status: Option<String>,
+    has_key: i64,
 }
 
 impl Registration {
@@ -28,6 +29,16 @@ impl Registration {
     /// Whether an operator has entered it.
     pub fn is_registered(&self) -> bool {
         self.registered != 0
+    }
+
+    /// Whether it has a Basic password, or is to get one.
+    pub fn has_key(&self) -> bool {
+        self.has_key != 0
+    }
+
+    /// Whether it has ever sent a BootNotification here that was answered.
+    pub fn has_booted(&self) -> bool {
+        self.boot_status.is_some()
     }
 
     /// Whether its last BootNotification was answered with Pending. Then it may not be sent RemoteStartTransaction and
@@ -51,7 +62,9 @@ pub async fn registration<'c>(
     db: impl Executor<'c, Database = Any>,
     id: &str,
 ) -> Result<Option<Registration>, StoreError> {
-    let sql = "SELECT boot_policy, accepted, registered, boot_status FROM charge_points WHERE id = $1";
+    let sql = "SELECT boot_policy, accepted, registered, boot_status,
+        CAST(CASE WHEN key_hash IS NULL AND next_key_hash IS NULL THEN 0 ELSE 1 END AS BIGINT) AS has_key
+        FROM charge_points WHERE id = $1";
     Ok(sql::query_as(sql).bind(id).fetch_optional(db).await?)
 }
 

@@ -99,6 +99,8 @@ function editDialog(chargePoint, changed) {
         { name: 'note', label: t('note'), value: chargePoint.note, empty: null },
         { name: 'bootPolicy', label: t('bootPolicy'), type: 'select', value: chargePoint.bootPolicy, empty: null, options: [['', t('bootPolicy.default')], ['accept', t('bootPolicy.accept')], ['pending', t('bootPolicy.pending')], ['reject', t('bootPolicy.reject')]] },
         { name: 'securityProfile', label: t('securityProfile'), type: 'select', number: true, value: String(chargePoint.securityProfile ?? 0), hint: t('securityProfile.hint'), options: ['0', '1', '2', '3'] },
+        { name: 'pingInterval', label: t('pingInterval'), type: 'number', min: 5, max: 86400, step: 1, value: chargePoint.pingInterval, empty: null, hint: t('pingInterval.hint') },
+        { name: 'pingTimeout', label: t('pingTimeout'), type: 'number', min: 5, max: 3600, step: 1, value: chargePoint.pingTimeout, empty: null, hint: t('pingTimeout.hint') },
       ],
       async onsubmit(body) {
         await api.patch(api.path('charge-points', chargePoint.id), body);

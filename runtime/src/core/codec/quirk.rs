@@ -47,6 +47,19 @@ quirks! {
     NotAMultiple = 12,
     /// `null` where a payload object is meant is read as `{}`, and `{}` where a list is meant as an empty one.
     NullPayload = 13,
+    /// A decimal number where an integer is meant loses its fraction (`"meterStop": 26008.333`), unless the property's name
+    /// ends in `id`: a number that names something is not shortened to the name of something else.
+    FractionForInteger = 14,
+    /// An object or a text where a list is meant is read as a list of one.
+    ItemForList = 15,
+    /// `1`, `0`, `"true"` and `"false"` where a boolean is meant are read as one.
+    LooseBoolean = 16,
+    /// `true` or `false` where text of 500 characters or more is meant, such as the value of a setting, is read as that word.
+    BooleanForText = 17,
+    /// An object or a list where text without a limit is meant is kept as its JSON text (`data` of a DataTransfer).
+    JsonForText = 18,
+    /// A key of a configuration that does not say whether it is `readonly` is read as one that can be altered.
+    MissingReadonly = 19,
 }
 
 /// A set of [`Quirk`]s: what one connection tolerates.

@@ -269,7 +269,7 @@ impl Open for Opener {
 
     fn keep_alive(&self) -> KeepAlive {
         // Pings are MQTT's own.
-        KeepAlive { ping_after: None, patience: self.patience }
+        KeepAlive { ping_after: None, patience: self.patience, silence: None }
     }
 
     fn observe(&self) -> Option<Arc<dyn Observe>> {

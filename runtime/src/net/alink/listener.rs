@@ -476,7 +476,7 @@ impl<P: Platform, T: Transport> Shared<P, T> {
             connection.serve_send(platform.router()).await;
         });
         // Whoever is silent is found by MQTT's own keep-alive.
-        let keep_alive = KeepAlive { ping_after: None, patience: served.config.patience };
+        let keep_alive = KeepAlive { ping_after: None, patience: served.config.patience, silence: None };
         let watch = served.config.observe.clone().map(Watch::new);
         let run = async {
             tracing::info!("connected");

@@ -105,7 +105,7 @@ impl<P: Platform> Served<P> {
             Older::settled(older).await;
             connection.serve_send(platform.router()).await;
         });
-        let keep_alive = KeepAlive { ping_after: None, patience: self.config.patience };
+        let keep_alive = KeepAlive { ping_after: None, patience: self.config.patience, silence: None };
         let watch = self.config.observe.clone().map(Watch::new);
         let run = async {
             tracing::info!("connected");

@@ -93,7 +93,7 @@ impl DeviceBuilder<ThroughGateway> {
             was_online: AtomicBool::new(false),
             config: self.config,
             qos: self.qos,
-            keep_alive: KeepAlive { ping_after: None, patience: self.patience },
+            keep_alive: KeepAlive { ping_after: None, patience: self.patience, silence: None },
             observe: self.observe,
             topics,
             dispatch: Arc::new(dispatch),

@@ -86,6 +86,12 @@ pub struct NewChargePoint {
     /// The lowest security profile it may connect with.
     #[schema(minimum = 0, maximum = 3)]
     security_profile: Option<i64>,
+    /// After how many seconds of silence it is sent a ping; absent: the server's default, 120. From its next connection on.
+    #[schema(minimum = 5, maximum = 86400)]
+    ping_interval: Option<i64>,
+    /// How many seconds its answer to a ping may take; absent: the server's default, 30. From its next connection on.
+    #[schema(minimum = 5, maximum = 3600)]
+    ping_timeout: Option<i64>,
 }
 
 /// What is to be changed; what is absent stays.
@@ -102,6 +108,14 @@ pub struct ChargePointChange {
     /// The lowest security profile it may connect with.
     #[schema(minimum = 0, maximum = 3)]
     security_profile: Option<i64>,
+    /// After how many seconds of silence it is sent a ping; `null`: the server's default, 120. From its next connection on.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(minimum = 5, maximum = 86400)]
+    ping_interval: Option<Option<i64>>,
+    /// How many seconds its answer to a ping may take; `null`: the server's default, 30. From its next connection on.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(minimum = 5, maximum = 3600)]
+    ping_timeout: Option<Option<i64>>,
 }
 
 /// The configuration keys that are known.
@@ -175,6 +189,11 @@ fn blank(id: &str) -> ChargePointRecord {
         log_status_at: None,
         list_version: None,
         security_profile: 0,
+        ping_interval: None,
+        ping_timeout: None,
+        refused_calls: 0,
+        refused_call: None,
+        refused_call_at: None,
         has_key: Flag(0),
         created_at: Time(crate::time::now()),
     }
@@ -187,7 +206,12 @@ async fn complete(app: &App, records: Vec<ChargePointRecord>) -> Result<Vec<Char
     for connector in charge_points::connectors(&app.store, &ids).await? {
         connectors.entry(connector.charge_point.clone()).or_default().push(connector);
     }
-    let mut complete = |record: ChargePointRecord| {
+    let mut complete = |mut record: ChargePointRecord| {
+        if let Some(refused) = app.refusals.waiting(&record.id) {
+            record.refused_calls = record.refused_calls.saturating_add(refused.calls);
+            record.refused_call = Some(refused.latest);
+            record.refused_call_at = Some(Time(refused.at));
+        }
         let connectors = connectors.remove(&record.id).unwrap_or_default();
         let clock_lead = app.clocks.lead(&record.id);
         with_connection(app.peers.find(&record.id).as_ref(), record, connectors, clock_lead)
@@ -269,10 +293,13 @@ async fn create(
         ));
     }
     judge(new.note.as_deref(), new.security_profile)?;
+    judge_pings(new.ping_interval, new.ping_timeout)?;
     let settings = Settings {
         boot_policy: Some(new.boot_policy),
         note: Some(new.note),
         security_profile: Some(new.security_profile.unwrap_or(0)),
+        ping_interval: Some(new.ping_interval),
+        ping_timeout: Some(new.ping_timeout),
     };
     let id = new.id.clone();
     let entry = NewEntry::done(&actor, "create", format!("charge-points/{id}"), &detail(&settings));
@@ -301,10 +328,21 @@ fn judge(note: Option<&str>, security_profile: Option<i64>) -> Result<(), Proble
     Ok(())
 }
 
+fn judge_pings(interval: Option<i64>, timeout: Option<i64>) -> Result<(), Problem> {
+    if interval.is_some_and(|seconds| !(5..=86_400).contains(&seconds)) {
+        return Err(Problem::invalid_payload("/pingInterval", "from 5 to 86400 seconds"));
+    }
+    if timeout.is_some_and(|seconds| !(5..=3600).contains(&seconds)) {
+        return Err(Problem::invalid_payload("/pingTimeout", "from 5 to 3600 seconds"));
+    }
+    Ok(())
+}
+
 fn detail(settings: &Settings) -> serde_json::Value {
     json!({
         "bootPolicy": settings.boot_policy.flatten(), "note": settings.note.clone().flatten(),
-        "securityProfile": settings.security_profile,
+        "securityProfile": settings.security_profile, "pingInterval": settings.ping_interval.flatten(),
+        "pingTimeout": settings.ping_timeout.flatten(),
     })
 }
 
@@ -326,8 +364,14 @@ async fn change(
     Json(change): Json<ChargePointChange>,
 ) -> Result<Answer<ChargePoint>, Problem> {
     judge(change.note.as_ref().and_then(|note| note.as_deref()), change.security_profile)?;
-    let settings =
-        Settings { boot_policy: change.boot_policy, note: change.note, security_profile: change.security_profile };
+    judge_pings(change.ping_interval.flatten(), change.ping_timeout.flatten())?;
+    let settings = Settings {
+        boot_policy: change.boot_policy,
+        note: change.note,
+        security_profile: change.security_profile,
+        ping_interval: change.ping_interval,
+        ping_timeout: change.ping_timeout,
+    };
     let (policy, profile) = (settings.boot_policy.flatten(), settings.security_profile);
     let entry = NewEntry::done(&actor, "change", format!("charge-points/{id}"), &detail(&settings));
     let name = id.clone();

@@ -3,14 +3,15 @@
 use onwire::codec::{self, Message, Quirks};
 use onwire::ocpp::v16::{
     CancelReservationRequest, CancelReservationResponse, CancelReservationStatus, ChangeConfigurationRequest,
-    ChangeConfigurationResponse, ConfigurationStatus, GetConfigurationRequest, GetConfigurationResponse,
-    GetLocalListVersionResponse, ReservationStatus, ReserveNowRequest, ReserveNowResponse, SendLocalListRequest,
-    SendLocalListResponse, UpdateStatus, UpdateType,
+    ChangeConfigurationResponse, ConfigurationStatus, GetConfigurationRequest, GetLocalListVersionResponse,
+    ReservationStatus, ReserveNowRequest, ReserveNowResponse, SendLocalListRequest, SendLocalListResponse,
+    UpdateStatus, UpdateType,
 };
 use sqlx::AnyConnection;
 
 use super::{Command, CommandError};
 use crate::app::SharedApp;
+use crate::ocpp::configuration::{self as answers, Told};
 use crate::store::StoreError;
 use crate::store::records::reservations::{Asked, ReservationState};
 use crate::store::records::{configuration, local_list, reservations};
@@ -33,7 +34,7 @@ pub(super) async fn keep(app: &SharedApp, command: &Command, response: &str) -> 
                 match command.action.name {
                     "CancelReservation" => cancelled(db, id, read(request), read(&response)).await,
                     "ChangeConfiguration" => changed(db, id, read(request), read(&response)).await,
-                    "GetConfiguration" => configured(db, id, read(request), read(&response)).await,
+                    "GetConfiguration" => configured(db, id, read(request), answers::read(&response).ok()).await,
                     "GetLocalListVersion" => listed(db, id, read(&response)).await,
                     "ReserveNow" => reserved(db, id, read(request), read(&response)).await,
                     "SendLocalList" => sent(db, id, read(request), read(&response)).await,
@@ -81,21 +82,12 @@ async fn configured(
     db: &mut AnyConnection,
     id: &str,
     request: Option<GetConfigurationRequest>,
-    response: Option<GetConfigurationResponse>,
+    told: Option<Told>,
 ) -> Result<(), StoreError> {
-    let Some(response) = response else { return Ok(()) };
-    let asked = request.and_then(|request| request.key).unwrap_or_default();
-    let told = response.configuration_key.unwrap_or_default();
-    if asked.is_empty() && !told.is_empty() {
-        configuration::forget_all(db, id).await?;
-    }
-    for key in told {
-        configuration::keep(db, id, key.key.as_str(), key.value.as_deref(), key.readonly).await?;
-    }
-    for key in response.unknown_key.unwrap_or_default() {
-        configuration::forget(db, id, key.as_str()).await?;
-    }
-    Ok(())
+    let Some(told) = told else { return Ok(()) };
+    let is_for_all = request.and_then(|request| request.key).unwrap_or_default().is_empty();
+    let tells = !told.odd.is_empty() || told.answer.configuration_key.as_ref().is_some_and(|keys| !keys.is_empty());
+    answers::keep(db, id, told, is_for_all && tells).await
 }
 
 async fn listed(

@@ -17,6 +17,7 @@ use onwire::{Action, ActionEntry, Peer, Request};
 use serde_json::value::RawValue;
 
 pub use self::error::CommandError;
+use super::configuration;
 use super::local_list::is_complete;
 use crate::app::SharedApp;
 use crate::security::access::Actor;
@@ -32,6 +33,9 @@ const AUDITED: usize = 4096;
 
 /// The role that sends commands.
 const CENTRAL_SYSTEM: &str = "CentralSystem";
+
+/// The action whose answers are judged a key at a time.
+const CONFIGURATION: &str = "GetConfiguration";
 
 /// A command of OCPP, by its name.
 #[derive(Debug, Clone)]
@@ -69,7 +73,10 @@ pub async fn send(app: &SharedApp, actor: &Actor, command: Command) -> Result<St
     let task = tokio::spawn(async move {
         let outcome = exchange(&app, &command).await;
         let outcome = match outcome {
-            Ok(response) => effects::keep(&app, &command, &response).await.map(|()| response),
+            Ok(response) => match effects::keep(&app, &command, &response).await {
+                Ok(()) => readable(&command, response),
+                Err(failure) => Err(failure),
+            },
             Err(error) => Err(error),
         };
         let entered = enter(&app, actor, &command, &outcome).await;
@@ -81,6 +88,14 @@ pub async fn send(app: &SharedApp, actor: &Actor, command: Command) -> Result<St
         }
     });
     task.await.unwrap_or(Err(CommandError::Failed))
+}
+
+/// The answer without what is odd in it, which was kept apart.
+fn readable(command: &Command, response: String) -> Result<String, CommandError> {
+    match command.judged && command.action.name == CONFIGURATION {
+        true => configuration::readable(response).map_err(CommandError::InvalidResponse),
+        false => Ok(response),
+    }
 }
 
 /// Logs a failure that its caller is not told, because an earlier one says more.
@@ -157,7 +172,7 @@ fn sendable(command: &Command) -> Result<String, EncodeError> {
 }
 
 async fn answer(peer: &Peer, command: &Command, request: &str, left: Duration) -> Result<String, CommandError> {
-    let call = if command.judged {
+    let call = if command.judged && command.action.name != CONFIGURATION {
         peer.call_text(command.action, request)
     } else {
         let raw = RawJson::new(request).map_err(|error| CommandError::not_json(&error))?;

@@ -12,7 +12,8 @@ use crate::time;
 const COLUMNS: &str = "SELECT id, boot_policy, accepted, registered, note, protocol, vendor, model, serial_number,
     charge_box_serial_number, firmware_version, iccid, imsi, meter_type, meter_serial_number, extras, booted_at,
     last_seen_at, firmware_status, firmware_status_at, diagnostics_status, diagnostics_status_at, log_status,
-    log_status_at, list_version, security_profile,
+    log_status_at, list_version, security_profile, ping_interval, ping_timeout, refused_calls, refused_call,
+    refused_call_at,
     CAST(CASE WHEN key_hash IS NULL THEN 0 ELSE 1 END AS BIGINT) AS has_key, created_at FROM charge_points";
 
 /// A charge point as the database knows it.
@@ -73,6 +74,16 @@ pub struct ChargePointRecord {
     pub list_version: Option<i64>,
     /// The lowest security profile it may connect with.
     pub security_profile: i64,
+    /// After how many seconds of silence it is sent a ping; `null`: the server's default, 120.
+    pub ping_interval: Option<i64>,
+    /// How many seconds its answer to a ping may take; `null`: the server's default, 30.
+    pub ping_timeout: Option<i64>,
+    /// How many of its CALLs were refused for their payload; what they told is lost.
+    pub refused_calls: i64,
+    /// What was wrong with the latest one.
+    pub refused_call: Option<String>,
+    /// When that came in.
+    pub refused_call_at: Option<Time>,
     /// Whether it has a Basic password.
     pub has_key: Flag,
     /// When it was entered.
@@ -227,6 +238,10 @@ pub struct Settings {
     pub note: Option<Option<String>>,
     /// From 0 to 3.
     pub security_profile: Option<i64>,
+    /// Seconds; `Some(None)` goes back to the default.
+    pub ping_interval: Option<Option<i64>>,
+    /// Likewise.
+    pub ping_timeout: Option<Option<i64>>,
 }
 
 /// Enters one; `false` if it is there already and was entered before. One that came by itself becomes a registered one.
@@ -257,15 +272,22 @@ pub struct Before {
 /// # Errors
 /// Those of the database.
 pub async fn change(db: &mut AnyConnection, id: &str, settings: &Settings) -> Result<Option<Before>, StoreError> {
-    let sql = "SELECT boot_policy, note, security_profile FROM charge_points WHERE id = $1";
-    let row: Option<(Option<String>, Option<String>, i64)> =
+    let sql =
+        "SELECT boot_policy, note, security_profile, ping_interval, ping_timeout FROM charge_points WHERE id = $1";
+    let row: Option<(Option<String>, Option<String>, i64, Option<i64>, Option<i64>)> =
         sql::query_as(sql).bind(id.to_owned()).fetch_optional(&mut *db).await?;
-    let Some((policy, note, security_profile)) = row else { return Ok(None) };
+    let Some((policy, note, security_profile, ping_interval, ping_timeout)) = row else { return Ok(None) };
     let boot_policy = policy.as_deref().and_then(BootPolicy::parse);
     let policy = settings.boot_policy.unwrap_or(boot_policy).map(|policy| policy.as_str().to_owned());
-    let sql = "UPDATE charge_points SET boot_policy = $1, note = $2, security_profile = $3 WHERE id = $4";
-    let query = sql::query(sql).bind(policy).bind(settings.note.clone().unwrap_or(note));
-    query.bind(settings.security_profile.unwrap_or(security_profile)).bind(id.to_owned()).execute(&mut *db).await?;
+    let sql = "UPDATE charge_points SET boot_policy = $1, note = $2, security_profile = $3, ping_interval = $4,
+        ping_timeout = $5 WHERE id = $6";
+    let query = sql::query(sql)
+        .bind(policy)
+        .bind(settings.note.clone().unwrap_or(note))
+        .bind(settings.security_profile.unwrap_or(security_profile))
+        .bind(settings.ping_interval.unwrap_or(ping_interval))
+        .bind(settings.ping_timeout.unwrap_or(ping_timeout));
+    query.bind(id.to_owned()).execute(&mut *db).await?;
     Ok(Some(Before { boot_policy, security_profile }))
 }
 

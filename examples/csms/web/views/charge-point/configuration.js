@@ -71,7 +71,7 @@ export function configuration({ id, signal }) {
       { testid: `configuration-${item.key}` },
       h('td', { class: 'lead mono', 'data-label': t('configuration.key') }, item.key),
       h('td', { class: 'mono break', 'data-label': t('configuration.value') }, text(item.value)),
-      h('td', { 'data-label': t('configuration.access') }, item.readonly ? badge('readonly', 'plain', t('configuration.readonly')) : may('operator') && button(t('edit'), () => change(item), { testid: `edit-${item.key}` })),
+      h('td', { 'data-label': t('configuration.access') }, item.odd ? badge('odd', 'hold', t('configuration.odd')) : item.readonly ? badge('readonly', 'plain', t('configuration.readonly')) : may('operator') && button(t('edit'), () => change(item), { testid: `edit-${item.key}` })),
       h('td', { 'data-label': t('configuration.knownAt') }, timeNode(item.knownAt)),
     );
   load();

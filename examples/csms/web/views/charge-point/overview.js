@@ -50,6 +50,9 @@ function rows(item) {
     [t('securityProfile'), item.securityProfile],
     [t('key.title'), t(item.hasKey ? 'key.present' : 'key.absent')],
     [t('quirks'), (item.quirks ?? []).map((quirk) => (typeof quirk === 'string' ? quirk : JSON.stringify(quirk))).join(', ')],
+    [t('refusedCalls'), item.refusedCalls ? h('span', { testid: 'refused-calls' }, badge('refused', 'hold', String(item.refusedCalls)), ' ', timeNode(item.refusedCallAt), ' ', h('span', { class: 'mono break' }, text(item.refusedCall))) : null],
+    [t('pingInterval'), item.pingInterval],
+    [t('pingTimeout'), item.pingTimeout],
     [t('note'), item.note],
     ...extras.map(([name, value]) => [name, text(value)]),
   ];

@@ -189,13 +189,29 @@ impl<'a> Decoder<'a> {
         self.peek();
         let start = self.at;
         if !self.take(b'[') {
-            return Err(self.wrong_type("a list"));
+            self.item_for_list()?;
         }
         Ok(start)
     }
 
+    /// Lets the only item of a list pass for the list; the decoder stands on it.
+    #[cold]
+    fn item_for_list(&mut self) -> Result<(), Reject> {
+        match self.byte() {
+            Some(b'{' | b'"') if self.allowed.contains(Quirk::ItemForList) => {
+                self.noticed = self.noticed.with(Quirk::ItemForList);
+                Ok(())
+            }
+            _ => Err(self.wrong_type("a list")),
+        }
+    }
+
     /// Whether another item comes after the `count` that were read.
     fn next_item(&mut self, start: usize, count: usize, max: usize) -> Result<bool, Reject> {
+        // The only item may stand for the list, without brackets.
+        if self.text.as_bytes().get(start) != Some(&b'[') {
+            return Ok(count == 0);
+        }
         if self.take(b']') {
             return Ok(false);
         }

@@ -49,13 +49,30 @@ impl Decoder<'_> {
         let Some(number) = number else { return Err(self.reject(offset, Fault::OutOfRange)) };
         let written = self.text.get(offset..self.at).unwrap_or("");
         if written.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
-            let whole = number.is_multiple_of(Decimal::from(1));
-            if !whole {
-                return Err(self.reject(offset, Fault::WrongType { expected: "an integer" }));
-            }
-            self.quirk(Quirk::IntegerWithFraction, offset, Fault::WrongType { expected: "an integer" })?;
+            self.fraction(offset, number)?;
         }
         Ok(number.whole())
+    }
+
+    /// Lets a number pass that is written with a fraction where an integer is meant.
+    #[cold]
+    fn fraction(&mut self, offset: usize, number: Decimal) -> Result<(), Reject> {
+        let fault = Fault::WrongType { expected: "an integer" };
+        let quirk = match number.is_multiple_of(Decimal::from(1)) {
+            true => Quirk::IntegerWithFraction,
+            false if self.measures(offset) => Quirk::FractionForInteger,
+            false => return Err(self.reject(offset, fault)),
+        };
+        self.quirk(quirk, offset, fault)
+    }
+
+    /// Whether the number at `offset` belongs to a property that names nothing: its key does not end in `id`.
+    fn measures(&self, offset: usize) -> bool {
+        let before = self.text.as_bytes().get(..offset).unwrap_or(&[]).trim_ascii_end();
+        match before.strip_suffix(b":").map(<[u8]>::trim_ascii_end) {
+            Some([.., i, d, b'"']) => !(i.eq_ignore_ascii_case(&b'i') && d.eq_ignore_ascii_case(&b'd')),
+            _ => false,
+        }
     }
 
     /// The common case: up to 18 digits that end at a comma or a brace.
@@ -135,8 +152,29 @@ impl Decoder<'_> {
         match self.peek() {
             Some(b't') => self.literal("true").map(|()| true),
             Some(b'f') => self.literal("false").map(|()| false),
-            _ => Err(self.wrong_type("a boolean")),
+            _ => self.loose_boolean(),
         }
+    }
+
+    /// What some peers write for a boolean.
+    #[cold]
+    fn loose_boolean(&mut self) -> Result<bool, Reject> {
+        if self.allowed.contains(Quirk::LooseBoolean) {
+            let rest = self.rest();
+            let found = [("1", true), ("0", false), ("\"true\"", true), ("\"false\"", false)].into_iter().find(
+                |(written, _)| {
+                    rest.get(..written.len()).is_some_and(|start| start.eq_ignore_ascii_case(written))
+                        // `1` is not the beginning of 12 or 1.5.
+                        && !matches!(rest.as_bytes().get(written.len()), Some(b'0'..=b'9' | b'.' | b'e' | b'E'))
+                },
+            );
+            if let Some((written, value)) = found {
+                self.at += written.len();
+                self.noticed = self.noticed.with(Quirk::LooseBoolean);
+                return Ok(value);
+            }
+        }
+        Err(self.wrong_type("a boolean"))
     }
 
     /// `1` or `0`, the boolean of thing models; `true` and `false` are read too.

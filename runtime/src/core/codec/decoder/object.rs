@@ -321,6 +321,9 @@ impl<'a> Decoder<'a> {
         let Some((word, missing)) = words.find(|(_, missing)| *missing != 0) else { return Ok(()) };
         let index = 64 * word + missing.trailing_zeros() as usize;
         let property = object.fields.names.get(index).copied().unwrap_or("");
+        if property == "readonly" && missing.is_power_of_two() && words.all(|(_, missing)| missing == 0) {
+            return self.quirk(Quirk::MissingReadonly, object.start, Fault::Missing { property });
+        }
         Err(self.reject(object.start, Fault::Missing { property }))
     }
 

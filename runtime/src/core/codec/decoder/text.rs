@@ -13,6 +13,9 @@ use crate::core::date_time::Form;
 use crate::core::text::over_long;
 use crate::types::{CiString, DateTime, Text, Unrecognized};
 
+/// From how many characters on text is a value of any kind, such as that of a setting, and no name.
+const FREE: usize = 500;
+
 impl<'a> Decoder<'a> {
     /// Text of at most `N` characters.
     ///
@@ -50,6 +53,19 @@ impl<'a> Decoder<'a> {
     #[cold]
     #[inline(never)]
     fn other_text(&mut self, place: &mut CompactString, max: usize) -> Result<(), Reject> {
+        // Text of few characters names something, and neither an object nor a boolean names anything.
+        let quirk = match self.peek() {
+            Some(b'{' | b'[') if max == usize::MAX => Some(Quirk::JsonForText),
+            Some(b't' | b'f') if max >= FREE => Some(Quirk::BooleanForText),
+            _ => None,
+        };
+        if let Some(quirk) = quirk.filter(|quirk| self.allowed.contains(*quirk)) {
+            let start = self.at;
+            self.skip()?;
+            self.noticed = self.noticed.with(quirk);
+            *place = CompactString::new(self.text.get(start..self.at).unwrap_or(""));
+            return Ok(());
+        }
         let (offset, text) = self.text_value()?;
         if over_long(&text, max).is_some() {
             self.quirk(Quirk::OverlongText, offset, Fault::TooLong { max })?;
