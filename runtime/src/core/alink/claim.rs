@@ -85,7 +85,8 @@ impl<'a> Claim<'a> {
     /// How many bytes the password may have. A signature has at most 64, tokens some more.
     pub const MAX_PASSWORD: usize = 512;
 
-    /// Reads the fields of a CONNECT. Parameters may stand in any order, and those that are not known are kept.
+    /// Reads the fields of a CONNECT. Parameters may stand in any order, with white space and line breaks
+    /// between them, and those that are not known are kept.
     ///
     /// # Errors
     /// [`NoClaim`].
@@ -94,7 +95,7 @@ impl<'a> Claim<'a> {
             return Err(NoClaim::TooLong);
         }
         let (client_id, parameters) = client_id.split_once('|').ok_or(NoClaim::NoParameters)?;
-        let parameters = parameters.strip_suffix('|').ok_or(NoClaim::NoParameters)?;
+        let parameters = parameters.trim_end().strip_suffix('|').ok_or(NoClaim::NoParameters)?;
         let parameters = parse_parameters(parameters)?;
         let mut claim = Self {
             client_id,
@@ -208,10 +209,12 @@ impl fmt::Debug for Claim<'_> {
 
 fn parse_parameters(text: &str) -> Result<Vec<(&str, &str)>, NoClaim> {
     let mut parameters: Vec<(&str, &str)> = Vec::new();
-    for part in text.split(',').filter(|part| !part.is_empty()) {
+    // There are SDKs that begin a new line in between.
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').ok_or(NoClaim::Parameter)?;
         let (key, value) = (key.trim(), value.trim());
-        if key.is_empty() || part.contains(|character: char| character.is_control() || character == '|') {
+        let is_wrong = |text: &str| text.contains(|character: char| character.is_control() || character == '|');
+        if key.is_empty() || is_wrong(key) || is_wrong(value) {
             return Err(NoClaim::Parameter);
         }
         if parameters.iter().any(|(earlier, _)| earlier.eq_ignore_ascii_case(key)) {
