@@ -47,6 +47,8 @@ quirks! {
     NotAMultiple = 12,
     /// `null` where a payload object is meant is read as `{}`, and `{}` where a list is meant as an empty one.
     NullPayload = 13,
+    /// `true` and `false` where text is meant are read as their words (`"cleanSession": true` in a sub-device's login).
+    BooleanForText = 14,
 }
 
 /// A set of [`Quirk`]s: what one connection tolerates.

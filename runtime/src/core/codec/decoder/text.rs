@@ -68,6 +68,11 @@ impl<'a> Decoder<'a> {
                 self.noticed = self.noticed.with(Quirk::NumberForText);
                 Ok((offset, Cow::Borrowed(self.text.get(offset..self.at).unwrap_or(""))))
             }
+            Some(b't' | b'f') if self.allowed.contains(Quirk::BooleanForText) => {
+                let word = if self.boolean()? { "true" } else { "false" };
+                self.noticed = self.noticed.with(Quirk::BooleanForText);
+                Ok((offset, Cow::Borrowed(word)))
+            }
             _ => Err(self.wrong_type("a string")),
         }
     }
