@@ -15,7 +15,7 @@ pub(super) enum Incoming<'a> {
     Text(&'a str, Option<Receipt>),
     /// Binary data, which no protocol here uses.
     Binary,
-    /// A ping: a sign of life.
+    /// A ping, or whatever else is a sign of life.
     Ping,
     /// A pong: a sign of life, too.
     Pong,

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -38,6 +39,23 @@ impl<'m> Envelope<'m> {
 /// A number, or a string of digits.
 pub(crate) fn whole(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// Text, or a number or boolean in its place, as it is written: SDKs send either.
+pub(crate) fn text<'d, D: Deserializer<'d>>(reader: D) -> Result<String, D::Error> {
+    match Value::deserialize(reader)? {
+        Value::String(text) => Ok(text),
+        other @ (Value::Number(_) | Value::Bool(_)) => Ok(other.to_string()),
+        _ => Err(D::Error::custom("no text where text is needed")),
+    }
+}
+
+/// The same, where nothing may stand as well.
+pub(crate) fn optional_text<'d, D: Deserializer<'d>>(reader: D) -> Result<Option<String>, D::Error> {
+    match Value::deserialize(reader)? {
+        Value::Null => Ok(None),
+        value => text(value).map(Some).map_err(D::Error::custom),
+    }
 }
 
 /// An answer.

@@ -17,9 +17,6 @@ const MOST: usize = 200;
 /// entry of more than 2,704 bytes.
 const LONGEST_IDENTIFIER: usize = 128;
 
-/// How far ahead a time may be, in milliseconds: 24 hours.
-const AHEAD: i64 = 24 * 60 * 60 * 1000;
-
 /// What a message carries: what is to be kept, and why the rest is not.
 struct Sorted<'m> {
     model: Option<&'m Model>,
@@ -204,14 +201,15 @@ fn unwrapped(value: &Value) -> Option<(&Value, Option<&Value>)> {
     Some((object.get("value").filter(|_| is_wrapper)?, object.get("time")))
 }
 
-/// When it was so, and whether the message says so: now, if it does not.
+/// When it was so, and whether the message says so: now, if it does not, or if it says a time that is yet to come.
 fn judge_time(time: Option<&Value>) -> Result<(i64, bool), Invalid> {
     let Some(time) = time.filter(|time| !time.is_null()) else { return Ok((now(), false)) };
     let time = whole(time).ok_or_else(|| Invalid::new("its time is no number of milliseconds"))?;
+    let now = now();
     match time {
-        // A clock that is ahead tells nothing later than what is said next.
-        0.. if time <= now() + AHEAD => Ok((time.min(now()), true)),
-        _ => Err(Invalid::new("its time is more than 24 hours ahead, or before 1970")),
+        ..0 => Err(Invalid::new("its time is before 1970")),
+        _ if time > now => Ok((now, false)),
+        _ => Ok((time, true)),
     }
 }
 
@@ -232,6 +230,10 @@ mod tests {
         }
         assert_eq!(judge_time(Some(&json!("1700000000000"))), Ok((1_700_000_000_000, true)));
         assert!(judge_time(None).is_ok_and(|(_, is_dated)| !is_dated));
-        assert!(judge_time(Some(&json!(now() + AHEAD + 60_000))).is_err() && judge_time(Some(&json!("x"))).is_err());
+        assert!(judge_time(Some(&json!(-1))).is_err() && judge_time(Some(&json!("x"))).is_err());
+        for ahead in [json!(now() + 60_000), json!(i64::MAX)] {
+            let (time, is_dated) = judge_time(Some(&ahead)).unwrap();
+            assert!(time <= now() && !is_dated, "{ahead}");
+        }
     }
 }

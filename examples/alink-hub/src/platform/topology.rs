@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::admission::registrable;
 use super::calls::tell_topology;
-use super::envelope::Reply;
+use super::envelope::{Reply, optional_text, text};
 use crate::app::SharedApp;
 use crate::store::devices::{self, Credentials, Device};
 use crate::store::{StoreError, products, topology};
@@ -28,7 +28,9 @@ pub(crate) const DISABLED: i64 = 8;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Named {
+    #[serde(deserialize_with = "text")]
     product_key: String,
+    #[serde(deserialize_with = "text")]
     device_name: String,
 }
 
@@ -43,7 +45,9 @@ impl Named {
 struct Signed {
     #[serde(flatten)]
     named: Named,
+    #[serde(deserialize_with = "text")]
     client_id: String,
+    #[serde(default, deserialize_with = "optional_text")]
     timestamp: Option<String>,
     /// In small letters, here alone.
     #[serde(rename = "signmethod", alias = "signMethod")]
@@ -56,6 +60,7 @@ struct Signed {
 struct SignedByProduct {
     #[serde(flatten)]
     named: Named,
+    #[serde(deserialize_with = "text")]
     random: String,
     #[serde(alias = "signmethod")]
     sign_method: String,

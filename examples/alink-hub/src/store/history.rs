@@ -73,8 +73,8 @@ pub(crate) async fn keep(store: &Store, device: i64, entries: Vec<Entry>) -> Res
 /// Writes what any number of devices have told, in few statements: each costs a round trip to the database's own thread or
 /// process, which is more than what it does there.
 pub(super) async fn insert(db: &mut AnyConnection, entries: &[&StoredEntry]) -> Result<(), StoreError> {
-    set_last(db, entries).await?;
     let received = now();
+    set_last(db, entries, received).await?;
     for some in in_powers_of_two(entries) {
         let sql =
             "INSERT INTO history (device_id, kind, identifier, data, code, output, time, digest, received_at) VALUES ";
@@ -89,9 +89,8 @@ pub(super) async fn insert(db: &mut AnyConnection, entries: &[&StoredEntry]) -> 
     Ok(())
 }
 
-/// Sets last values, unless a later one is there.
-/// A time that is still to come was written when this machine's clock, or an earlier version, was wrong: it keeps out nothing.
-async fn set_last(db: &mut AnyConnection, entries: &[&StoredEntry]) -> Result<(), StoreError> {
+/// Sets last values, unless a later one is there that is not of the future.
+async fn set_last(db: &mut AnyConnection, entries: &[&StoredEntry], now: i64) -> Result<(), StoreError> {
     // One statement may write a row once only, and a batch may have many values of one property.
     let mut last: BTreeMap<(i64, &str), &StoredEntry> = BTreeMap::new();
     for entry in entries.iter().copied().filter(|entry| entry.kind == Kind::Property) {
@@ -105,13 +104,15 @@ async fn set_last(db: &mut AnyConnection, entries: &[&StoredEntry]) -> Result<()
         let sql = "INSERT INTO properties (device_id, identifier, value, time) VALUES ".to_owned()
             + &places(some.len(), 4)
             + " ON CONFLICT (device_id, identifier) DO UPDATE SET value = excluded.value, time = excluded.time
-                WHERE properties.time <= excluded.time OR properties.time > "
-            + &format!("${}", 4 * some.len() + 1);
+                WHERE properties.time <= excluded.time OR properties.time > $";
+        // A time that lies ahead was kept when the clock was wrong: it must not keep all others out until it has come.
+        let sql = format!("{sql}{}", some.len() * 4 + 1);
         let mut query = sql::query(AssertSqlSafe(sql));
         for StoredEntry { device, identifier, data, time, .. } in some {
             query = query.bind(*device).bind(identifier.clone()).bind(data.clone()).bind(*time);
         }
-        query.bind(now()).execute(&mut *db).await?;
+        query = query.bind(now);
+        query.execute(&mut *db).await?;
     }
     Ok(())
 }

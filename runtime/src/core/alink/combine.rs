@@ -52,7 +52,7 @@ impl SubDeviceLogin {
     /// its client id, if it has any.
     pub fn takes_ext_rrpc(&self) -> bool {
         let parameters = self.client_id.split('|').nth(1).unwrap_or("").split(',');
-        let ext = parameters.filter_map(|parameter| parameter.strip_prefix("ext=")).next();
+        let ext = parameters.filter_map(|parameter| parameter.trim().strip_prefix("ext=")).next();
         ext.and_then(|ext| ext.parse::<u32>().ok()).is_some_and(|ext| ext & 1 == 1)
     }
 

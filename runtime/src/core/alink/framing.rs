@@ -159,6 +159,20 @@ pub(super) fn with_method(text: &str, method: &str) -> Option<String> {
     Some(out)
 }
 
+/// What is said where a refusal has no words of its own.
+fn described_by(code: &ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::NotImplemented | ErrorCode::NotSupported => "this method is not served",
+        ErrorCode::SecurityError => "this is not allowed",
+        ErrorCode::InternalError => "the receiver failed",
+        ErrorCode::FormationViolation | ErrorCode::ProtocolError => "the message is not formed as it should be",
+        ErrorCode::PropertyConstraintViolation
+        | ErrorCode::OccurrenceConstraintViolation
+        | ErrorCode::TypeConstraintViolation => "a parameter is wrong",
+        _ => "the call was refused",
+    }
+}
+
 fn open_result(out: &mut String, id_token: &str) {
     open_answer(out, id_token);
     out.push_str("200,\"data\":");
@@ -184,7 +198,12 @@ fn error(out: &mut String, id_token: &str, code: &str, error: &CallError) {
     open_answer(out, id_token);
     out.push_str(code);
     out.push_str(",\"message\":\"");
-    write_escaped(out, &shortened(&error.description));
+    // Nor does an error without a text tell anybody anything.
+    let description = match error.description.is_empty() {
+        true => described_by(&error.code),
+        false => &*error.description,
+    };
+    write_escaped(out, &shortened(description));
     // There are SDKs that drop an answer without `data`.
     out.push_str("\",\"data\":");
     out.push_str(error.details.as_ref().map(RawJson::as_str).filter(|data| !data.is_empty()).unwrap_or("{}"));

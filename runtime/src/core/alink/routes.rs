@@ -213,10 +213,20 @@ impl Routes {
     }
 }
 
-/// A call with its method. The topic says what is meant, where the message does not.
-fn call(text: String, method: Option<&str>) -> String {
-    match (method, (FRAMING.split)(&text)) {
-        (Some(method), Err(bad)) if bad.defect == Defect::Call => framing::with_method(&text, method).unwrap_or(text),
+/// A call with its method. The topic says what is meant, whatever the message says: a broker let the device say it
+/// there, and nowhere else.
+fn call(mut text: String, method: Option<&str>) -> String {
+    let Some(method) = method else { return text };
+    match (FRAMING.split)(&text) {
+        Err(bad) if bad.defect == Defect::Call => framing::with_method(&text, method).unwrap_or(text),
+        Ok(Frame::Call { action, .. } | Frame::Send { action, .. })
+            if text.get(action.clone()) != Some(method)
+                && !method.contains(['"', '\\'])
+                && !method.contains(char::is_control) =>
+        {
+            text.replace_range(action, method);
+            text
+        }
         _ => text,
     }
 }
