@@ -43,10 +43,13 @@ async fn messages_wait_for_the_database_and_are_acknowledged_when_they_are_kept(
     }
     sent.push(device.publish_surely(OWN, "a word").await);
     hub.written("waits for its answer").await;
+    let ready = async |hub: &Hub| hub.ask("GET", "/readyz", None, None).await.status().as_u16();
+    assert_eq!(ready(&hub).await, 503, "whoever balances load is told");
     sqlx::query(BACK).execute(&mut db).await.unwrap();
     for id in sent {
         assert_eq!(device.acknowledged().await, Some(id), "in order, and not before");
     }
+    assert_eq!(ready(&hub).await, 200);
     assert_eq!(values(&hub).await, 15);
     hub.stop().await;
 }

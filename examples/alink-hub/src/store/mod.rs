@@ -23,7 +23,8 @@ mod writer;
 
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -96,6 +97,7 @@ pub(crate) struct Store {
     readers: AnyPool,
     writer: Mutex<Option<Writer>>,
     writing: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    fails: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -133,8 +135,10 @@ impl Store {
         let writer = writer.map_err(postgres::explained).context("cannot open the database")?;
         sqlx::migrate!("./migrations").run(&writer).await.context("cannot bring the database's schema up to date")?;
         let readers = pool(READERS).connect_with(options).await.context("cannot open the database")?;
-        let (writer, writing) = Writer::start(writer);
-        Ok(Self { readers, writer: Mutex::new(Some(writer)), writing: tokio::sync::Mutex::new(Some(writing)) })
+        let fails = Arc::<AtomicBool>::default();
+        let (writer, writing) = Writer::start(writer, Arc::clone(&fails));
+        let (writer, writing) = (Mutex::new(Some(writer)), tokio::sync::Mutex::new(Some(writing)));
+        Ok(Self { readers, writer, writing, fails })
     }
 
     /// For reading.
@@ -163,6 +167,11 @@ impl Store {
     async fn keep(&self, entries: Vec<history::StoredEntry>) -> Result<(), StoreError> {
         let writer = self.writer.lock().map_err(|_| StoreError::Panicked)?.clone();
         writer.ok_or(StoreError::Closed)?.keep(entries).await
+    }
+
+    /// Whether the latest writes failed, as on a full disk.
+    pub(crate) fn fails_to_write(&self) -> bool {
+        self.fails.load(Ordering::Relaxed)
     }
 
     /// Completes the writes that wait, and closes the database. Later ones fail.

@@ -1,6 +1,8 @@
 //! One task that writes: what waits is committed together, and each caller is answered when its own write is durable.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -91,6 +93,11 @@ impl Waiting {
         matches!(self, Self::Told(_))
     }
 
+    /// Whether the database, and not what was to be written, is why it was not.
+    fn has_failed(&self) -> bool {
+        matches!(self, Self::Told(Told { refused: Some(error), .. }) if error.is_passing())
+    }
+
     fn done(self, committed: Result<(), StoreError>) {
         match self {
             Self::Job(job) => job.done(committed),
@@ -102,9 +109,10 @@ impl Waiting {
 }
 
 impl Writer {
-    pub(super) fn start(pool: AnyPool) -> (Self, JoinHandle<()>) {
+    /// `fails` tells whether the latest writes failed because of the database.
+    pub(super) fn start(pool: AnyPool, fails: Arc<AtomicBool>) -> (Self, JoinHandle<()>) {
         let (jobs, waiting) = mpsc::channel(WAITING);
-        (Self(jobs), tokio::spawn(run(pool, waiting)))
+        (Self(jobs), tokio::spawn(run(pool, waiting, fails)))
     }
 
     /// See [`Store::write`](super::Store::write).
@@ -133,13 +141,14 @@ async fn guarded<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(StoreError::Panicked))
 }
 
-async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Waiting>) {
+async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Waiting>, fails: Arc<AtomicBool>) {
     let mut jobs = Vec::with_capacity(TOGETHER);
     while waiting.recv_many(&mut jobs, TOGETHER).await > 0 {
         let committed = commit(&pool, &mut jobs).await;
         if let Err(error) = &committed {
             tracing::error!(%error, writes = jobs.len(), "nothing was written");
         }
+        fails.store(committed.is_err() || jobs.iter().any(Waiting::has_failed), Ordering::Relaxed);
         for job in jobs.drain(..) {
             job.done(committed.clone());
         }
@@ -222,7 +231,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/not-there/hub.db", folder.path().display());
         let options = AnyConnectOptions::from_str(&url).unwrap();
-        Writer::start(AnyPoolOptions::new().max_connections(1).connect_lazy_with(options)).0
+        Writer::start(AnyPoolOptions::new().max_connections(1).connect_lazy_with(options), Arc::default()).0
     }
 
     fn told(identifier: &str) -> Vec<Entry> {

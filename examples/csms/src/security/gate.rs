@@ -82,12 +82,14 @@ struct Admitted {
     used: Option<Used>,
 }
 
+/// Lowest profile, key, next key, whether that is used after a restart; interval and time-out of pings, HeartbeatInterval.
+type Row = (i64, Option<String>, Option<String>, i64, Option<i64>, Option<i64>, Option<String>);
+
 async fn find(app: &App, identity: &str) -> Result<Option<Known>, StoreError> {
     let sql = "SELECT security_profile, key_hash, next_key_hash, next_key_after_reboot, ping_interval, ping_timeout,
         (SELECT value FROM configuration_keys WHERE charge_point = charge_points.id AND folded = 'heartbeatinterval'
             AND odd = 0) FROM charge_points WHERE id = $1";
-    let row: Option<(i64, Option<String>, Option<String>, i64, Option<i64>, Option<i64>, Option<String>)> =
-        sql::query_as(sql).bind(identity).fetch_optional(app.store.readers()).await?;
+    let row: Option<Row> = sql::query_as(sql).bind(identity).fetch_optional(app.store.readers()).await?;
     Ok(row.map(|(lowest_profile, key, next_key, after_reboot, ping_interval, ping_timeout, heartbeat)| Known {
         is_new: false,
         lowest_profile,
@@ -138,9 +140,9 @@ impl Gate {
         }
     }
 
-    async fn decide(&self, login: &Login, client: &Client) -> Result<(), Denied> {
+    async fn decide(&self, login: &Login, client: &Client, known: Option<Known>) -> Result<(), Denied> {
         let identity = login.identity.as_str();
-        let known = match find(&self.app, identity).await.map_err(unavailable)? {
+        let known = match known {
             Some(known) => known,
             None if !self.app.policy.accepts_unknown_charge_points() => return Err(Denied::UnknownIdentity),
             None if identity.chars().count() > LONGEST_IDENTITY => return Err(Denied::UnknownIdentity),
@@ -283,14 +285,21 @@ impl Authenticate for Gate {
             Denied::Forbidden
         })?;
         let (from, limits) = (subscriber(client.address), &security.limits);
-        // In this order: who waits for its own attempts keeps no place of its neighbours.
+        let known = find(&self.app, identity).await.map_err(unavailable)?;
+        // Before anything is judged, so that guesses at the same time are counted. In this order: who waits for its own attempts
+        // keeps no place of its neighbours. Strangers behind an address do not hold off those that are known.
         let of_it = limits.handshakes.attempt((from, identity)).await.map_err(Denied::TooManyAttempts)?;
-        let of_address = limits.handshake_addresses.attempt(from).await.map_err(Denied::TooManyAttempts)?;
-        let decided = self.decide(&login, &client).await;
+        let of_address = match &known {
+            Some(_) => None,
+            None => Some(limits.handshake_addresses.attempt(from).await.map_err(Denied::TooManyAttempts)?),
+        };
+        let decided = self.decide(&login, &client, known).await;
         if let Err(denied @ (Denied::UnknownIdentity | Denied::BadCredentials | Denied::Forbidden)) = decided {
             tracing::warn!(?identity, address = ?client.address, %denied, "refused a charge point");
             of_it.fail();
-            of_address.fail();
+            if let Some(of_address) = of_address {
+                of_address.fail();
+            }
         }
         decided
     }

@@ -91,9 +91,10 @@ impl Files {
 /// How often somebody may fail.
 #[derive(Debug)]
 pub struct Limits {
-    /// Charge points, by address and identity: one that is wrong does not hold back its neighbours behind one address.
+    /// Charge points, by address and identity: one that is wrong does not hold back its neighbours behind one address. None
+    /// waits for longer than 10 s.
     pub handshakes: Limiter,
-    /// Charge points, by address.
+    /// Charge points that nobody knows, by address.
     pub handshake_addresses: Limiter,
     /// Log-ins and tokens, by address.
     pub login_addresses: Limiter,

@@ -123,6 +123,24 @@ async fn who_fails_too_often_has_to_wait_and_nobody_else() {
     assert_eq!(status(&csms, "CP2", &[basic("CP2", &bytes(OLD))]).await, 101);
 }
 
+/// Many share an address: behind a provider's NAT, or a site's router.
+#[tokio::test]
+async fn strangers_behind_an_address_do_not_hold_off_those_that_are_known() {
+    let data = tempfile::tempdir().unwrap();
+    let app = app(data.path()).await;
+    enter(&app, "CP1", Some(OLD)).await;
+    let csms = Csms::start_in(data.path(), &["--open", "false"]).await;
+    let mut answers = Vec::new();
+    while answers.last() != Some(&429) {
+        answers.push(status(&csms, &format!("S{}", answers.len()), &[]).await);
+        assert!(answers.len() < 2000, "strangers are never held off");
+    }
+    assert_eq!(status(&csms, "CP1", &[basic("CP1", &bytes(OLD))]).await, 101);
+    // Whoever is known is counted for itself.
+    assert_eq!(status(&csms, "CP1", &[basic("CP1", &bytes(NEW))]).await, 401);
+    assert_eq!(status(&csms, "CP1", &[basic("CP1", &bytes(OLD))]).await, 101);
+}
+
 /// A page in the operator's browser may open a WebSocket to loopback. Libraries of charge points send an Origin, too.
 #[tokio::test]
 async fn a_web_page_elsewhere_cannot_play_a_charge_point() {

@@ -82,7 +82,8 @@ impl Attempt {
 ///
 /// A limit by name stops guesses that come from many addresses. It does not keep the device itself out that they are about, as long
 /// as that comes from where it last got in: of 65,536 devices at the most this is remembered, not across a restart of the
-/// program. A limit by address hits all who share one, as behind a provider's NAT, and should be higher.
+/// program. Nor do devices that share an address, as behind a provider's NAT, keep out one that got in from there before; who comes
+/// to such an address for the first time waits for them, so that a limit by address should be higher.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct LoginLimits {
@@ -130,10 +131,10 @@ impl LoginLimits {
         let Some(address) = address.map(key) else {
             return self.by_name.attempt(name).await;
         };
-        let by_address = self.by_address.place(&address).await?;
-        let by_name = match self.is_known(name, &address) {
-            true => self.by_name.place_beyond(name),
-            false => self.by_name.place(name).await?,
+        let (by_address, by_name) = match self.is_known(name, &address) {
+            // Neither the mistakes of its neighbours nor those that others make in its name are its own.
+            true => (self.by_address.place_beyond(&address), self.by_name.place_beyond(name)),
+            false => (self.by_address.place(&address).await?, self.by_name.place(name).await?),
         };
         let origin = Origin { known: Arc::clone(&self.known), name: short(name).into(), address: address.into() };
         Ok(Attempt { by_name, by_address, origin: Some(origin) })

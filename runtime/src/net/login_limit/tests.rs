@@ -169,3 +169,15 @@ async fn guesses_from_elsewhere_do_not_keep_a_device_out() {
     }
     assert!(limits.attempt(home, "a").await.is_err() && limits.attempt(elsewhere, "a").await.is_ok());
 }
+
+#[tokio::test]
+async fn wrong_neighbours_do_not_keep_out_who_got_in_before() {
+    let limits = LoginLimits::new(LoginLimit::new(2, WINDOW), LoginLimit::new(10, WINDOW));
+    let nat = Some("192.0.2.1".parse().unwrap());
+    limits.attempt(nat, "a").await.unwrap().succeeded();
+    for name in ["b", "c"] {
+        limits.attempt(nat, name).await.unwrap().failed();
+    }
+    assert!(limits.attempt(nat, "d").await.is_err(), "it was never there");
+    limits.attempt(nat, "a").await.unwrap().succeeded();
+}

@@ -267,6 +267,9 @@ pub struct Before {
     pub security_profile: i64,
 }
 
+/// Boot policy, note, lowest profile; interval and time-out of pings.
+type Set = (Option<String>, Option<String>, i64, Option<i64>, Option<i64>);
+
 /// Changes one; `None` if there is none.
 ///
 /// # Errors
@@ -274,8 +277,7 @@ pub struct Before {
 pub async fn change(db: &mut AnyConnection, id: &str, settings: &Settings) -> Result<Option<Before>, StoreError> {
     let sql =
         "SELECT boot_policy, note, security_profile, ping_interval, ping_timeout FROM charge_points WHERE id = $1";
-    let row: Option<(Option<String>, Option<String>, i64, Option<i64>, Option<i64>)> =
-        sql::query_as(sql).bind(id.to_owned()).fetch_optional(&mut *db).await?;
+    let row: Option<Set> = sql::query_as(sql).bind(id.to_owned()).fetch_optional(&mut *db).await?;
     let Some((policy, note, security_profile, ping_interval, ping_timeout)) = row else { return Ok(None) };
     let boot_policy = policy.as_deref().and_then(BootPolicy::parse);
     let policy = settings.boot_policy.unwrap_or(boot_policy).map(|policy| policy.as_str().to_owned());
