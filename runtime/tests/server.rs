@@ -349,14 +349,14 @@ async fn a_peer_that_never_answered_a_ping_owes_no_pong() {
             while read_frame(&mut mute).await.unwrap().1 != HEARTBEAT_ANSWER {}
         }
         let last = tokio::time::Instant::now();
-        while read_frame(&mut mute).await.is_some() {}
+        while read_frame(&mut mute).await.is_ok() {}
         last.elapsed()
     };
     // Whoever has answered once owes an answer from then on.
     let once = async {
         while read_frame(&mut answering).await.unwrap().0 != 0x89 {}
         answering.write_all(&frame(0x8a, b"")).await.unwrap();
-        while read_frame(&mut answering).await.is_some() {}
+        while read_frame(&mut answering).await.is_ok() {}
         started.elapsed()
     };
     let (of_mute, of_answering, first, second) = tokio::join!(heartbeats, once, failure(&peer), failure(&other));

@@ -51,6 +51,7 @@ pub async fn app(data: &Path) -> Arc<App> {
         urls: Vec::new(),
         admitted: Default::default(),
         clocks: Default::default(),
+        refusals: Default::default(),
         lists: Default::default(),
         policy: Policy::new(config.open),
         security: Security::open(&config).unwrap(),
