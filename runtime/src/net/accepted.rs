@@ -148,7 +148,7 @@ fn drain(
                 return Err(Disconnected::Closed(frame.map_or(1005, |frame| frame.code.into())));
             }
             Ok(Message::Pong(_)) => take(Incoming::Pong),
-            Ok(_) => take(Incoming::Ping),
+            Ok(_) => take(Incoming::Control),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok((input.len(), false)),
             Err(error) => return Err(error.into()),
         };

@@ -45,7 +45,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Opened<S> {
             _ => {
                 // The answer to a ping is queued in the stream.
                 self.unflushed = true;
-                take(Incoming::Ping)
+                take(Incoming::Control)
             }
         };
         Poll::Ready(Ok(()))

@@ -345,7 +345,7 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
                 Incoming::Binary => tracing::warn!("ignored a binary message"),
                 // Some send pongs that nobody asked for.
                 Incoming::Pong => *answers_pings |= was_pinged,
-                Incoming::Ping => {}
+                Incoming::Control => {}
             }
             connection.wants_input()
         };

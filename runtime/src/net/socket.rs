@@ -15,8 +15,8 @@ pub(super) enum Incoming<'a> {
     Text(&'a str, Option<Receipt>),
     /// Binary data, which no protocol here uses.
     Binary,
-    /// A ping, or whatever else is a sign of life.
-    Ping,
+    /// A ping, or what a protocol has for one: a sign of life.
+    Control,
     /// A pong: a sign of life, too.
     Pong,
 }

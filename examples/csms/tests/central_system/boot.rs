@@ -84,6 +84,8 @@ async fn only_who_was_never_accepted_gets_a_security_error_and_acceptance_outliv
         let refused = station.try_call(action, payload).await.unwrap_err();
         assert_eq!(refused[2], "SecurityError", "{refused}");
     }
+    // It goes on as one that was accepted.
+    station.obey("TriggerMessage", json!({"status": "Accepted"})).await;
     station.boot().await;
     station.call("Heartbeat", json!({})).await;
     drop(station);

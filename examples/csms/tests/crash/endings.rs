@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join, join_all};
 use tokio::sync::Notify;
 
-use crate::field::{Chance, Field, rounds};
+use crate::field::{ALONE, Chance, Field, rounds};
 use crate::point::Ending;
 use crate::records::{all_there, lost_values, none_doubled, values_once};
 use crate::support::Csms;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn however_connections_end_what_was_received_is_there_once() {
+    let _alone = ALONE.lock().await;
     let data = tempfile::tempdir().unwrap();
     let csms = Csms::start_in(data.path(), &[]).await;
     let mut chance = Chance::new();
@@ -37,6 +38,7 @@ async fn however_connections_end_what_was_received_is_there_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn asked_to_end_again_and_again_under_load_it_loses_nothing_that_was_answered() {
+    let _alone = ALONE.lock().await;
     let data = tempfile::tempdir().unwrap();
     let mut chance = Chance::new();
     let mut field = Field::new();

@@ -10,6 +10,9 @@ use crate::point::Point;
 /// How many charge points.
 pub(crate) const POINTS: usize = 12;
 
+/// For tests that need the machine's time for themselves, one after the other.
+pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// How often a test repeats itself: `CRASH_ROUNDS`, or so often.
 pub(crate) fn rounds(unless_told: u32) -> u32 {
     std::env::var("CRASH_ROUNDS").map_or(unless_told, |rounds| rounds.parse().expect("a number"))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
-use crate::field::{Chance, Field};
+use crate::field::{ALONE, Chance, Field};
 use crate::records::{all_there, missing, none_doubled};
 use crate::support::{Csms, is_sqlite};
 
@@ -42,6 +42,7 @@ async fn until_the_power_goes(data: &Path, disk: &Path, faults: &str, seed: u64,
 
 /// All charge points, after so many power cuts with those faults before them.
 async fn rounds(data: &Path, count: u32, mut faults: impl FnMut(&mut Chance) -> String) -> Field {
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let disk = disk(&folder);
     let mut chance = Chance::new();

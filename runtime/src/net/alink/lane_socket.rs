@@ -117,13 +117,13 @@ impl Socket for LaneSocket<'_> {
             }
             Some(Arrived::Message { topic, payload }) => {
                 self.taking = Some((self.taker)(Message::new(topic, payload), owed));
-                take(Heard::Ping)
+                take(Heard::Control)
             }
             Some(Arrived::Unreadable { topic }) => {
                 (self.unread)(&topic);
-                take(Heard::Ping)
+                take(Heard::Control)
             }
-            None => take(Heard::Ping),
+            None => take(Heard::Control),
         };
         Poll::Ready(Ok(()))
     }

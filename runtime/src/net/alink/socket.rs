@@ -170,16 +170,16 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
                 Incoming::Message { topic, payload, id } => {
                     let owed = self.owed.owe(id);
                     self.taking = Some((self.taker)(Message::new(topic, payload), owed));
-                    take(Heard::Ping)
+                    take(Heard::Control)
                 }
                 Incoming::Unreadable { topic } => {
                     (self.unread)(&topic);
-                    take(Heard::Ping)
+                    take(Heard::Control)
                 }
                 Incoming::Packet(Packet::Disconnect) => return Poll::Ready(Err(Disconnected::Closed(1000))),
                 Incoming::Packet(packet) => {
                     R::packet(&mut self.channel, &packet, &*self.may_also);
-                    take(Heard::Ping)
+                    take(Heard::Control)
                 }
             };
             if !goes_on {
