@@ -42,7 +42,7 @@ fn broken() -> impl Strategy<Value = String> {
 
 /// A name as a product key or a device name may be.
 fn name() -> impl Strategy<Value = String> {
-    "[A-Za-z0-9_.:@-]{1,24}"
+    "[A-Za-z0-9_:@-][A-Za-z0-9_.:@-]{0,23}"
 }
 
 fn method() -> impl Strategy<Value = SignMethod> {

@@ -235,6 +235,22 @@ mod tests {
     }
 
     #[test]
+    fn a_call_without_an_id_is_answered_without_one() {
+        let Ok(Frame::Call { id, .. }) = split(r#"{"params":{},"method":"thing.event.X.post"}"#) else { panic!() };
+        assert_eq!(id, 0..0);
+        let mut answer = String::new();
+        open_result(&mut answer, "");
+        answer.push_str("{}");
+        close_result(&mut answer);
+        assert_eq!(answer, r#"{"code":200,"data":{},"message":"success"}"#);
+        let mut refusal = String::new();
+        error(&mut refusal, "", "460", &CallError::new(ErrorCode::PropertyConstraintViolation, ""));
+        assert_eq!(refusal, r#"{"code":460,"message":"a parameter is wrong","data":{}}"#);
+        // Nor does what has none answer a call.
+        assert!(matches!(split(&answer), Ok(Frame::CallResult { id, .. }) if id.is_empty()));
+    }
+
+    #[test]
     fn answers_are_told_by_their_code() {
         assert!(matches!(split(r#"{"id":"7","code":200,"data":{}}"#), Ok(Frame::CallResult { .. })));
         let Ok(Frame::CallError { error, .. }) = split(r#"{"id":"7","code":460,"message":"no","data":{}}"#) else {
@@ -266,7 +282,7 @@ mod tests {
     #[test]
     fn what_is_no_envelope_is_refused() {
         for text in
-            ["", "[]", "{}", "{\"id\":\"1\"", "{\"id\":\"1\"} x", "{\"method\":\"a\"}", "{\"id\":\"1\",\"method\":7}"]
+            ["", "[]", "{}", "{\"id\":\"1\"", "{\"id\":\"1\"} x", "{\"method\":\"a\"", "{\"id\":\"1\",\"method\":7}"]
         {
             assert!(split(text).is_err(), "{text}");
         }

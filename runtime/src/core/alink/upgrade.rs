@@ -31,17 +31,22 @@ pub(super) fn framed(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 64);
     match (FRAMING.split)(text) {
         Ok(Frame::CallError { id, error }) if error.code == ErrorCode::Other("1000".into()) => {
-            write(&mut out, text.get(id)?, error.details.as_ref().map_or("{}", RawJson::as_str));
+            write(&mut out, named(text.get(id)?)?, error.details.as_ref().map_or("{}", RawJson::as_str));
         }
         Ok(Frame::Call { id, payload, .. } | Frame::Send { id, payload, .. } | Frame::CallResult { id, payload }) => {
             // One that is not there is an object without anything in it, which says what is missing.
             let params = text.get(payload).filter(|params| !params.is_empty()).unwrap_or("{}");
-            write(&mut out, text.get(id)?, params);
+            write(&mut out, named(text.get(id)?)?, params);
         }
         Err(bad) if bad.defect == Defect::Call => return framed(&framing::with_method(text, METHOD)?),
         _ => return None,
     }
     Some(out)
+}
+
+/// An id that is there.
+fn named(id: &str) -> Option<&str> {
+    Some(id).filter(|id| !id.is_empty())
 }
 
 fn write(out: &mut String, id: &str, params: &str) {

@@ -58,8 +58,10 @@ impl<'a> UploadBlockFrame<'a> {
             }
             _ => return Err(NoFileBlock::Head),
         };
+        // Each block is answered by its id.
+        let id = head.get(id).filter(|id| !id.is_empty()).ok_or(NoFileBlock::Head)?;
         let about: FileUploadSendRequest = decode(head.get(about).unwrap_or(""), Quirks::ALL)?;
-        Ok(Self { id: head.get(id).unwrap_or(""), block: block(rest, about.b_size)?, about })
+        Ok(Self { id, block: block(rest, about.b_size)?, about })
     }
 
     /// Writes the frame. Its head says the number of bytes that are there, whatever
