@@ -51,7 +51,7 @@ fn a_service_call_of_the_platform_reaches_the_typed_handler() {
     );
     assert_eq!(answer, r#"{"id":8,"code":460,"message":"/ConnectorId: number out of range","data":{}}"#);
     let answer = turn(&connection, &pile, r#"{"method":"thing.service.Dance","id":"9","params":{}}"#);
-    assert_eq!(answer, r#"{"id":"9","code":404,"message":"","data":{}}"#);
+    assert_eq!(answer, r#"{"id":"9","code":404,"message":"this method is not served","data":{}}"#);
 }
 
 #[test]

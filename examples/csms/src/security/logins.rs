@@ -195,7 +195,7 @@ async fn check(app: &App, peer: &Peer, login: &Login) {
         }
         Err(error) => {
             tracing::error!(identity, %error, "its login could not be judged again");
-            peer.disconnect(CallFailure::Disconnected);
+            peer.give_up(CallFailure::TryAgainLater);
         }
     }
 }

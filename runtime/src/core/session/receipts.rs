@@ -93,6 +93,7 @@ impl Receipts {
         *self = Self { held: Vec::new(), are_forgotten: true };
     }
 
+    #[cfg(feature = "net")]
     pub(super) fn are_forgotten(&self) -> bool {
         self.are_forgotten
     }
