@@ -99,6 +99,13 @@ fn connect(id: &str, keep_alive: u8) -> Vec<u8> {
     [&[0x10, 12 + length, 0, 4], b"MQTT".as_slice(), &[4, 2, 0, keep_alive, 0, length], id.as_bytes()].concat()
 }
 
+/// The same with a user name.
+fn connect_as(id: &str, name: &str) -> Vec<u8> {
+    let (of_id, of_name) = (u8::try_from(id.len()).unwrap(), u8::try_from(name.len()).unwrap());
+    let head = [0x10, 14 + of_id + of_name, 0, 4, b'M', b'Q', b'T', b'T', 4, 0x82, 0, 0, 0, of_id];
+    [&head, id.as_bytes(), &[0, of_name], name.as_bytes()].concat()
+}
+
 #[tokio::test]
 async fn a_platform_is_told_who_breaks_what() {
     let mut config = ListenerConfig::default();
@@ -148,6 +155,28 @@ async fn who_fails_too_often_is_not_looked_at() {
         assert_eq!(who, None);
     }
     assert!(cloud.connected.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn who_got_in_before_is_let_in_behind_an_address_that_failed_too_often() {
+    let window = Duration::from_secs(3600);
+    let mut config = ListenerConfig::default();
+    config.login_limits = Some(LoginLimits::new(LoginLimit::new(2, window), LoginLimit::new(3, window)));
+    let mut cloud = running(config).await;
+    let code = async |id: &str, name: &str| say(cloud.address, &[&*connect_as(id, name), &[0xe0, 0]].concat()).await[3];
+    assert_eq!(code("device", "SN1&a1X").await, 0);
+    for name in ["SN2&a1X", "SN3&a1X"] {
+        assert_eq!(code("guest", name).await, 4);
+    }
+    assert_eq!(code("device", "SN4&a1X").await, 3, "who was never there is held off");
+    assert_eq!(code("device", "SN1&a1X").await, 0);
+    // In its name it may be guessed from there no more often than from elsewhere.
+    let mut guesses = Vec::new();
+    for _ in 0..4 {
+        guesses.push(code("guest", "SN1&a1X").await);
+    }
+    assert_eq!(guesses, [4, 4, 4, 3]);
+    assert!(cloud.connected.try_recv().is_ok() && cloud.connected.try_recv().is_ok());
 }
 
 #[tokio::test]

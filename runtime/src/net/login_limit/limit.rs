@@ -92,7 +92,16 @@ impl LoginLimit {
     /// # Errors
     /// Too many have failed within the window: it is not to be looked at.
     pub async fn attempt(&self, key: &str) -> Result<Attempt, HeldOff> {
-        Ok(Attempt { by_name: self.place(key).await?, by_address: None, origin: None })
+        Ok(Attempt { by_name: self.place(key).await?, by_address: None, by_both: None, origin: None })
+    }
+
+    /// As many within the same window, of others.
+    pub(super) fn alike(&self) -> Self {
+        Self::new(self.failures, self.window)
+    }
+
+    pub(super) fn is_unlimited(&self) -> bool {
+        self.failures == 0
     }
 
     #[cfg(test)]

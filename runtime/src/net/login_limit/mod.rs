@@ -37,6 +37,7 @@ pub struct HeldOff {
 pub struct Attempt {
     by_name: Option<Place>,
     by_address: Option<Place>,
+    by_both: Option<Place>,
     origin: Option<Origin>,
 }
 
@@ -55,23 +56,22 @@ impl Attempt {
     /// It has failed, and stays counted. Returns how long the answer is better held back, which makes guessing slow: 50 ms, doubled
     /// with each failure of that name within the window, 1 s at the most.
     pub fn failed(self) -> Duration {
-        let Self { by_name, by_address, origin: _ } = self;
+        let Self { by_name, by_address, by_both, origin: _ } = self;
         if let Some(place) = by_address {
             // Who shares an address with others does not wait for their mistakes.
             place.failed();
         }
-        let Some(place) = by_name else { return Duration::ZERO };
-        let doubled = 1_u32.checked_shl(place.failed().saturating_sub(1)).unwrap_or(u32::MAX);
+        let of_both = by_both.map(Place::failed);
+        let Some(failures) = by_name.map(Place::failed).or(of_both) else { return Duration::ZERO };
+        let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
         FIRST_DELAY.saturating_mul(doubled).min(LONGEST_DELAY)
     }
 
     /// It was good. Forgets the failures in this name, which were somebody's mistake that is mended, and remembers the address.
     /// The address's failures stay: one device that gets in does not let its neighbour guess.
     pub fn succeeded(self) {
-        let Self { by_name, by_address: _given_back, origin } = self;
-        if let Some(place) = by_name {
-            place.succeeded();
-        }
+        let Self { by_name, by_address: _given_back, by_both, origin } = self;
+        by_name.into_iter().chain(by_both).for_each(Place::succeeded);
         if let Some(Origin { known, name, address }) = origin {
             known.lock().unwrap_or_else(PoisonError::into_inner).put(&name, address);
         }
@@ -82,8 +82,9 @@ impl Attempt {
 ///
 /// A limit by name stops guesses that come from many addresses. It does not keep the device itself out that they are about, as long
 /// as that comes from where it last got in: of 65,536 devices at the most this is remembered, not across a restart of the
-/// program. Nor do devices that share an address, as behind a provider's NAT, keep out one that got in from there before; who comes
-/// to such an address for the first time waits for them, so that a limit by address should be higher.
+/// program. A limit by address hits all who share one, as behind a provider's NAT, and should be higher; it, too, spares who
+/// last got in from there. What fails in such a name from that address is held to a count of its own, as high as that by name
+/// (or that by address, if names have none): who was let in once does not open the address to guesses.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct LoginLimits {
@@ -91,13 +92,16 @@ pub struct LoginLimits {
     pub by_address: LoginLimit,
     /// By user name.
     pub by_name: LoginLimit,
+    /// By both, of those who last got in from there.
+    by_both: LoginLimit,
     known: Known,
 }
 
 impl LoginLimits {
     /// Both.
     pub fn new(by_address: LoginLimit, by_name: LoginLimit) -> Self {
-        Self { by_address, by_name, known: Arc::default() }
+        let by_both = if by_name.is_unlimited() { by_address.alike() } else { by_name.alike() };
+        Self { by_address, by_name, by_both, known: Arc::default() }
     }
 
     /// Begins an attempt. While as many are judged as may still fail, it waits until one of them is decided: guesses at the same
@@ -131,13 +135,16 @@ impl LoginLimits {
         let Some(address) = address.map(key) else {
             return self.by_name.attempt(name).await;
         };
-        let (by_address, by_name) = match self.is_known(name, &address) {
-            // Neither the mistakes of its neighbours nor those that others make in its name are its own.
-            true => (self.by_address.place_beyond(&address), self.by_name.place_beyond(name)),
-            false => (self.by_address.place(&address).await?, self.by_name.place(name).await?),
+        let (by_address, by_name, by_both) = if self.is_known(name, &address) {
+            // An address has no spaces.
+            let by_both = self.by_both.place(&format!("{address} {name}")).await?;
+            (None, self.by_name.place_beyond(name), by_both)
+        } else {
+            let by_address = self.by_address.place(&address).await?;
+            (by_address, self.by_name.place(name).await?, None)
         };
         let origin = Origin { known: Arc::clone(&self.known), name: short(name).into(), address: address.into() };
-        Ok(Attempt { by_name, by_address, origin: Some(origin) })
+        Ok(Attempt { by_name, by_address, by_both, origin: Some(origin) })
     }
 
     fn is_known(&self, name: &str, address: &str) -> bool {

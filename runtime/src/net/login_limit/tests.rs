@@ -170,14 +170,29 @@ async fn guesses_from_elsewhere_do_not_keep_a_device_out() {
     assert!(limits.attempt(home, "a").await.is_err() && limits.attempt(elsewhere, "a").await.is_ok());
 }
 
-#[tokio::test]
-async fn wrong_neighbours_do_not_keep_out_who_got_in_before() {
-    let limits = LoginLimits::new(LoginLimit::new(2, WINDOW), LoginLimit::new(10, WINDOW));
-    let nat = Some("192.0.2.1".parse().unwrap());
-    limits.attempt(nat, "a").await.unwrap().succeeded();
-    for name in ["b", "c"] {
-        limits.attempt(nat, name).await.unwrap().failed();
+#[tokio::test(start_paused = true)]
+async fn who_got_in_from_an_address_is_spared_its_limit_and_has_one_of_its_own() {
+    let limits = LoginLimits::new(LoginLimit::new(2, WINDOW), LoginLimit::new(3, WINDOW));
+    let [home, elsewhere] = ["192.0.2.1", "192.0.2.2"].map(|address| Some(address.parse().unwrap()));
+    limits.attempt(home, "a").await.unwrap().succeeded();
+    for neighbour in ["b", "c"] {
+        limits.attempt(home, neighbour).await.unwrap().failed();
     }
-    assert!(limits.attempt(nat, "d").await.is_err(), "it was never there");
-    limits.attempt(nat, "a").await.unwrap().succeeded();
+    assert!(limits.attempt(home, "d").await.is_err(), "strangers are held off");
+    limits.attempt(home, "a").await.unwrap().succeeded();
+    // It is guessed from there.
+    for delay in [50, 100, 200] {
+        assert_eq!(limits.attempt(home, "a").await.unwrap().failed().as_millis(), delay);
+    }
+    assert!(limits.attempt(home, "a").await.is_err() && limits.attempt(elsewhere, "a").await.is_err());
+    tokio::time::advance(WINDOW).await;
+    limits.attempt(home, "a").await.unwrap().succeeded();
+    assert!(limits.by_both.keys().is_empty() && limits.by_name.keys().iter().all(|name| name != "a"));
+    // Names without a limit: guesses in one that is known are held to that of the address.
+    let limits = LoginLimits::new(LoginLimit::new(2, WINDOW), LoginLimit::new(0, WINDOW));
+    limits.attempt(home, "a").await.unwrap().succeeded();
+    for _ in 0..2 {
+        limits.attempt(home, "a").await.unwrap().failed();
+    }
+    assert!(limits.attempt(home, "a").await.is_err() && limits.attempt(home, "b").await.is_ok());
 }
