@@ -12,3 +12,7 @@ def before_call(context, case, kwargs):
     path = case.path_parameters or {}
     if case.method.upper() == "DELETE" and case.path.endswith("/charge-points/{id}") and path.get("id") == CONNECTED:
         case.path_parameters["id"] = f"not-{CONNECTED}"
+    # Nor may it make this one anew: what it makes, it expects to be able to delete.
+    body = case.body if isinstance(case.body, dict) else {}
+    if case.method.upper() == "POST" and case.path.endswith("/charge-points") and body.get("id") == CONNECTED:
+        body["id"] = f"not-{CONNECTED}"
