@@ -154,7 +154,8 @@ fn a_refusal_has_the_device_s_own_code() {
     let error = CallError::new(ErrorCode::Other("100001".into()), "no satellites");
     assert_eq!(located, Err(CallFailure::Refused(error)));
     let toast = wire.run(&tracker, &platform, wire.platform.peer().call(SetPhoneNumberRequest::new("112")));
-    assert_eq!(toast, Err(CallFailure::Refused(CallError::new(ErrorCode::Other("404".into()), ""))));
+    let unserved = CallError::new(ErrorCode::Other("404".into()), "this method is not served");
+    assert_eq!(toast, Err(CallFailure::Refused(unserved)));
 }
 
 #[test]
