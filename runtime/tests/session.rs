@@ -278,3 +278,18 @@ fn an_answer_that_comes_twice_answers_no_other_call() {
     assert_eq!(cp.receive(r#"[4,"1","InternalError","",{}]"#, at(2)), Received::Late);
     assert_eq!(cp.receive(r#"[3,"2",{}]"#, at(3)), Received::Answer(second));
 }
+
+#[test]
+fn of_a_connection_that_is_given_up_nothing_is_acknowledged_or_begun() {
+    let mut cs = session(|_| {});
+    for id in 1..=2 {
+        let call = format!("[2,\"{id}\",\"Heartbeat\",{{}}]");
+        assert_eq!(cs.receive_as(&call, Some(onwire::session::Receipt(id)), at(0)), Received::Call);
+    }
+    let call = cs.next_call().unwrap();
+    cs.give_up(CallFailure::TryAgainLater);
+    assert_eq!(cs.next_call(), None, "it comes again");
+    assert!(!cs.answer(&call, String::new()));
+    assert_eq!((cs.poll_receipt(), cs.poll_transmit(at(0))), (None, None));
+    assert!(cs.is_over());
+}

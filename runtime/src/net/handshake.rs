@@ -264,7 +264,7 @@ pub(super) fn offered(headers: &HeaderMap) -> String {
 
 /// A path, for a log.
 pub(super) fn logged(path: &str) -> &str {
-    path.get(..path.len().min(LOGGED)).unwrap_or_default()
+    path.char_indices().nth(LOGGED).and_then(|(end, _)| path.get(..end)).unwrap_or(path)
 }
 
 /// The first offer that is spoken here, as it was offered.

@@ -307,6 +307,10 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
     }
 
     fn send(&mut self, now: Instant, context: &mut Context<'_>) -> Result<(), Disconnected> {
+        // What is owed for messages that are no frames has no receipt.
+        if S::ACKNOWLEDGES && self.connection.is_given_up() {
+            return Ok(());
+        }
         loop {
             if S::ACKNOWLEDGES {
                 while let Some(message) = self.connection.poll_receipt() {
@@ -446,6 +450,11 @@ impl<S: Socket, W: Witness> Pump<'_, S, W> {
             Disconnected::SubDevice(_) => None,
         };
         if matches!(ended, Disconnected::Stalled) {
+            return;
+        }
+        if S::ACKNOWLEDGES && self.connection.is_given_up() {
+            let shut_down = poll_fn(|context| self.socket.poll_shutdown(context));
+            let _ = tokio::time::timeout(FAREWELL, shut_down).await;
             return;
         }
         let flushed = async {

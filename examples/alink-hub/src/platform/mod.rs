@@ -135,6 +135,7 @@ async fn own(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
         Entry { kind: Kind::Message, identifier: topic.to_owned(), data, answer: None, time: now(), is_dated: false };
     if let Err(error) = until_kept(app, device, || history::keep(&app.store, device.id, vec![entry.clone()])).await {
         tracing::error!(%error, "a message could not be kept");
+        return;
     }
     app.live.tell("message", &device.product_key, &device.device_name, || told);
 }

@@ -2,7 +2,7 @@
 //! discards what was acknowledged, and most programs do not look at the answer's code. Once patience is at its end the
 //! connection is closed, and the device says it again when it is back.
 
-use std::future::{Future, pending};
+use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
@@ -20,8 +20,8 @@ const RETRY: Duration = Duration::from_millis(500);
 /// Tries until it succeeds. What was tried may have been written although it failed: it must bear repetition.
 ///
 /// # Errors
-/// No attempt can succeed: it is the message's or this program's fault. A database that fails for longer ends the connection,
-/// and this future never ends.
+/// No attempt can succeed, as it is the message's or this program's fault; or the database fails for longer. Then the connection
+/// is given up, and nobody hears of the error.
 pub(super) async fn until_kept<T, F>(
     app: &SharedApp,
     device: &Device,
@@ -31,7 +31,7 @@ where
     F: Future<Output = Result<T, StoreError>>,
 {
     let end = Instant::now() + PATIENCE;
-    loop {
+    let failure = loop {
         let failure = match timeout_at(end, attempt()).await {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => error,
@@ -43,14 +43,14 @@ where
         }
         if !failure.is_passing() || Instant::now() + RETRY >= end {
             tracing::error!(device = name, %failure, "a message was not kept: the connection is closed without an answer");
-            break;
+            break failure;
         }
         tracing::warn!(device = name, %failure, "a message was not kept yet; it waits for its answer");
         sleep(RETRY).await;
-    }
-    // What its gateway's connection owes for it is owed in order.
-    for identity in [Some(crate::link::identity(device).into()), app.via(device)].into_iter().flatten() {
+    };
+    // Its gateway's connection first, which acknowledges for it.
+    for identity in app.via(device).into_iter().chain([crate::link::identity(device).into()]) {
         app.link.give_up(&identity);
     }
-    pending().await
+    Err(failure)
 }

@@ -606,9 +606,11 @@ impl Session {
     }
 
     /// [`Session::end`] because messages of the peer cannot be handled, as when what they tell cannot be stored. The transport
-    /// gets no [`Receipt`] back any more, so that the peer sends again what was not acknowledged when it is back.
+    /// gets no [`Receipt`] back any more, and CALLs that no handler has taken yet are dropped: the peer sends again what was
+    /// neither answered nor acknowledged when it is back.
     pub fn give_up(&mut self, failure: CallFailure) {
         self.receipts.forget();
+        self.inbox.clear();
         self.end(failure);
     }
 
