@@ -10,8 +10,14 @@ use super::edits::Edits;
 
 /// Whether the text contains the name, in any case.
 pub(super) fn has_name(text: &str, name: &str) -> bool {
-    let name = name.as_bytes();
-    !name.is_empty() && text.as_bytes().windows(name.len()).any(|part| part.eq_ignore_ascii_case(name))
+    let (text, name) = (text.as_bytes(), name.as_bytes());
+    let Some(first) = name.first() else { return false };
+    // It is asked of every message, for every name: most bytes are passed over by their first look.
+    let (small, large) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    text.iter().enumerate().any(|(at, byte)| {
+        (*byte == small || *byte == large)
+            && text.get(at..at + name.len()).is_some_and(|part| part.eq_ignore_ascii_case(name))
+    })
 }
 
 /// Masks the values of the properties of these names; `null` stays.
