@@ -155,6 +155,34 @@ async fn charge_points_come_in_beside_http_connections_that_hold_no_place_of_the
     assert!(Client::connect(&format!("ws://{}/ocpp/CP1", server.address), Charger).await.is_ok());
 }
 
+/// A connection from 127.0.0.2, which Linux has without being told.
+#[cfg(target_os = "linux")]
+async fn from_elsewhere(address: SocketAddr) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn no_address_takes_the_places_of_the_others() {
+    let mut config = ServerConfig::default();
+    (config.max_handshakes_per_address, config.max_http_connections_per_address) = (2, 1);
+    let server = start(config).await;
+    let silent = [TcpStream::connect(server.address).await.unwrap(), TcpStream::connect(server.address).await.unwrap()];
+    let mut third = TcpStream::connect(server.address).await.unwrap();
+    // Long before the silent ones have to go.
+    let gone = tokio::time::timeout(Duration::from_secs(1), third.read(&mut [0])).await.unwrap();
+    assert_eq!(gone.unwrap_or(0), 0);
+    let mut other = from_elsewhere(server.address).await;
+    assert_eq!(ask(&mut other, &get("/")).await.0, "HTTP/1.1 200 OK");
+    let mut another = from_elsewhere(server.address).await;
+    assert_eq!(ask(&mut another, &get("/")).await.0, "HTTP/1.1 503 Service Unavailable");
+    drop((silent, other));
+    let mut again = TcpStream::connect(server.address).await.unwrap();
+    assert_eq!(ask(&mut again, &get("/")).await.0, "HTTP/1.1 200 OK");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_graceful_end_completes_the_answers_that_are_under_way() {
     let mut server = start(ServerConfig::default()).await;

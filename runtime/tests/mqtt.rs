@@ -52,6 +52,7 @@ fn messages_pass_and_are_acknowledged() {
         payload: payload.into(),
         id,
         is_duplicate: false,
+        is_retained: false,
     };
     assert_eq!(
         pass(&mut client, &mut server, at(1)),
@@ -90,6 +91,16 @@ fn a_message_that_comes_again_says_so_and_is_acknowledged_for_itself() {
     server.acknowledge(9);
     server.acknowledge(9);
     assert_eq!(server.poll_transmit().unwrap(), [0x40, 2, 0, 9, 0x40, 2, 0, 9]);
+}
+
+#[test]
+fn a_client_sees_that_a_broker_has_kept_a_message_and_a_server_is_only_asked_to() {
+    let (mut client, mut server) = connected();
+    let message = [0x31, 3, 0, 1, b'a'];
+    client.receive(&message, at(1)).unwrap();
+    server.receive(&message, at(1)).unwrap();
+    assert!(matches!(client.poll_packet(), Some(Packet::Message { is_retained: true, .. })));
+    assert!(matches!(server.poll_packet(), Some(Packet::Message { is_retained: false, .. })));
 }
 
 #[test]
@@ -178,7 +189,13 @@ fn a_client_that_does_not_wait_is_heard_once_it_is_let_in() {
     assert!(matches!(server.poll_packet(), Some(Packet::Connect(_))));
     assert_eq!(server.poll_packet(), None);
     server.accept(at(0));
-    let message = Packet::Message { topic: "a".into(), payload: b"1".into(), id: Some(1), is_duplicate: false };
+    let message = Packet::Message {
+        topic: "a".into(),
+        payload: b"1".into(),
+        id: Some(1),
+        is_duplicate: false,
+        is_retained: false,
+    };
     assert_eq!([server.poll_packet(), server.poll_packet()], [Some(message.clone()), Some(message)]);
     let mut chatty = Link::server(limits(|limits| limits.max_packet = 200), at(0));
     chatty.receive(&hasty, at(0)).unwrap();
@@ -274,7 +291,9 @@ fn another_implementation_writes_and_reads_the_same() {
         client.publish(&topic, &payload, QoS::AtLeastOnce, at(0)).unwrap();
         assert_eq!(client.poll_transmit().unwrap(), theirs);
         server.receive(&theirs, at(0)).unwrap();
-        assert_eq!(server.poll_packet(), Some(Packet::Message { topic, payload, id: Some(1), is_duplicate: false }));
+        let (is_duplicate, is_retained) = (false, false);
+        let received = Packet::Message { topic, payload, id: Some(1), is_duplicate, is_retained };
+        assert_eq!(server.poll_packet(), Some(received));
 
         let filters: Vec<String> = (0..=round % 5).map(|_| format!("f{}", text(60))).collect();
         let ours: Vec<_> = filters.iter().map(|filter| (filter.as_str(), QoS::AtLeastOnce)).collect();

@@ -68,6 +68,11 @@ impl Program {
         event
     }
 
+    /// Ends it at once, without a word.
+    pub async fn killed(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
     /// Waits for its end.
     pub async fn ends(mut self) -> ExitStatus {
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("an end in time").unwrap()

@@ -249,6 +249,7 @@ async fn a_registration_tells_the_secret_without_a_subscription() {
         payload: br#"{"deviceSecret":"s3cret"}"#.to_vec(),
         id: None,
         is_duplicate: false,
+        is_retained: false,
     };
     assert_eq!(packets, [Packet::Accepted { session_present: false }, secret]);
     assert!(peers.is_empty(), "it is no device yet");

@@ -1,26 +1,31 @@
 //! A platform and devices that meet at a broker of somebody else's: mosquitto.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use onwire::Peer;
 use onwire::alink::{DeviceRef, SyncServices, Topic};
 use onwire::mqtt::{Connect, QoS, Refused};
 use onwire::net::alink::{Admission, Bridge, Device, LoginRequest, Message, Platform, Publisher};
 use onwire::net::{BackOff, Link, PeerEvent};
 use onwire::types::DateTime;
+use onwire::{CallFailure, Peer};
 use onwire_tests::broker::Broker;
 use onwire_tests::tracker::*;
 use tokio::sync::mpsc;
 
 const NOON: DateTime = DateTime::from_unix_millis(1_700_000_000_000);
 
-struct Tracker;
+#[derive(Clone, Default)]
+struct Tracker {
+    levels: Arc<Mutex<Vec<PowerLevel>>>,
+}
 
 #[onwire::handlers(onwire_tests::tracker, role = Device)]
 impl Tracker {
     #[on(SetPowerLevel)]
     async fn power_level(&self, req: SetPowerLevelRequest) -> SetPowerLevelResponse {
+        self.levels.lock().unwrap().push(req.power_level.clone());
         SetPowerLevelResponse::new(req.power_level != PowerLevel::AlwaysOn)
     }
 }
@@ -28,12 +33,17 @@ impl Tracker {
 #[derive(Clone, Default)]
 struct Cloud {
     posts: Arc<Mutex<Vec<(String, Properties)>>>,
+    /// How many posts cannot be kept.
+    failures: Arc<AtomicU32>,
 }
 
 #[onwire::handlers(onwire_tests::tracker, role = Platform)]
 impl Cloud {
     #[on(PropertyPost)]
     async fn post(&self, peer: &Peer, post: Properties) {
+        if self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            return peer.give_up(CallFailure::TryAgainLater);
+        }
         self.posts.lock().unwrap().push((peer.identity().into(), post));
     }
 }
@@ -41,6 +51,14 @@ impl Cloud {
 struct Hub {
     cloud: Cloud,
     seen: mpsc::UnboundedSender<Message>,
+    retained: mpsc::UnboundedSender<Message>,
+}
+
+impl Hub {
+    fn new(cloud: &Cloud) -> (Self, mpsc::UnboundedReceiver<Message>, mpsc::UnboundedReceiver<Message>) {
+        let ((seen, to_see), (retained, kept)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        (Self { cloud: cloud.clone(), seen, retained }, to_see, kept)
+    }
 }
 
 impl Platform for Hub {
@@ -66,10 +84,23 @@ impl Platform for Hub {
         }
         self.seen.send(message).unwrap();
     }
+
+    async fn retained(&self, message: Message) {
+        self.retained.send(message).unwrap();
+    }
 }
 
 /// A device that listens by itself, as brokers want it.
 fn device(
+    url: &str,
+    name: &'static str,
+    received: mpsc::UnboundedSender<Message>,
+) -> (Link, onwire::net::alink::Messages) {
+    device_of(Tracker::default(), url, name, received)
+}
+
+fn device_of(
+    tracker: Tracker,
     url: &str,
     name: &'static str,
     received: mpsc::UnboundedSender<Message>,
@@ -82,7 +113,7 @@ fn device(
             let received = received.clone();
             async move { received.send(message).unwrap() }
         })
-        .build(Tracker)
+        .build(tracker)
         .unwrap();
     let handles = (device.link(), device.messages());
     tokio::spawn(device.run());
@@ -92,12 +123,12 @@ fn device(
 #[tokio::test]
 async fn devices_and_platform_meet_at_a_broker() {
     let broker = Broker::start().await;
-    let (sender, mut seen) = mpsc::unbounded_channel();
     let cloud = Cloud::default();
+    let (hub, mut seen, _) = Hub::new(&cloud);
     let bridge = Bridge::new(&broker.url(), Connect::new("platform"), ["a1X".to_owned()]).unwrap();
     let peers = bridge.peers();
     let mut events = peers.events();
-    tokio::spawn(bridge.serve(Hub { cloud: cloud.clone(), seen: sender }));
+    tokio::spawn(bridge.serve(hub));
 
     let (received, mut messages) = mpsc::unbounded_channel();
     let (link, publisher) = device(&broker.url(), "SN1", received.clone());
@@ -124,18 +155,18 @@ async fn devices_and_platform_meet_at_a_broker() {
     let (stranger, _) = device(&broker.url(), "stranger", received);
     let connected = stranger.connected().await.unwrap();
     let post = connected.call(Properties::default().at(NOON)).timeout(Duration::from_millis(200)).await;
-    assert_eq!(post, Err(onwire::CallFailure::Timeout), "nobody answers somebody unknown");
+    assert_eq!(post, Err(CallFailure::Timeout), "nobody answers somebody unknown");
     assert_eq!(peers.len(), 2);
 }
 
 #[tokio::test]
 async fn a_device_that_is_silent_for_long_is_gone() {
     let broker = Broker::start().await;
-    let (sender, _seen) = mpsc::unbounded_channel();
+    let (hub, _seen, _) = Hub::new(&Cloud::default());
     let bridge = Bridge::new(&broker.url(), Connect::new("platform"), []).unwrap().idle(Duration::from_millis(100));
     let peers = bridge.peers();
     let mut events = peers.events();
-    tokio::spawn(bridge.serve(Hub { cloud: Cloud::default(), seen: sender }));
+    tokio::spawn(bridge.serve(hub));
     let (received, _messages) = mpsc::unbounded_channel();
     let (link, _) = device(&broker.url(), "SN1", received);
     while link.call(Properties::default().at(NOON)).await.is_err() {}
@@ -144,4 +175,66 @@ async fn a_device_that_is_silent_for_long_is_gone() {
     // And is there again when it speaks.
     link.call(Properties::default().at(NOON)).await.unwrap();
     assert!(matches!(events.next().await, Some(Ok(PeerEvent::Connected(_)))));
+}
+
+const POST: &str = "/sys/a1X/SN1/thing/event/property/post";
+const SET: &str = "/sys/a1X/SN1/thing/service/SetPowerLevel";
+const FULL: &str = r#"{"id":"1","version":"1.0","params":{"BatteryLevel":100},"method":"thing.event.property.post"}"#;
+
+#[tokio::test]
+async fn what_the_broker_had_kept_is_told_apart_on_both_sides() {
+    let broker = Broker::start().await;
+    broker.publish_retained(POST, FULL).await;
+    broker.publish_retained("/sys/a1X/stranger/thing/event/property/post", FULL).await;
+    let called = r#"{"id":"1","version":"1.0","params":{"PowerLevel":0},"method":"thing.service.SetPowerLevel"}"#;
+    broker.publish_retained(SET, called).await;
+    let cloud = Cloud::default();
+    let (hub, _seen, mut kept) = Hub::new(&cloud);
+    let bridge = Bridge::new(&broker.url(), Connect::new("platform"), ["a1X".to_owned()]).unwrap();
+    let peers = bridge.peers();
+    tokio::spawn(bridge.serve(hub));
+    let mut messages = [kept.recv().await.unwrap(), kept.recv().await.unwrap()];
+    messages.sort_by(|one, other| one.topic.cmp(&other.topic));
+    let messages = messages.each_ref().map(|message| (&*message.topic, &*message.payload));
+    assert_eq!(messages, [(POST, FULL.as_bytes()), (SET, called.as_bytes())], "and a stranger's is not");
+    assert!(peers.is_empty(), "it is no sign of life");
+
+    let (received, _messages) = mpsc::unbounded_channel();
+    let tracker = Tracker::default();
+    let (link, _) = device_of(tracker.clone(), &broker.url(), "SN1", received);
+    link.call(Properties::default().at(NOON)).await.unwrap();
+    let peer = peers.get("SN1&a1X").unwrap();
+    peer.call(SetPowerLevelRequest::new(PowerLevel::High)).await.unwrap();
+    assert_eq!(*tracker.levels.lock().unwrap(), [PowerLevel::High], "and not what was asked once");
+    assert_eq!(cloud.posts.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_comes_again_from_a_broker_that_keeps_the_session() {
+    let broker = Broker::start().await;
+    let cloud = Cloud::default();
+    cloud.failures.store(2, Ordering::Relaxed);
+    let (hub, _seen, _) = Hub::new(&cloud);
+    let mut connect = Connect::new("platform");
+    connect.clean_session = false;
+    let bridge = Bridge::new(&broker.url(), connect, ["a1X".to_owned()]).unwrap();
+    let back_off = BackOff::new(Duration::from_millis(1), Duration::from_millis(10));
+    let peers = bridge.peers();
+    let mut events = peers.events();
+    tokio::spawn(bridge.back_off(back_off).serve(hub));
+    // Nobody listens before the bridge has subscribed.
+    while peers.is_empty() {
+        broker.publish("/a1X/SN1/user/hello", "").await;
+    }
+    assert!(matches!(events.next().await, Some(Ok(PeerEvent::Connected(_)))));
+    broker.publish(POST, FULL).await;
+    for _ in 0..2 {
+        assert!(matches!(events.next().await, Some(Ok(PeerEvent::Disconnected(_)))));
+        assert!(matches!(events.next().await, Some(Ok(PeerEvent::Connected(_)))));
+    }
+    // It is handled before this, which is of the same device.
+    let (received, _messages) = mpsc::unbounded_channel();
+    device(&broker.url(), "SN1", received).0.call(Properties::default().at(NOON)).await.unwrap();
+    let posts: Vec<_> = cloud.posts.lock().unwrap().iter().map(|(_, post)| post.battery_level).collect();
+    assert_eq!(posts, [Some(100), None]);
 }

@@ -21,7 +21,7 @@ const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../schemas/thing/socke
 /// A hub that knows the smart socket.
 struct Hub {
     program: Program,
-    _data: TempDir,
+    data: TempDir,
     port: String,
     api: String,
 }
@@ -32,7 +32,10 @@ impl Hub {
     }
 
     async fn start_with(more: &[&str]) -> Self {
-        let data = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), more).await
+    }
+
+    async fn start_in(data: TempDir, more: &[&str]) -> Self {
         let models = Path::new(MODEL).parent().unwrap().to_str().unwrap();
         let folder = data.path().to_str().unwrap();
         let free = "127.0.0.1:0";
@@ -42,7 +45,7 @@ impl Hub {
         let http = program.line().await.expect("where the page is");
         let port = mqtt.rsplit_once(':').unwrap().1.to_owned();
         let api = format!("http://{}/api/v1", http.split_once("http://").unwrap().1.trim_end_matches('/'));
-        Self { program, _data: data, port, api }
+        Self { program, data, port, api }
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Value {
@@ -62,6 +65,17 @@ impl Hub {
 
     async fn patch(&self, path: &str, body: Value) -> Value {
         self.send(reqwest::Client::new().patch(format!("{}{path}", self.api)).json(&body)).await
+    }
+
+    /// As if the power were cut.
+    async fn killed(self) -> TempDir {
+        self.program.killed().await;
+        self.data
+    }
+
+    /// How often the device has told it.
+    async fn told(&self, query: &str) -> usize {
+        self.get(&format!("/devices/socket/SN1/history?{query}")).await.as_array().unwrap().len()
     }
 
     async fn add(&self, name: &str) -> String {
@@ -296,4 +310,88 @@ async fn behind_a_broker_a_device_is_asked_in_ones_own_words() {
     assert_eq!(ask("&topic=/socket/SN1/user/door").await, (200, "door open".to_owned()));
     assert_eq!(ask("").await, (200, "system".to_owned()));
     assert_eq!(ask("&topic=/any/topic").await.0, 400, "it would never come back");
+}
+
+const POST: &str = "/sys/socket/SN1/thing/event/property/post";
+
+fn power(id: u32) -> String {
+    json!({"id": id.to_string(), "version": "1.0", "params": {"Power": id}}).to_string()
+}
+
+/// Says something, again and again, until the hub has heard it.
+async fn until_heard(broker: &Broker, hub: &Hub, word: &str) {
+    in_time(async {
+        while hub.told(&format!("kind=message&identifier={word}")).await == 0 {
+            broker.publish(&format!("/socket/SN1/user/{word}"), "{}").await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn behind_a_broker_what_the_broker_keeps_is_kept_once() {
+    let broker = Broker::start().await;
+    let arguments = ["--broker", &broker.url()];
+    let hub = Hub::start_with(&arguments).await;
+    hub.add("SN1").await;
+    until_heard(&broker, &hub, "first").await;
+    // Undated: nothing in it tells it from a new one.
+    let overload = r#"{"id":"7","version":"1.0","params":{"Power":1500}}"#;
+    broker.publish_retained("/sys/socket/SN1/thing/event/Overload/post", overload).await;
+    broker.publish_retained(POST, &power(1)).await;
+    broker.publish(POST, &power(2)).await;
+    // And once more, as what was heard last may not be acknowledged yet, and then comes again.
+    until_heard(&broker, &hub, "second").await;
+    until_heard(&broker, &hub, "more").await;
+    let data = hub.killed().await;
+    // It is new to the hub, as it was away, and so is this.
+    broker.publish(POST, &power(3)).await;
+    broker.publish_retained("/socket/SN1/user/news", "{}").await;
+    let mut data = Some(data);
+    for words in [["third", "and"], ["fourth", "also"]] {
+        let hub = Hub::start_in(data.take().unwrap(), &arguments).await;
+        in_time(async { while hub.told("identifier=news").await == 0 {} }).await;
+        for word in words {
+            until_heard(&broker, &hub, word).await;
+        }
+        for (query, count) in [("kind=event", 1), ("identifier=Power", 3), ("identifier=news", 1)] {
+            assert_eq!(hub.told(query).await, count, "{query}");
+        }
+        assert_eq!(hub.get("/devices/socket/SN1/properties").await["Power"]["value"], 3.0);
+        data = Some(hub.killed().await);
+    }
+}
+
+/// Something is done to the hub's database by somebody else.
+async fn database(hub: &Hub, sql: &str) {
+    let python = std::env::var_os("ONWIRE_PEERS_PYTHON").expect("ONWIRE_PEERS_PYTHON");
+    let program = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=30).execute(sys.argv[2])";
+    let mut command = tokio::process::Command::new(python);
+    command.args(["-c", program]).arg(hub.data.path().join("hub.db")).arg(sql);
+    assert!(command.status().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn behind_a_broker_nothing_is_lost_while_the_database_is_away() {
+    let broker = Broker::start().await;
+    let hub = Hub::start_with(&["--broker", &broker.url()]).await;
+    hub.add("SN1").await;
+    until_heard(&broker, &hub, "first").await;
+    database(&hub, "ALTER TABLE history RENAME TO elsewhere").await;
+    let mut events = reqwest::get(format!("{}/events", hub.api)).await.unwrap();
+    for id in 1..=3 {
+        broker.publish(POST, &power(id)).await;
+    }
+    // Its session is given up after 20 s, and begins again with what the broker sends again.
+    let mut seen = String::new();
+    in_time(async {
+        while !seen.split_once("offline").is_some_and(|(_, after)| after.contains("online")) {
+            seen += &String::from_utf8_lossy(&events.chunk().await.unwrap().expect("the hub goes on"));
+        }
+    })
+    .await;
+    database(&hub, "ALTER TABLE elsewhere RENAME TO history").await;
+    in_time(async { while hub.told("identifier=Power").await < 3 {} }).await;
+    until_heard(&broker, &hub, "second").await;
+    assert_eq!(hub.told("identifier=Power").await, 3);
 }

@@ -142,6 +142,10 @@ settings! {
     /// The window of both, in seconds [default: 300]
     #[arg(long, env = "HUB_LOGIN_WINDOW", value_name = "SECONDS")]
     login_window: u32,
+    /// How many clients of one address may be between connecting and their login at once, and how many HTTP connections it
+    /// may have; of 1024 each. Behind a proxy, whose address all have: 1024 [default: 512]
+    #[arg(long, env = "HUB_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
+    connections_per_address: u32,
 }
 
 /// Settings with their defaults.
@@ -169,6 +173,8 @@ pub(crate) struct Config {
     /// 0: for ever.
     pub(crate) upload_days: u32,
     pub(crate) logins: LoginLimits,
+    /// Before the login, and for HTTP.
+    pub(crate) connections_per_address: usize,
 }
 
 /// A broker that devices connect to.
@@ -248,6 +254,7 @@ impl Settings {
                 let by_address = LoginLimit::new(self.address_failures.unwrap_or(100), window);
                 LoginLimits::new(by_address, LoginLimit::new(self.login_failures.unwrap_or(10), window))
             },
+            connections_per_address: self.connections_per_address.unwrap_or(512).try_into()?,
             firmware_limit: u64::from(self.firmware_limit.unwrap_or(256)) * 1024 * 1024,
         })
     }

@@ -10,6 +10,7 @@ use onwire::net::{Certificates, ClientTls, Peers, Rustls};
 
 use crate::app::SharedApp;
 use crate::config::{Broker, Config};
+use crate::durable;
 use crate::mqtt::{Hub, Sense, settings};
 use crate::security::new_secret;
 
@@ -28,7 +29,7 @@ impl Front {
     /// A port that is taken, a file that cannot be read, certificates or a URL that are none.
     pub(crate) async fn open(config: &Config, products: impl Iterator<Item = String>) -> Result<Self> {
         if let Some(broker) = &config.broker {
-            return Ok(Self::Broker(Box::new(bridge(broker, products)?), broker.url.clone()));
+            return Ok(Self::Broker(Box::new(bridge(broker, &config.data, products)?), broker.url.clone()));
         }
         let plain = bind(config.mqtt).await?;
         let tls = match &config.tls {
@@ -97,9 +98,11 @@ async fn bind(address: SocketAddr) -> Result<Listener> {
     Listener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
-fn bridge(broker: &Broker, products: impl Iterator<Item = String>) -> Result<Bridge> {
+fn bridge(broker: &Broker, data: &Path, products: impl Iterator<Item = String>) -> Result<Bridge> {
     let Broker { url, user, password_file, authorities } = broker;
-    let mut connect = Connect::new(format!("alink-hub-{}", new_secret()?));
+    let mut connect = Connect::new(client_id(data)?);
+    // What is not acknowledged comes again, and what comes meanwhile waits.
+    connect.clean_session = false;
     connect.username.clone_from(user);
     if let Some(file) = password_file {
         connect.password = Some(read(file)?.trim_ascii_end().into());
@@ -109,6 +112,15 @@ fn bridge(broker: &Broker, products: impl Iterator<Item = String>) -> Result<Bri
         Some(file) => bridge.tls(ClientTls::new(read(file)?).with_context(|| format!("in {}", file.display()))?),
         None => bridge,
     })
+}
+
+/// By which the broker knows the hub again: the same each time.
+fn client_id(data: &Path) -> Result<String> {
+    let path = data.join("broker-client-id");
+    durable::create(&path, format!("alink-hub-{}", new_secret()?).as_bytes())
+        .with_context(|| format!("cannot make {}", path.display()))?;
+    let id = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(id.trim().to_owned())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -86,6 +86,7 @@ impl Metrics {
             ClientFault::Mqtt(onwire::mqtt::Fault::Protocol) => "protocol",
             ClientFault::LoginTimeout => "loginTimeout",
             ClientFault::Handshake(_) => "handshake",
+            ClientFault::Crowded => "crowded",
             ClientFault::LoginsFailed { .. } => "loginsFailed",
             ClientFault::Stalled => "stalled",
             ClientFault::NotText { .. } => "notText",

@@ -50,6 +50,7 @@ pub(crate) fn settings(sense: &Sense, app: &SharedApp) -> ListenerConfig {
     // A device that does not answer a call is not waited for much longer than requests are.
     settings.shutdown_grace = Duration::from_secs(10);
     settings.observe = Some(Arc::new(sense.clone()));
+    settings.max_handshakes_per_address = app.config.connections_per_address;
     settings.login_limits = Some(app.config.logins.clone());
     settings
 }
@@ -157,10 +158,14 @@ impl Platform for Hub {
         }
     }
 
+    async fn retained(&self, message: Message) {
+        platform::retained::receive(&self.app, &message.topic, &message.payload).await;
+    }
+
     fn fault(&self, of: Faulty<'_>, fault: &ClientFault) {
         self.app.metrics.fault(fault);
         // Whoever knocks on does not fill the log.
-        if matches!(fault, ClientFault::LoginsFailed { is_first: false, .. }) {
+        if matches!(fault, ClientFault::LoginsFailed { is_first: false, .. } | ClientFault::Crowded) {
             return;
         }
         let address = of.remote.map(|remote| format!(" at {remote}")).unwrap_or_default();

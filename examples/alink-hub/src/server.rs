@@ -1,8 +1,7 @@
 //! From start to graceful end.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -30,7 +29,7 @@ use crate::security::guard::guard;
 use crate::security::seal::Seal;
 use crate::store::log::{self, New, Source};
 use crate::store::{Store, products, retention, tokens};
-use crate::{api, model, web};
+use crate::{api, model, open_files, serving, web};
 
 /// How long requests that are under way may take when the hub ends.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -49,6 +48,7 @@ pub(crate) fn start_log() {
 /// # Errors
 /// What an operator has to mend.
 pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
+    open_files::raise_limit();
     for folder in [&config.data, &config.models, &config.data.join("firmware"), &config.data.join("uploads")] {
         private_folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
@@ -62,10 +62,10 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
     for product_key in models.keys() {
         products::enter(&store, &seal, product_key).await?;
     }
-    let http = TcpListener::bind(config.http).await;
-    let http = http.with_context(|| format!("cannot listen on {}", config.http))?;
+    let listener = TcpListener::bind(config.http).await;
+    let listener = listener.with_context(|| format!("cannot listen on {}", config.http))?;
     let devices = Front::open(&config, models.keys().cloned()).await?;
-    let http_address = http.local_addr()?;
+    let http_address = listener.local_addr()?;
     let (ending, ends) = watch::channel(false);
     let app = Arc::new(App {
         public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{http_address}")),
@@ -100,11 +100,7 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
     let router = router(&app);
     let mut stops = app.ends.clone();
     let stopped = async move { drop(stops.wait_for(|ends| *ends).await) };
-    let serving = tokio::spawn(
-        axum::serve(http, router.into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(stopped)
-            .into_future(),
-    );
+    let serving = tokio::spawn(serving::serve(listener, router, app.config.connections_per_address, stopped));
     let ended = tokio::select! {
         () = end => Ok(()),
         // What no attempt can mend.
@@ -117,7 +113,7 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
         served
     };
     match tokio::time::timeout(PATIENCE, requests).await {
-        Ok(served) => served??,
+        Ok(served) => served?,
         Err(_) => tracing::warn!("some requests do not end; they are cut short"),
     }
     // The listener sets its own limits to how long devices may take.

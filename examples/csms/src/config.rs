@@ -182,6 +182,10 @@ settings! {
     /// The largest message of a charge point, in KiB; a larger one ends its connection [default: 2048]
     #[arg(long, env = "CSMS_MESSAGE_LIMIT", value_name = "KIB")]
     message_limit: u32,
+    /// How many clients of one address may be in their handshake at once, and how many HTTP connections it may have; of 1024
+    /// each. Behind a proxy, whose address all have: 1024 [default: 512; 1024 with --trusted-proxy]
+    #[arg(long, env = "CSMS_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
+    connections_per_address: u32,
     /// How the log is written: text or json [default: text]
     #[arg(long, env = "CSMS_LOG_FORMAT", value_name = "FORMAT")]
     log_format: LogFormat,

@@ -20,6 +20,8 @@ pub struct Door {
     pub admits_browsers: bool,
     /// In KiB.
     message_limit: u32,
+    /// Before the upgrade, and for HTTP.
+    connections_per_address: usize,
 }
 
 impl Door {
@@ -29,11 +31,15 @@ impl Door {
         ensure!(!prefixes.is_empty() && are_paths, "--ocpp-prefix is a path, such as /ocpp/");
         let message_limit = settings.message_limit.unwrap_or(MESSAGE_LIMIT);
         ensure!((64..=65_536).contains(&message_limit), "--message-limit is a number from 64 to 65536");
+        // A proxy's address is that of all.
+        let is_direct = settings.trusted_proxies.as_ref().is_none_or(Vec::is_empty);
+        let connections_per_address = settings.connections_per_address.unwrap_or(if is_direct { 512 } else { 1024 });
         Ok(Self {
             prefixes,
             without_subprotocol: settings.without_subprotocol.unwrap_or(false),
             admits_browsers: settings.admit_browsers.unwrap_or(false),
             message_limit,
+            connections_per_address: connections_per_address.try_into()?,
         })
     }
 
@@ -41,6 +47,8 @@ impl Door {
     pub(crate) fn set(&self, server: &mut ServerConfig) {
         server.handshake.prefixes.clone_from(&self.prefixes);
         server.handshake.without_subprotocol = self.without_subprotocol.then_some(&DIALECT);
+        server.max_handshakes_per_address = self.connections_per_address;
+        server.max_http_connections_per_address = self.connections_per_address;
         server.max_message = usize::try_from(self.message_limit).unwrap_or(usize::MAX).saturating_mul(1024);
     }
 

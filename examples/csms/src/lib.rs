@@ -25,6 +25,7 @@ pub mod durable;
 pub mod files;
 pub mod observe;
 pub mod ocpp;
+mod open_files;
 pub mod security;
 pub mod server;
 pub mod store;

@@ -28,7 +28,7 @@ use crate::security::guard::guard;
 use crate::security::{Security, exposure, tls};
 use crate::store::records::{id_tags, settings};
 use crate::store::{Store, retention, transactions};
-use crate::{api, commands, files, time, web};
+use crate::{api, commands, files, open_files, time, web};
 
 /// Serves until `end` is ready, then completes what is under way.
 ///
@@ -36,6 +36,7 @@ use crate::{api, commands, files, time, web};
 /// What an operator has to mend: a port that is taken, a database that cannot be opened, what must be there before it listens
 /// beyond loopback.
 pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<()> {
+    open_files::raise_limit();
     config.make_data_folder()?;
     let store = Store::open(&config.database).await?;
     let (ending, ends) = watch::channel(false);

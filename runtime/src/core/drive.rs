@@ -62,7 +62,7 @@ impl Connection {
 
     /// Whether nothing more is acknowledged.
     pub(crate) fn is_given_up(&self) -> bool {
-        self.peer().state.with(|state| state.session.is_given_up())
+        self.peer().is_given_up()
     }
 
     /// Waits until every CALL that was received is handled. To be awaited after the end only.

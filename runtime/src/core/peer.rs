@@ -301,6 +301,12 @@ impl Peer {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// Whether [`Peer::give_up`] was called.
+    #[cfg(feature = "net")]
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.state.with(|state| state.session.is_given_up())
+    }
+
     /// The quirks that this peer has shown so far.
     pub fn noticed_quirks(&self) -> Quirks {
         self.state.with(|state| state.noticed)

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::Peers;
+use super::{AddressCap, Crowded, Peers, Present};
 
 /// As many may wait to be accepted as the system allows: when all charge points come back at once, those beyond that are
 /// dropped, and try again after 1, 3, 7, 15 s.
@@ -37,6 +38,26 @@ fn listening(address: SocketAddr) -> io::Result<TcpListener> {
 pub(super) fn send_at_once(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot send small messages at once");
+    }
+}
+
+/// A place among those who have not said yet who they are: one of all, and one of their address.
+pub(super) struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_address: Present,
+}
+
+impl Place {
+    pub(super) fn new(of_all: OwnedSemaphorePermit, cap: &AddressCap, remote: SocketAddr) -> Result<Self, Crowded> {
+        match cap.enter(remote.ip()) {
+            Ok(of_address) => Ok(Self { _of_all: of_all, _of_address: of_address }),
+            Err(crowded) => {
+                if crowded.is_first {
+                    tracing::warn!(%remote, "let go, and others from there: too many at once that do not say who they are");
+                }
+                Err(crowded)
+            }
+        }
     }
 }
 

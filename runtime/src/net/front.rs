@@ -21,9 +21,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::accept::Place;
 use super::already_read::AlreadyRead;
 use super::handshake::{is_for_charge_points, logged, offered, wants_websocket};
-use super::{Authenticate, Endpoint, Handshake, Origin, Refusal, ServerConfig, Transport, Versions};
+use super::{
+    AddressCap, Authenticate, Endpoint, Handshake, Origin, Present, Refusal, ServerConfig, Transport, Versions,
+};
 
 /// An HTTP service beside the charge points; see [`Server::http`](super::Server::http). Implemented for hyper's services.
 pub trait Http: Send + Sync + 'static {
@@ -73,6 +76,7 @@ pub(super) struct Front<R, A, T, H> {
     http: H,
     /// Those beside the charge points.
     http_connections: Arc<Semaphore>,
+    http_at_once: AddressCap,
     prefixes: Vec<String>,
     timeout: Duration,
     /// Turns `true` when the server ends.
@@ -83,9 +87,9 @@ pub(super) struct Front<R, A, T, H> {
 #[derive(Default)]
 struct Progress {
     /// A place among the handshakes, until it turns out to be something else.
-    handshake: Option<OwnedSemaphorePermit>,
-    /// A place among the HTTP connections.
-    http: Option<OwnedSemaphorePermit>,
+    handshake: Option<Place>,
+    /// A place among the HTTP connections, and one among those of its address.
+    http: Option<(OwnedSemaphorePermit, Present)>,
     /// The stream it will be, and the handshake that was answered.
     upgrade: Option<(OnUpgrade, Handshake)>,
 }
@@ -105,6 +109,7 @@ impl<R: Versions, A: Authenticate, T: Transport, H: Http> Front<R, A, T, H> {
             transport,
             http,
             http_connections: Arc::new(Semaphore::new(config.max_http_connections.min(Semaphore::MAX_PERMITS))),
+            http_at_once: AddressCap::new(config.max_http_connections_per_address),
             prefixes: config.handshake.prefixes.clone(),
             timeout: config.handshake_timeout,
             ends,
@@ -120,7 +125,7 @@ impl<R: Versions, A: Authenticate, T: Transport, H: Http> Front<R, A, T, H> {
         self: Arc<Self>,
         stream: TcpStream,
         remote: SocketAddr,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> Option<Served<T::Stream>> {
         let mut deadline = pin!(tokio::time::sleep(self.timeout));
         let mut ends = self.ends.clone();
@@ -209,11 +214,16 @@ impl<R: Versions, A: Authenticate, T: Transport, H: Http> Front<R, A, T, H> {
         }
     }
 
+    fn http_place(&self, origin: &Origin) -> Option<(OwnedSemaphorePermit, Present)> {
+        let of_address = self.http_at_once.enter(origin.remote?.ip()).ok()?;
+        Some((Arc::clone(&self.http_connections).try_acquire_owned().ok()?, of_address))
+    }
+
     /// A request that is not for the charge points' side.
     async fn beside(&self, mut request: Request<Incoming>, origin: Origin, progress: &Shared) -> Answer<H> {
         let has_place = progress.with(|progress| {
             if progress.http.is_none() {
-                progress.http = Arc::clone(&self.http_connections).try_acquire_owned().ok();
+                progress.http = self.http_place(&origin);
                 progress.handshake = None;
             }
             progress.http.is_some()

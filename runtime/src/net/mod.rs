@@ -11,6 +11,8 @@
 mod accept;
 #[cfg(feature = "server")]
 mod accepted;
+#[cfg(feature = "server")]
+mod address_cap;
 #[cfg(feature = "alink")]
 pub mod alink;
 #[cfg(feature = "server")]
@@ -50,6 +52,8 @@ mod versions;
 mod whole;
 mod within;
 
+#[cfg(feature = "server")]
+pub use address_cap::{AddressCap, Crowded, Present};
 #[cfg(feature = "server")]
 pub use authenticate::{Authenticate, Denied, Everybody, Login, Origin};
 #[cfg(feature = "client")]

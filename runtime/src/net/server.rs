@@ -11,9 +11,9 @@ use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::accept::{Pace, listen, say_goodbye, send_at_once};
+use super::accept::{Pace, Place, listen, say_goodbye, send_at_once};
 use super::front::{Front, Http, NoHttp};
-use super::{Authenticate, Endpoint, Everybody, HandshakeSettings, KeepAlive, MAX_MESSAGE, Observe, Peers};
+use super::{AddressCap, Authenticate, Endpoint, Everybody, HandshakeSettings, KeepAlive, MAX_MESSAGE, Observe, Peers};
 use super::{Plain, Transport, Versions};
 use crate::session::Config;
 
@@ -32,6 +32,10 @@ pub struct ServerConfig {
     /// How many clients may be between the TCP connection and the upgrade at once; the next ones wait in the system's
     /// backlog. Default 1,024.
     pub max_handshakes: usize,
+    /// How many of those may come from one address, by [`AddressCap`](super::AddressCap); one more is let go at once, so that
+    /// no address takes the places of the others. Behind a reverse proxy, whose address all have, set it as high as
+    /// `max_handshakes`. Default 512.
+    pub max_handshakes_per_address: usize,
     /// How many connections are accepted each second, so that a storm of reconnects does not starve those that are
     /// connected. Default no limit.
     pub max_accepts_per_second: Option<u32>,
@@ -40,6 +44,8 @@ pub struct ServerConfig {
     /// How many connections there may be for requests that are no handshakes ([`Server::http`]); one more is answered
     /// with 503. Default 1,024.
     pub max_http_connections: usize,
+    /// How many of those may come from one address; as with handshakes. Default 512.
+    pub max_http_connections_per_address: usize,
     /// Who is shown every message, for a message log or metrics. Default nobody.
     pub observe: Option<Arc<dyn Observe>>,
     /// At a graceful end, over which time the closing of connections is spread, so that not all peers come back in one
@@ -57,9 +63,11 @@ impl Default for ServerConfig {
             handshake: HandshakeSettings::default(),
             max_message: MAX_MESSAGE,
             max_handshakes: 1024,
+            max_handshakes_per_address: 512,
             max_accepts_per_second: None,
             handshake_timeout: Duration::from_secs(15),
             max_http_connections: 1024,
+            max_http_connections_per_address: 512,
             observe: None,
             shutdown_spread: Duration::from_secs(5),
             shutdown_grace: Duration::from_secs(30),
@@ -190,6 +198,7 @@ impl<A: Authenticate, T: Transport, H: Http> Server<A, T, H> {
         let (spread, grace) = (config.shutdown_spread, config.shutdown_grace);
         let mut pace = Pace::new(config.max_accepts_per_second);
         let places = Arc::new(Semaphore::new(config.max_handshakes.min(Semaphore::MAX_PERMITS)));
+        let at_once = AddressCap::new(config.max_handshakes_per_address);
         let (ending, ends) = watch::channel(false);
         let endpoint = Endpoint::with(router, authenticate, peers.clone(), config.clone());
         let front = Arc::new(Front::new(endpoint, transport, http, &config, ends));
@@ -207,6 +216,7 @@ impl<A: Authenticate, T: Transport, H: Http> Server<A, T, H> {
             tokio::select! {
                 accepted = accept => match accepted {
                     Ok((stream, remote, place)) => {
+                        let Ok(place) = Place::new(place, &at_once, remote) else { continue };
                         pace.count();
                         send_at_once(&stream);
                         handshakes.spawn(Arc::clone(&front).serve(stream, remote, place));

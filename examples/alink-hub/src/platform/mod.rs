@@ -8,6 +8,7 @@ pub(crate) mod management;
 pub(crate) mod pack;
 mod patience;
 pub(crate) mod repeated;
+pub(crate) mod retained;
 pub(crate) mod shadow;
 pub(crate) mod thing;
 pub(crate) mod topology;
@@ -124,15 +125,19 @@ async fn raw(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
     }
 }
 
-/// A message on a topic of the user's own: it is kept and shown as it is.
-async fn own(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
+/// A message on a topic of the user's own, as it is kept.
+fn entry_of(topic: &str, payload: &[u8]) -> Entry {
     let data = match std::str::from_utf8(payload) {
         Ok(text) => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
         Err(_) => json!({"base64": data_encoding::BASE64.encode(payload)}),
     };
-    let told = json!({"topic": topic, "data": data});
-    let entry =
-        Entry { kind: Kind::Message, identifier: topic.to_owned(), data, answer: None, time: now(), is_dated: false };
+    Entry { kind: Kind::Message, identifier: topic.to_owned(), data, answer: None, time: now(), is_dated: false }
+}
+
+/// A message on a topic of the user's own: it is kept and shown as it is.
+async fn own(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
+    let entry = entry_of(topic, payload);
+    let told = json!({"topic": topic, "data": entry.data});
     if let Err(error) = until_kept(app, device, || history::keep(&app.store, device.id, vec![entry.clone()])).await {
         tracing::error!(%error, "a message could not be kept");
         return;

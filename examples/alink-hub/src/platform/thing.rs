@@ -51,18 +51,37 @@ pub(super) async fn event(
 /// `{"properties":{"Power":[{"value":1,"time":..},..]},"events":{"Fault":[..]}}`.
 pub(super) async fn batch(app: &SharedApp, device: &Device, params: &Value) -> Result<Reply, StoreError> {
     let mut sorted = Sorted::new(app, device);
-    let of = |key: &str| params.get(key).and_then(Value::as_object).into_iter().flatten();
-    for (identifier, values) in of("properties") {
-        for value in values.as_array().map_or(std::slice::from_ref(values), Vec::as_slice) {
-            sorted.property(identifier, value);
-        }
-    }
-    for (identifier, values) in of("events") {
-        for value in values.as_array().map_or(std::slice::from_ref(values), Vec::as_slice) {
-            sorted.event(identifier, value);
-        }
-    }
+    sorted.batch(params);
     sorted.keep(app, device).await
+}
+
+/// What the call on `path` posts, if it is a post. Of what the device told before nothing is kept again, and of the rest what
+/// is undated was so at `received` at the latest.
+pub(super) async fn post_retained(
+    app: &SharedApp,
+    device: &Device,
+    path: &str,
+    params: &Value,
+    received: i64,
+) -> Result<(), StoreError> {
+    let mut sorted = Sorted::new(app, device);
+    match path.strip_prefix("event/").and_then(|rest| rest.strip_suffix("/post")) {
+        Some("property") => {
+            params.as_object().into_iter().flatten().for_each(|(identifier, value)| sorted.property(identifier, value));
+        }
+        Some("property/batch") => sorted.batch(params),
+        Some(identifier) if !identifier.contains('/') => sorted.event(identifier, params),
+        _ => return Ok(()),
+    }
+    let mut fresh = Vec::new();
+    for mut entry in std::mem::take(&mut sorted.entries) {
+        if !history::is_known(&app.store, device.id, &entry).await? {
+            entry.time = if entry.is_dated { entry.time } else { received };
+            fresh.push(entry);
+        }
+    }
+    sorted.entries = fresh;
+    sorted.keep(app, device).await.map(drop)
 }
 
 /// `[{"identity":{..},"properties":[{"Power":{"value":1,"time":..}}],"events":[..]}]`. Those of other devices, such as
@@ -122,6 +141,20 @@ impl<'m> Sorted<'m> {
                 is_dated,
             }),
             Err(invalid) => self.refuse(identifier, invalid),
+        }
+    }
+
+    fn batch(&mut self, params: &Value) {
+        let of = |key: &str| params.get(key).and_then(Value::as_object).into_iter().flatten();
+        for (identifier, values) in of("properties") {
+            for value in values.as_array().map_or(std::slice::from_ref(values), Vec::as_slice) {
+                self.property(identifier, value);
+            }
+        }
+        for (identifier, values) in of("events") {
+            for value in values.as_array().map_or(std::slice::from_ref(values), Vec::as_slice) {
+                self.event(identifier, value);
+            }
         }
     }
 

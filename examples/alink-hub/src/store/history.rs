@@ -175,6 +175,15 @@ impl StoredEntry {
     }
 }
 
+/// Whether the device has told just that, whenever it was.
+pub(crate) async fn is_known(store: &Store, device: i64, entry: &Entry) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM history WHERE device_id = $1 AND kind = $2 AND identifier = $3 AND data = $4 LIMIT 1";
+    let (identifier, data) = (sql::storable(&entry.identifier).into_owned(), entry.data.to_string());
+    let query = sql::query_as(sql).bind(device).bind(entry.kind.name()).bind(identifier).bind(data);
+    let found: Option<(i64,)> = query.fetch_optional(store.readers()).await?;
+    Ok(found.is_some())
+}
+
 /// Last values: identifier, value and time.
 pub(crate) async fn last(store: &Store, device: i64) -> Result<Vec<(String, Value, i64)>, StoreError> {
     let sql = "SELECT identifier, value, time FROM properties WHERE device_id = $1 ORDER BY identifier";

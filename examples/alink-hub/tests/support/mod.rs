@@ -150,6 +150,11 @@ impl Hub {
         Self::try_start(arguments).await.unwrap()
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Ends it as a power cut would.
     pub(crate) async fn crash(&mut self) {
         self.child.kill().await.unwrap();

@@ -20,7 +20,11 @@ pub(crate) struct Client {
 impl Client {
     /// The CONNACK's return code if it is not let in.
     pub(crate) async fn try_connect(address: &str, connect: &Connect) -> Result<Self, u8> {
-        let stream = TcpStream::connect(address).await.unwrap();
+        Self::over(TcpStream::connect(address).await.unwrap(), connect).await
+    }
+
+    /// The same over a connection that there is.
+    pub(crate) async fn over(stream: TcpStream, connect: &Connect) -> Result<Self, u8> {
         let mut client = Self { stream, link: Link::client(Limits::default()), start: Clock::now() };
         client.link.connect(connect, client.now()).unwrap();
         client.write().await;

@@ -36,6 +36,12 @@ pub enum Incoming {
         /// On which topic.
         topic: String,
     },
+    /// A call, or the answer to one, that a broker has kept and hands to whoever subscribes. It was meant for the moment in which
+    /// it was said, and a service that somebody asked for once must not run after each reconnect. It is acknowledged.
+    Retained {
+        /// On which topic.
+        topic: String,
+    },
     /// What MQTT has to say for itself.
     Packet(Packet),
 }
@@ -122,6 +128,10 @@ impl<R: Role> Channel<R> {
     pub fn poll(&mut self) -> Option<Incoming> {
         loop {
             let (topic, payload, id) = match self.link.poll_packet()? {
+                Packet::Message { topic, id, is_retained: true, .. } if is_of_a_moment(&topic) => {
+                    self.acknowledge(id);
+                    return Some(Incoming::Retained { topic });
+                }
                 Packet::Message { topic, payload, id, .. } => (topic, payload, id),
                 packet => return Some(Incoming::Packet(packet)),
             };
@@ -165,4 +175,13 @@ impl<R: Role> Channel<R> {
             self.link.acknowledge(id);
         }
     }
+}
+
+/// Whether messages on a topic ask somebody now, or answer.
+fn is_of_a_moment(topic: &str) -> bool {
+    use Topic::{ExtRrpc, RrpcRequest, RrpcResponse, Thing, ThingReply};
+    matches!(
+        Topic::parse(topic),
+        Some(Thing { .. } | ThingReply { .. } | RrpcRequest { .. } | RrpcResponse { .. } | ExtRrpc { .. })
+    )
 }

@@ -381,8 +381,13 @@ impl<R: Role> Link<R> {
             }
             _ => return Err(Fault::Malformed),
         };
-        let is_duplicate = first & 8 != 0;
-        self.incoming.push_back(Packet::Message { topic: topic.into(), payload: body.rest().into(), id, is_duplicate });
+        self.incoming.push_back(Packet::Message {
+            topic: topic.into(),
+            payload: body.rest().into(),
+            id,
+            is_duplicate: first & 8 != 0,
+            is_retained: !R::IS_SERVER && first & 1 != 0,
+        });
         Ok(())
     }
 
@@ -397,6 +402,11 @@ impl<R: Role> Link<R> {
                 self.write(done.answer, &[&done.id.to_be_bytes()]);
             }
         }
+    }
+
+    /// The number of the message of the peer that has waited longest for [`Link::acknowledge`].
+    pub fn oldest_unacknowledged(&self) -> Option<u16> {
+        self.received.front().map(|first| first.id)
     }
 
     /// How many messages of the peer wait for [`Link::acknowledge`].

@@ -121,6 +121,9 @@ pub enum Packet {
         id: Option<u16>,
         /// The sender has sent it before (DUP, §3.3.1.1).
         is_duplicate: bool,
+        /// A broker has kept it for whoever subscribes (RETAIN, §3.3.1.3): it was said at an unknown time before, and may have
+        /// been received then. To a server the bit says that the message is to be kept, and this is `false`.
+        is_retained: bool,
     },
     /// A client wants messages; it waits for [`Link::subscribed`](super::Link::subscribed).
     Subscribe {

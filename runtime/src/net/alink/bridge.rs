@@ -13,19 +13,20 @@ use tokio::time::Instant;
 use super::fault::{ClientFault, Faulty};
 use super::lanes::{Brought, Lanes};
 use super::messages::{Message, Outgoing, Publisher};
-use super::owed::{Account, Owed};
+use super::owed::{Account, Owed, Settled};
+use super::retained::Retained;
 use super::rrpc::Asked;
 use super::served::Served;
 use super::socket::{Taker, next_packet, write_all};
 use super::sub_sessions::judge;
 use super::{ListenerConfig, Platform, identity};
-use crate::Peer;
 use crate::alink::{DeviceRef, SessionCall, SessionRequest, Topic};
 use crate::mqtt::{Client, Connect, Link, Packet, QoS};
 use crate::net::client::{Address, BackOff, ConnectError, Stream, Tls, stream};
 use crate::net::clock::Clock;
 use crate::net::peers::Info;
 use crate::net::{Disconnected, Peers, random_first_id};
+use crate::{CallFailure, Peer};
 
 /// How many messages wait for the broker.
 const OUTBOX: usize = 1024;
@@ -41,8 +42,13 @@ const OUTBOX: usize = 1024;
 /// subscribe, as `_ss=1` means nothing to a broker. It is "connected" from its first message until it was silent for
 /// [`Bridge::idle`]. Sub-devices are devices like any other there: a gateway's login for them is judged
 /// ([`Platform::sub_device`]) and answered, its logout ends their being connected if it has logged them in, and nothing is refused for want of a login; nor is a
-/// gateway told of a second one. Messages while the platform is away are lost unless the broker keeps them. One platform for one product:
-/// answers to calls must come to who called.
+/// gateway told of a second one. Messages while the platform is away are lost unless the broker keeps them, which it does with
+/// [`Connect::clean_session`] off, the same client id each time, and quality 1. One platform for one product: answers to calls must
+/// come to who called.
+///
+/// What the broker hands over because it was published with RETAIN is no sign of life of its device, and comes to
+/// [`Platform::retained`]. Where a device's messages cannot be kept ([`Peer::give_up`]), nothing more is acknowledged and the
+/// connection to the broker is closed: with the session kept, all that was not acknowledged comes again.
 #[derive(Debug)]
 pub struct Bridge {
     address: Address,
@@ -210,9 +216,14 @@ impl Bridge {
         let io = |error| Disconnected::from(async_tungstenite::tungstenite::Error::Io(error));
         let mut buffer = vec![0; 16 * 1024];
         let mut account = Account::default();
+        let served = Arc::clone(&devices.served);
+        let mut retained = Retained::of(&served.platform);
         loop {
             while let Some(packet) = link.poll_packet() {
                 match packet {
+                    Packet::Message { topic, payload, id, is_retained: true, .. } => {
+                        retained.take(Message::new(topic, payload), id, account.owe(id));
+                    }
                     Packet::Message { topic, payload, id, .. } => devices.bring(topic, payload, account.owe(id)),
                     Packet::Subscribed { granted, .. } if granted.contains(&None) => {
                         tracing::warn!("the broker does not grant every subscription");
@@ -220,6 +231,7 @@ impl Bridge {
                     _ => {}
                 }
             }
+            retained.go_on(link.oldest_unacknowledged());
             match tokio::time::timeout(self.config.patience, write_all(&mut stream, &mut link)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return io(error),
@@ -227,7 +239,7 @@ impl Bridge {
             }
             let deadline = link.poll_deadline();
             tokio::select! {
-                read = stream.read(&mut buffer) => match read {
+                read = stream.read(&mut buffer), if retained.has_room() => match read {
                     Ok(0) => return Disconnected::Closed(1006),
                     Ok(read) => {
                         if let Err(fault) = link.receive(buffer.get(..read).unwrap_or(&[]), clock.now()) {
@@ -243,7 +255,10 @@ impl Bridge {
                         tracing::warn!(topic, %error, "a message was not sent");
                     }
                 }
-                id = poll_fn(|context| account.poll_settled(context)) => link.acknowledge(id),
+                settled = poll_fn(|context| account.poll_settled(context)) => match settled {
+                    Settled::Done(id) => link.acknowledge(id),
+                    Settled::GivenUp => return Disconnected::Local(CallFailure::TryAgainLater),
+                },
                 () = clock.sleep_until(deadline.unwrap_or_default()), if deadline.is_some() => {
                     if let Err(fault) = link.handle_timeout(clock.now()) {
                         return fault.into();
@@ -254,6 +269,7 @@ impl Bridge {
                         tracing::error!(%error, "a device's task failed");
                     }
                 }
+                () = retained.handled() => {}
             }
         }
     }

@@ -38,6 +38,9 @@ pub enum ClientFault {
         /// Whether it is the first that is refused so. Who writes down only these is not made to write by who knocks.
         is_first: bool,
     },
+    /// It comes from an address from which as many as may are there already that have not said who they are. It was let go.
+    #[error("too many at once from its address that do not say who they are")]
+    Crowded,
     /// It does not take what it is sent. Its connection has ended.
     #[error("does not read what it is sent")]
     Stalled,

@@ -73,11 +73,14 @@ impl Lanes {
     }
 
     /// Hands a message to its device.
-    pub(super) fn bring(&self, identity: &str, topic: String, payload: Vec<u8>, owed: Owed) -> Brought {
+    pub(super) fn bring(&self, identity: &str, topic: String, payload: Vec<u8>, mut owed: Owed) -> Brought {
         let lanes = self.all();
         let Some(lane) = lanes.get(identity).filter(|lane| lane.is_open()) else {
             return Brought::NoLane(topic, payload);
         };
+        if let Some(peer) = &lane.peer {
+            owed.of(peer);
+        }
         match lane.messages.try_send((topic, payload, owed)) {
             Ok(()) => Brought::Taken,
             Err(mpsc::error::TrySendError::Full((topic, payload, _))) => {

@@ -23,12 +23,12 @@ use super::sub_sessions::SubSessions;
 use super::{PROTOCOL, identity};
 use crate::alink::{Channel, DeviceRef, SubDeviceFault, SubDeviceLogin, SubDeviceRefused, SyncServices};
 use crate::mqtt::{Connect, Limits, Link, Packet, QoS, Refused};
-use crate::net::accept::{Pace, listen, say_goodbye, send_at_once};
+use crate::net::accept::{Pace, Place, listen, say_goodbye, send_at_once};
 use crate::net::clock::Clock;
 use crate::net::observe::Watch;
 use crate::net::peers::{Info, Older, Presence, Settling};
 use crate::net::pump::{Aftermath, Witness};
-use crate::net::{Disconnected, KeepAlive, LoginLimits, Observe, Origin, Peers, Plain, Transport, pump};
+use crate::net::{AddressCap, Disconnected, KeepAlive, LoginLimits, Observe, Origin, Peers, Plain, Transport, pump};
 use crate::session::Config;
 use crate::{Peer, SendRouter};
 
@@ -124,6 +124,15 @@ pub trait Platform: Send + Sync + 'static {
     fn stray(&self, _sender: &Peer, _device: DeviceRef<'_>, _message: &Message) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
+
+    /// A message of a known device that a broker ([`Bridge`](super::Bridge)) had kept (RETAIN), and hands over after each
+    /// connection of the platform's: it was said at an unknown time, has perhaps been handled then, and nobody waits for an answer.
+    /// Default: it is ignored.
+    fn retained(&self, message: Message) -> impl Future<Output = ()> + Send {
+        tracing::debug!(topic = message.topic, "ignored what the broker had kept");
+        std::future::ready(())
+    }
+
     /// Something went wrong with a client that none of the others tells of: MQTT that is broken, packets that are too large,
     /// silence, logins that never end. It stands in the program's log already. Called where connections are served, so that it
     /// is to be quick: count it, or put it in a queue that has an end. Default: nothing.
@@ -143,6 +152,9 @@ pub struct ListenerConfig {
     /// How many clients may be between the TCP connection and the login at once; the next ones wait in the system's
     /// backlog. Default 1,024.
     pub max_handshakes: usize,
+    /// How many of those may come from one address, by [`AddressCap`]; one more is let go at once, so that no address takes
+    /// the places of the others. Behind a proxy, whose address all have, set it as high as `max_handshakes`. Default 512.
+    pub max_handshakes_per_address: usize,
     /// How many connections are accepted each second, so that a storm of reconnects does not starve those that are
     /// connected. Default no limit.
     pub max_accepts_per_second: Option<u32>,
@@ -171,6 +183,7 @@ impl Default for ListenerConfig {
             limits: Limits::default(),
             qos: QoS::AtMostOnce,
             max_handshakes: 1024,
+            max_handshakes_per_address: 512,
             max_accepts_per_second: None,
             shutdown_spread: Duration::from_secs(5),
             shutdown_grace: Duration::from_secs(30),
@@ -258,6 +271,7 @@ impl<T: Transport> Listener<T> {
         let mut pace = Pace::new(config.max_accepts_per_second);
         let directory = peers.clone();
         let places = Arc::new(Semaphore::new(config.max_handshakes.min(Semaphore::MAX_PERMITS)));
+        let at_once = AddressCap::new(config.max_handshakes_per_address);
         let served = Arc::new(Served { platform, peers, config, clock: Clock::start() });
         let shared = Arc::new(Shared { served, transport });
         let mut handshakes = JoinSet::new();
@@ -273,6 +287,10 @@ impl<T: Transport> Listener<T> {
             tokio::select! {
                 accepted = accept => match accepted {
                     Ok((stream, remote, place)) => {
+                        let Ok(place) = Place::new(place, &at_once, remote) else {
+                            shared.fault(remote, &ClientFault::Crowded);
+                            continue;
+                        };
                         pace.count();
                         send_at_once(&stream);
                         let shared = Arc::clone(&shared);

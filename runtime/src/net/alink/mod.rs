@@ -41,6 +41,8 @@ mod owed;
 mod register;
 #[cfg(feature = "client")]
 mod request;
+#[cfg(all(feature = "client", feature = "server"))]
+mod retained;
 #[cfg(feature = "server")]
 mod rrpc;
 #[cfg(feature = "server")]

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 use super::messages::{Message, Outgoing};
-use super::owed::{Account, Owed};
+use super::owed::{Account, Owed, Settled};
 use crate::Instant;
 use crate::alink::{Channel, Incoming, NotSent};
 #[cfg(feature = "client")]
@@ -174,6 +174,10 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
                 }
                 Incoming::Unreadable { topic } => {
                     (self.unread)(&topic);
+                    take(Heard::Control)
+                }
+                Incoming::Retained { topic } => {
+                    tracing::warn!(topic, "ignored a call that the broker had kept");
                     take(Heard::Control)
                 }
                 Incoming::Packet(Packet::Disconnect) => return Poll::Ready(Err(Disconnected::Closed(1000))),
@@ -349,8 +353,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Disconnected>> {
         loop {
             self.poll_time(context)?;
-            while let Poll::Ready(id) = self.owed.poll_settled(context) {
-                self.channel.link_mut().acknowledge(id);
+            while let Poll::Ready(settled) = self.owed.poll_settled(context) {
+                if let Settled::Done(id) = settled {
+                    self.channel.link_mut().acknowledge(id);
+                }
             }
             ready!(self.poll_write_out(context))?;
             if !self.channel.link().has_room() {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use self::generations::{Generations, short};
 pub use self::limit::LoginLimit;
 use self::limit::Place;
+use super::address_cap::customer;
 
 /// How long the answer to the first failure is held back; doubled with each that follows.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
@@ -154,13 +155,7 @@ impl LoginLimits {
 }
 
 fn key(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}")
-        }
-    }
+    customer(address).to_string()
 }
 
 #[cfg(test)]
