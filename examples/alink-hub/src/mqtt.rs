@@ -263,14 +263,20 @@ impl Sense {
 impl Observe for Sense {
     fn message(&self, message: &Observed<'_>) {
         self.messages.count(message);
-        if message.direction == Direction::Received && message.kind == MessageKind::Unreadable {
-            let (device_name, product_key) = names(message.peer.identity());
-            self.tell(Wrong {
-                product_key: product_key.to_owned(),
-                device_name: device_name.to_owned(),
-                content: format!("a message of {} bytes that is no Alink", message.text.len()),
-            });
+        if message.direction == Direction::Sent {
+            return;
         }
+        let content = match (&message.kind, message.action) {
+            (MessageKind::Unreadable, _) => format!("a message of {} bytes that is no Alink", message.text.len()),
+            // Whoever waits for the answer that this was meant to be waits in vain.
+            (MessageKind::CallResult | MessageKind::CallError(_), None) => match message.id {
+                "" => "an answer without an id, which tells not what it answers".to_owned(),
+                id => format!("an answer with the id {id:.64}, which no call had lately"),
+            },
+            _ => return,
+        };
+        let (device_name, product_key) = names(message.peer.identity());
+        self.tell(Wrong { product_key: product_key.to_owned(), device_name: device_name.to_owned(), content });
     }
 }
 

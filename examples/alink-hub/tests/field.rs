@@ -143,6 +143,25 @@ async fn a_post_without_an_id_is_kept_and_answered_without_one() {
 
 /// MQTT 3.1 had DUP in SUBSCRIBE.
 #[tokio::test]
+async fn an_answer_that_belongs_to_no_call_is_written_down() {
+    let (hub, mut device) = connected().await;
+    let asked = hub.ask("POST", "/api/v1/devices/socket/SN1/services/ResetEnergy?timeoutMs=1000", None, Some(json!({})));
+    let answers = async {
+        device.message("/sys/socket/SN1/thing/service/ResetEnergy").await;
+        for answer in [r#"{"code":200,"data":{}}"#, r#"{"id":"another","code":200,"data":{}}"#] {
+            device.publish("/sys/socket/SN1/thing/service/ResetEnergy_reply", answer).await;
+        }
+    };
+    let (answer, ()) = tokio::join!(asked, answers);
+    assert_eq!(answer.status(), 504);
+    let log = hub.get("/log?productKey=socket&deviceName=SN1").await;
+    let has = |text: &str| {
+        log.as_array().unwrap().iter().any(|entry| entry["content"].as_str().unwrap().contains(text))
+    };
+    assert!(has("without an id") && has("the id another"), "{log}");
+}
+
+#[tokio::test]
 async fn a_subscribe_that_is_marked_as_a_repetition_is_answered() {
     let hub = Hub::start(&[]).await;
     let secret = hub.add("SN1").await;

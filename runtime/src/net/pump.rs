@@ -501,7 +501,7 @@ fn note(connection: &Connection, received: Received) {
         Received::AnswerRefused { id, error } => {
             tracing::warn!(identity, %id, %error, "the peer could not read an answer");
         }
-        Received::Late => tracing::debug!(identity, "an answer to no outstanding call"),
+        Received::Late => tracing::info!(identity, "an answer to no call that waits for one"),
         Received::Refused(error) => tracing::warn!(identity, %error, "refused a message"),
         Received::Ignored(reason) => tracing::warn!(identity, reason, "ignored a message"),
     }
