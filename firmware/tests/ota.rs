@@ -16,8 +16,8 @@ use futures_util::FutureExt;
 use md5::Digest as _;
 use onwire::Instant;
 use onwire_firmware::ota::{
-    Action, Block, Config, Digest, Fetch, FetchFailure, FlashUpdater, HandOver, Image, Module, Offer, Offered, Reason,
-    Reply, Source, Updates,
+    Action, Block, Config, Digest, Fetch, FetchFailure, FlashUpdater, HandOver, Image, Module, Offer, OfferError,
+    Offered, Reason, Reply, Source, Updates,
 };
 use onwire_firmware::storage::FileFlash;
 
@@ -230,6 +230,45 @@ fn what_is_not_possible_is_answered_with_minus_one() {
     assert_eq!(now(device.offered(large, millis(0))), Offered::Impossible);
     let radio = Action::Progress { module: "radio".into(), step: -1, desc: "no such module".into() };
     assert_eq!(actions(&mut device, millis(0)), [radio, progress(-1, "73729 bytes are too many")]);
+}
+
+#[test]
+fn an_offer_that_is_none_is_answered_with_minus_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut device = device(&folder.path().join("slot"));
+    let no_digest = r#"{"code":"1000","data":{"version":"2","size":1,"url":"http://f","module":"app"}}"#;
+    assert_eq!(now(device.offered_message(no_digest, millis(0))), Err(OfferError::Field("sign")));
+    assert_eq!(now(device.offered_message("no JSON", millis(0))), Err(OfferError::Malformed));
+    for nothing in [r#"{"id":"1","code":200,"data":{}}"#, r#"{"id":"1","code":404}"#] {
+        assert!(now(device.offered_message(nothing, millis(0))).is_err());
+    }
+    let app = Action::Progress { module: "app".into(), step: -1, desc: "sign is missing or wrong".into() };
+    assert_eq!(actions(&mut device, millis(0)), [app, progress(-1, "not an upgrade message")]);
+}
+
+#[test]
+fn a_file_that_is_gone_also_after_the_platform_was_asked_again_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut device = device(&folder.path().join("slot"));
+    let gone = || FetchFailure::Gone("status 404".into());
+    let offer = over_http("default", "2", &bytes(9000));
+    now(device.offered(offer.clone(), millis(0)));
+    let first = fetch(&mut device, millis(0));
+    now(device.fetch_failed(first.id, gone(), millis(0)));
+    assert_eq!(actions(&mut device, millis(0)), [Action::Query { module: "default".into() }]);
+    // The platform has another one, which does it for a while.
+    let Source::Url(url) = &offer.source else { panic!("{offer:?}") };
+    now(device.offered(Offer { source: Source::Url(format!("{url}?2")), ..offer.clone() }, millis(0)));
+    let second = fetch(&mut device, millis(0));
+    now(device.received(second.id, 0, &bytes(9000)[..5000], millis(0)));
+    now(device.fetch_failed(second.id, gone(), millis(0)));
+    assert_eq!(actions(&mut device, millis(0)), [Action::Query { module: "default".into() }]);
+    // It has none: that is the end.
+    let later = millis(300_000);
+    let third = fetch(&mut device, later);
+    now(device.fetch_failed(third.id, gone(), later));
+    assert_eq!(actions(&mut device, later), [progress(-2, "gone: status 404")]);
+    assert!(device.image().is_none());
 }
 
 #[test]

@@ -121,10 +121,41 @@ async fn file_server(image: Vec<u8>) -> String {
     url
 }
 
+/// A server that has no such file.
+async fn nothing_there() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/tracker-2.bin", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.unwrap());
+            }
+            let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+        }
+    });
+    url
+}
+
 /// What a platform says of an update: in words of its own, or as a request.
 enum Push {
     Raw(Value),
     Typed(Box<OtaPackage>),
+}
+
+impl Push {
+    async fn send(self, peer: &Peer, publisher: &Publisher) {
+        match self {
+            Push::Typed(package) => peer.send(OtaUpgradeRequest::from(*package)).unwrap(),
+            Push::Raw(data) => {
+                let push = json!({"code": "1000", "data": data, "id": 1_507_707_025, "message": "success"});
+                let topic = Topic::Ota { device: DEVICE, what: Ota::Upgrade };
+                publisher.publish(topic, push.to_string(), QoS::AtLeastOnce).await.unwrap();
+            }
+        }
+    }
 }
 
 /// Runs an update to its end; what the device told, by step.
@@ -153,14 +184,7 @@ async fn updated(push: impl FnOnce(&str) -> Push, image: Vec<u8>) -> Vec<String>
     let platform = async {
         let (peer, publisher) = publishers.recv().await.unwrap();
         assert_eq!(reports.recv().await.unwrap(), (Ota::Inform, json!({"version": "1", "module": "default"})));
-        match push(&md5) {
-            Push::Typed(package) => peer.send(OtaUpgradeRequest::from(*package)).unwrap(),
-            Push::Raw(data) => {
-                let push = json!({"code": "1000", "data": data, "id": 1_507_707_025, "message": "success"});
-                let topic = Topic::Ota { device: DEVICE, what: Ota::Upgrade };
-                publisher.publish(topic, push.to_string(), QoS::AtLeastOnce).await.unwrap();
-            }
-        }
+        push(&md5).send(&peer, &publisher).await;
         let mut steps = Vec::new();
         while steps.last().is_none_or(|step| step != "100") {
             let (what, said) = reports.recv().await.unwrap();
@@ -220,7 +244,7 @@ impl HandOver<FileFlash> for Refusing {
 }
 
 /// What a device tells of an update that comes to nothing.
-async fn failed(package: OtaPackage, image: Vec<u8>) -> (String, String, String) {
+async fn failed(push: Push, image: Vec<u8>) -> (String, String, String) {
     let listener = Listener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("mqtt://{}", listener.local_addr().unwrap());
     let (connected, mut devices) = mpsc::unbounded_channel();
@@ -238,8 +262,8 @@ async fn failed(package: OtaPackage, image: Vec<u8>) -> (String, String, String)
     let link = device.link();
     tokio::spawn(device.run());
     let platform = async {
-        let (peer, _) = devices.recv().await.unwrap();
-        peer.send(OtaUpgradeRequest::from(package)).unwrap();
+        let (peer, publisher) = devices.recv().await.unwrap();
+        push.send(&peer, &publisher).await;
         loop {
             let (what, said) = reports.recv().await.unwrap();
             let [module, step, desc] = ["module", "step", "desc"].map(|name| said[name].as_str().unwrap_or_default());
@@ -269,11 +293,12 @@ async fn each_failure_is_told_with_the_step_that_it_has() {
         ..OtaPackage::default()
     };
     let step = |module: &str, step: &str| (module.to_owned(), step.to_owned());
-    let failed = async |package| {
-        let (module, step, desc) = failed(package, image.clone()).await;
+    let told = async |push| {
+        let (module, step, desc) = failed(push, image.clone()).await;
         assert!(!desc.is_empty(), "{step}");
         (module, step)
     };
+    let failed = async |package| told(Push::Typed(Box::new(package))).await;
     let unknown = OtaPackage { module: Some("modem".into()), ..package.clone() };
     assert_eq!(failed(unknown).await, step("modem", "-1"));
     assert_eq!(failed(OtaPackage { size: Some(32_768), ..package.clone() }).await, step("default", "-1"));
@@ -282,6 +307,17 @@ async fn each_failure_is_told_with_the_step_that_it_has() {
     let nowhere = OtaPackage { url: Some(format!("http://{closed}/2").into()), ..package.clone() };
     let nowhere = OtaPackage { d_protocol: None, stream_id: None, stream_file_id: None, ..nowhere };
     assert_eq!(failed(nowhere).await, step("default", "-2"));
+    // Nothing to check it by, or no size that an image has.
+    assert_eq!(failed(OtaPackage { md5: None, ..package.clone() }).await, step("default", "-1"));
+    for size in [Value::Null, json!(0), json!(-1), json!(5_000_000_000_u64), json!("5 MB")] {
+        let odd =
+            json!({"size": size, "version": "2", "md5": md5, "dProtocol": "mqtt", "streamId": 3, "streamFileId": 4});
+        assert_eq!(told(Push::Raw(odd)).await, step("default", "-1"), "{size}");
+    }
+    // It is not there.
+    let missing = OtaPackage { url: Some(nothing_there().await.into()), ..package.clone() };
+    let missing = OtaPackage { d_protocol: None, stream_id: None, stream_file_id: None, ..missing };
+    assert_eq!(failed(missing).await, step("default", "-2"));
     let other = OtaPackage { md5: Some("0".repeat(32).into()), ..package.clone() };
     assert_eq!(failed(other).await, step("default", "-3"));
     assert_eq!(failed(package).await, step("default", "-4"));

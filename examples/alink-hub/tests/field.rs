@@ -145,7 +145,8 @@ async fn a_post_without_an_id_is_kept_and_answered_without_one() {
 #[tokio::test]
 async fn an_answer_that_belongs_to_no_call_is_written_down() {
     let (hub, mut device) = connected().await;
-    let asked = hub.ask("POST", "/api/v1/devices/socket/SN1/services/ResetEnergy?timeoutMs=1000", None, Some(json!({})));
+    let asked =
+        hub.ask("POST", "/api/v1/devices/socket/SN1/services/ResetEnergy?timeoutMs=1000", None, Some(json!({})));
     let answers = async {
         device.message("/sys/socket/SN1/thing/service/ResetEnergy").await;
         for answer in [r#"{"code":200,"data":{}}"#, r#"{"id":"another","code":200,"data":{}}"#] {
@@ -155,9 +156,8 @@ async fn an_answer_that_belongs_to_no_call_is_written_down() {
     let (answer, ()) = tokio::join!(asked, answers);
     assert_eq!(answer.status(), 504);
     let log = hub.get("/log?productKey=socket&deviceName=SN1").await;
-    let has = |text: &str| {
-        log.as_array().unwrap().iter().any(|entry| entry["content"].as_str().unwrap().contains(text))
-    };
+    let has =
+        |text: &str| log.as_array().unwrap().iter().any(|entry| entry["content"].as_str().unwrap().contains(text));
     assert!(has("without an id") && has("the id another"), "{log}");
 }
 

@@ -15,7 +15,7 @@ pub struct Config {
     /// The pause after a failed fetch, doubled with each that follows without a byte written between; default 1 s.
     pub retry_first: Duration,
     /// The longest of these pauses; default 5 min. Also the pause after a file that is gone, in which the platform is asked for
-    /// another URL.
+    /// another URL; if it gives none by then, the update fails with step -2.
     pub retry_longest: Duration,
     /// How many fetches may fail in a row, while the device is connected, before the update fails with step -2; default 20,
     /// which is a bit more than an hour.

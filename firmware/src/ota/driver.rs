@@ -37,7 +37,7 @@ use onwire::{CallFailure, Instant, Peer};
 use tokio::sync::mpsc;
 
 use super::http::Client;
-use super::{Action, Fetch, FetchFailure, FetchId, Offer, OfferError, Reply, Source, Updater, Updates};
+use super::{Action, Fetch, FetchFailure, FetchId, OfferError, Reply, Source, Updater, Updates};
 
 /// How many offers wait.
 const OFFERS: usize = 8;
@@ -181,14 +181,13 @@ impl Driver {
 }
 
 async fn offered<U: Updater>(updates: &mut Updates<U>, message: &str, now: Instant) {
-    match Offer::from_message(message) {
-        Ok(offer) => {
-            let (module, version) = (offer.image.module.clone(), offer.image.version.clone());
-            let what = updates.offered(offer, now).await;
-            tracing::info!(module, version, ?what, "an update is offered");
+    match updates.offered_message(message, now).await {
+        Ok(what) => {
+            let image = updates.image().map(|(image, _)| (&*image.module, &*image.version));
+            tracing::info!(?what, ?image, "an update is offered");
         }
         Err(OfferError::Nothing) => {}
-        Err(error) => tracing::warn!(%error, "ignored an offer of an update"),
+        Err(error) => tracing::warn!(%error, "an offer of an update that is none"),
     }
 }
 

@@ -79,6 +79,8 @@ pub(super) struct Job {
     /// Failures since something was written: all, and those while connected.
     pub(super) pauses: u32,
     pub(super) failures: u32,
+    /// The file was gone, and the platform has been asked for another URL.
+    pub(super) gone: bool,
     /// It was fetched in more than one piece, so that a wrong digest may come of a file that changed in between.
     pub(super) pieces: bool,
     /// It was begun anew once already.
@@ -100,6 +102,7 @@ impl Job {
             fetching: Fetching::No { before: None },
             pauses: 0,
             failures: 0,
+            gone: false,
             pieces: false,
             restarted: false,
             anew: false,

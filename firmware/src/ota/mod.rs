@@ -45,7 +45,7 @@
 //! let push = r#"{"code":"1000","data":{"size":5,"version":"1.1.0","url":"http://firmware.example/1.1.0",
 //!     "md5":"5d41402abc4b2a76b9719d911017c592","module":"default"},"id":1,"message":"success"}"#;
 //! let now = Instant::from_millis(0);
-//! updates.offered(Offer::from_message(push)?, now).await;
+//! updates.offered_message(push, now).await?;
 //! while let Some(action) = updates.poll(now).await {
 //!     match action {
 //!         Action::Inform { module, version } => println!("/ota/device/inform: {module} {version}"),

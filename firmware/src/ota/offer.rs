@@ -69,6 +69,9 @@ pub enum OfferError {
     SeveralFiles,
 }
 
+/// Where the platform names none.
+const DEFAULT_MODULE: &str = "default";
+
 const NAMES: [&str; 18] = [
     "code",
     "data",
@@ -137,12 +140,15 @@ impl Offer {
     /// [`OfferError`].
     pub fn from_message(json: &str) -> Result<Self, OfferError> {
         let envelope = Members::read(json).ok_or(OfferError::Malformed)?;
-        match envelope.number("code") {
+        let code = envelope.number("code");
+        let answers = code.is_some();
+        match code {
             Some(200 | 1000) | None => {}
             Some(code) => return Err(OfferError::Refused(u32::try_from(code).unwrap_or(u32::MAX))),
         }
         // Some write it as any other message.
-        let data = envelope.json("data").or_else(|| envelope.json("params")).ok_or(OfferError::Malformed)?;
+        let data = envelope.json("data").or_else(|| envelope.json("params"));
+        let data = data.ok_or(if answers { OfferError::Nothing } else { OfferError::Malformed })?;
         let data = Members::read(data).ok_or(OfferError::Malformed)?;
         let Some(version) = data.text("version") else {
             let empty = data.0.iter().all(Option::is_none);
@@ -165,13 +171,22 @@ impl Offer {
         };
         let size = size.and_then(|size| u32::try_from(size).ok()).filter(|size| *size > 0);
         let image = Image {
-            module: data.text("module").unwrap_or_else(|| "default".to_owned()),
+            module: data.text("module").unwrap_or_else(|| DEFAULT_MODULE.to_owned()),
             version,
             size: size.ok_or(OfferError::Field("size"))?,
             digest,
             difference: data.number("isDiff") == Some(1),
         };
         Ok(Self { image, source })
+    }
+
+    /// The module that a message is for, whatever else is wrong with it.
+    pub(super) fn module_of(json: &str) -> String {
+        let data = Members::read(json).and_then(|envelope| {
+            let data = envelope.json("data").or_else(|| envelope.json("params"))?;
+            Members::read(data)?.text("module")
+        });
+        data.unwrap_or_else(|| DEFAULT_MODULE.to_owned())
     }
 
     /// For durable memory: read back by [`from_bytes`](Offer::from_bytes), of this and of later versions of the crate.
@@ -305,7 +320,8 @@ mod tests {
     fn what_offers_nothing_says_why() {
         assert_eq!(data(""), Err(OfferError::Nothing));
         assert_eq!(Offer::from_message(r#"{"id":"1","code":404,"data":{}}"#), Err(OfferError::Refused(404)));
-        for message in ["", "[]", "{", r#"{"code":200}"#, r#"{"code":200,"data":[]}"#, r#"{"code":200,"data":{}} x"#] {
+        assert_eq!(Offer::from_message(r#"{"id":"1","code":200}"#), Err(OfferError::Nothing));
+        for message in ["", "[]", "{", r#"{"id":"1"}"#, r#"{"code":200,"data":[]}"#, r#"{"code":200,"data":{}} x"#] {
             assert_eq!(Offer::from_message(message), Err(OfferError::Malformed), "{message}");
         }
         for (members, field) in [
@@ -321,6 +337,7 @@ mod tests {
             (alloc::format!(r#""version":"2","size":1,"md5":"{MD5}""#), "url"),
             (alloc::format!(r#""version":"2","url":"http://f","md5":"{MD5}""#), "size"),
             (alloc::format!(r#""version":"2","size":0,"url":"http://f","md5":"{MD5}""#), "size"),
+            (alloc::format!(r#""version":"2","size":-1,"url":"http://f","md5":"{MD5}""#), "size"),
             (alloc::format!(r#""version":"2","size":4294967296,"url":"http://f","md5":"{MD5}""#), "size"),
             (alloc::format!(r#""version":"2","size":1,"url":"{}","md5":"{MD5}""#, "x".repeat(2049)), "url"),
         ] {

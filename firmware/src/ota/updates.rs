@@ -10,7 +10,10 @@ use onwire::Instant;
 
 use super::digest::Hasher;
 use super::job::{Fetching, Job, Step};
-use super::{Action, Block, Config, Fetch, FetchFailure, FetchId, Image, Offer, Reason, Reply, Source, Stage, Updater};
+use super::{
+    Action, Block, Config, Fetch, FetchFailure, FetchId, Image, Offer, OfferError, Reason, Reply, Source, Stage,
+    Updater,
+};
 
 /// How many reports of failures wait while there is no connection; the ones that came first are kept.
 const MAX_FAILURES: usize = 8;
@@ -138,6 +141,23 @@ impl<U: Updater> Updates<U> {
         }
     }
 
+    /// A message came that offers an update: a push, or the answer to a query, as it was on the wire. What it asks for in vain is
+    /// reported (step -1): whoever planned the update waits for it otherwise.
+    ///
+    /// # Errors
+    /// Why it is no offer. [`OfferError::Nothing`] and [`OfferError::Refused`] are not reported.
+    pub async fn offered_message(&mut self, message: &str, now: Instant) -> Result<Offered, OfferError> {
+        match Offer::from_message(message) {
+            Ok(offer) => Ok(self.offered(offer, now).await),
+            Err(error) => {
+                if !matches!(error, OfferError::Nothing | OfferError::Refused(_)) {
+                    self.report_failure(Offer::module_of(message), Reason::Upgrade, error.to_string());
+                }
+                Err(error)
+            }
+        }
+    }
+
     /// An offer came, pushed or as an answer to a query.
     pub async fn offered(&mut self, offer: Offer, now: Instant) -> Offered {
         let Image { module, version, size, .. } = &offer.image;
@@ -149,6 +169,7 @@ impl<U: Updater> Updates<U> {
             // A URL is good for a time only; the new one is.
             if job.offer.source != offer.source {
                 job.offer.source = offer.source;
+                job.gone = false;
                 job.fetching = Fetching::No { before: None };
             } else if let Fetching::No { before } = &mut job.fetching {
                 *before = None;
@@ -209,7 +230,7 @@ impl<U: Updater> Updates<U> {
                 }
                 job.written = job.position();
                 job.buffer.clear();
-                (job.pauses, job.failures) = (0, 0);
+                (job.pauses, job.failures, job.gone) = (0, 0, false);
                 job.step = if job.written == job.size() { Step::Verify } else { Step::Fetch };
             }
         }
@@ -252,7 +273,12 @@ impl<U: Updater> Updates<U> {
         let mut pause = doubled.min(longest);
         match &failure {
             FetchFailure::Interrupted(_) => {}
+            FetchFailure::Gone(_) if job.gone && online => {
+                self.fail(Reason::Download, failure.to_string()).await;
+                return;
+            }
             FetchFailure::Gone(_) => {
+                job.gone = true;
                 let module = job.offer.image.module.clone();
                 pause = longest;
                 if let Some(module) = self.modules.iter_mut().find(|known| known.name == module) {
@@ -299,7 +325,7 @@ impl<U: Updater> Updates<U> {
             module.query = self.config.query;
         }
         if let Some(job) = &mut self.job {
-            (job.pauses, job.failures) = (0, 0);
+            (job.pauses, job.failures, job.gone) = (0, 0, false);
             if let Fetching::No { before } = &mut job.fetching {
                 *before = None;
             }

@@ -75,7 +75,7 @@ pub async fn update(chip: Chip, push: &str, image: &[u8], now: Instant) -> Optio
     let updater = FlashUpdater::new(chip, 0..8192, 8192..65_536, BootLoader)?;
     let modules = [Module::new("default", "1")].into();
     let mut updates = Updates::open(updater, modules, Updating::default()).await.ok()?;
-    updates.offered(Offer::from_message(push).ok()?, now).await;
+    updates.offered_message(push, now).await.ok()?;
     while let Some(action) = updates.poll(now).await {
         match action {
             Action::Fetch(fetch) => drop(updates.received(fetch.id, fetch.offset, image, now).await),
