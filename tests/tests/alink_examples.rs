@@ -93,10 +93,10 @@ async fn in_time<T>(future: impl Future<Output = T>) -> T {
 #[tokio::test]
 async fn an_order_reaches_the_hub_once_though_both_lose_their_power() {
     let folder = tempfile::tempdir().unwrap();
-    let (data, orders) = (folder.path().join("hub"), folder.path().join("orders"));
+    let (data, orders_file) = (folder.path().join("hub"), folder.path().join("orders"));
     let hub = Hub::start(&data, "0").await;
     let secret = hub.add("pile", "P1").await;
-    let mut device = pile(&hub.port, &secret, &orders);
+    let mut device = pile(&hub.port, &secret, &orders_file);
     let start = |number: &str| {
         json!({"OrderNo": number, "Gun": 1, "User": "u", "Limit": 0, "LimitValue": 0, "PowerLimit": 0, "Balance": 0,
             "FeeModel": "f"})
@@ -112,14 +112,14 @@ async fn an_order_reaches_the_hub_once_though_both_lose_their_power() {
     .await;
     let stopped = hub.call("pile/P1", "StopCharging", json!({"OrderNo": "O1", "Gun": 1, "Cause": 1})).await;
     assert_eq!(stopped["data"]["Outcome"], 0, "{stopped}");
-    // Gone at once, by SIGKILL; the order may have come or not.
+    // Both are gone at once, by SIGKILL; the order may have come or not.
     let port = hub.port.clone();
     drop(hub);
     until(&mut device, "order O1").await;
     drop(device);
 
     let hub = Hub::start(&data, &port).await;
-    let mut device = pile(&hub.port, &secret, &orders);
+    let mut device = pile(&hub.port, &secret, &orders_file);
     until(&mut device, "connected").await;
     in_time(async {
         while hub.orders().await.is_empty() {
@@ -136,9 +136,33 @@ async fn an_order_reaches_the_hub_once_though_both_lose_their_power() {
         }
     })
     .await;
+    // The power fails while it charges, and has come back before anybody says stop.
+    hub.call("pile/P1", "StartCharging", start("O3")).await;
+    in_time(async {
+        while hub.get("/devices/pile/P1/properties").await["Charging"]["value"]["MeterNow"].as_i64() <= Some(0) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    device.killed().await;
+    let mut device = pile(&hub.port, &secret, &orders_file);
+    until(&mut device, "order O3: ").await;
+    in_time(async {
+        while !hub.orders().await.contains(&"O3".to_owned()) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let events = hub.get("/devices/pile/P1/history?kind=event&identifier=OrderUpload").await;
+    let cut =
+        events.as_array().unwrap().iter().map(|event| &event["data"]).find(|order| order["OrderNo"] == "O3").unwrap();
+    assert!(cut["StopReason"] == 10 && cut["Energy"].as_i64() > Some(0), "{cut}");
+    // And the next one begins where the meter stands.
+    let started = hub.call("pile/P1", "StartCharging", start("O4")).await;
+    assert_eq!(started["data"]["Outcome"], 0, "{started}");
     let mut orders = hub.orders().await;
     orders.sort();
-    assert_eq!(orders, ["O1", "O2"]);
+    assert_eq!(orders, ["O1", "O2", "O3"]);
 }
 
 #[tokio::test]

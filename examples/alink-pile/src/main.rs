@@ -1,5 +1,6 @@
 //! A charging pile on an Alink platform (Aliyun IoT, or `alink-hub`): charges when it is told to, and uploads the order.
 
+mod order;
 mod simulated;
 
 use std::cell::RefCell;
@@ -14,6 +15,7 @@ use onwire::net::Link;
 use onwire::net::alink::Device;
 use onwire::types::DateTime;
 use onwire_firmware::outbox::{Entry, FilePostbox};
+use order::{Kept, ended};
 use simulated::Simulated;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -36,7 +38,7 @@ struct Arguments {
     /// Its secret, as the platform gave it.
     #[arg(long, env = "ALINK_DEVICE_SECRET", hide_env_values = true)]
     device_secret: Secret,
-    /// Where orders wait until the platform has them: a file that plays flash.
+    /// Where orders wait until the platform has them: a file that plays flash, and one with `.now` for what is charged now.
     #[arg(long, default_value = "alink-pile.orders")]
     orders: PathBuf,
     /// Seconds between two posts while it charges.
@@ -47,6 +49,7 @@ struct Arguments {
 /// The pile, the order that it charges for, and what the platform must get.
 struct Pile {
     order: RefCell<Option<Charging>>,
+    kept: Kept,
     outbox: FilePostbox,
     hardware: Simulated,
 }
@@ -57,14 +60,19 @@ impl Pile {
     fn start(&self, request: StartChargingRequest) -> StartChargingResponse {
         let StartChargingRequest { order_no, gun, power_limit, .. } = request;
         let mut order = self.order.borrow_mut();
-        if gun != 1 || order.is_some() {
+        if gun != 1 || order.is_some() || self.kept.0.exists() {
             return StartChargingResponse::new(order_no, gun, Outcome::NotPossibleNow, 1);
         }
-        let meter = self.hardware.start(power_limit);
-        let (mut charging, now) = (Charging::blank(), DateTime::now());
+        let (meter, mut charging, now) = (self.hardware.meter(), Charging::blank(), DateTime::now());
         (charging.gun, charging.order_no, charging.state) = (gun, order_no.clone(), State::Charging);
         (charging.started_by, charging.started_at) = (StartedBy::Application, now);
         (charging.meter_start, charging.meter_now, charging.power_limit) = (meter, meter, power_limit);
+        // Before anybody is told of it, and before the first watt-hour.
+        if let Err(error) = self.kept.write(&ended(&charging, StopReason::PowerCut)) {
+            eprintln!("{order_no} is not begun: {error:#}");
+            return StartChargingResponse::new(order_no, gun, Outcome::NotPossibleNow, 2);
+        }
+        self.hardware.start(power_limit);
         *order = Some(charging);
         StartChargingResponse::new(order_no, gun, Outcome::Done, 0)
     }
@@ -92,6 +100,8 @@ impl Pile {
 impl Pile {
     /// Meters what is charged, and makes an order of it when it is over.
     async fn charge(&self, link: &Link, interval: Duration) -> anyhow::Result<()> {
+        // The power failed while it charged: the contactor is open since then, and the meter shows what it showed.
+        self.kept.uploaded(&self.outbox, interval).await;
         loop {
             self.hardware.changed_within(interval).await;
             let Some(mut charging) = self.order.borrow().clone() else { continue };
@@ -99,12 +109,12 @@ impl Pile {
             charging.energy = charging.meter_now - charging.meter_start;
             self.order.replace(Some(charging.clone()));
             if !self.hardware.is_charging() {
-                // From here on it is paid for, whatever happens to the power or the network.
-                self.outbox.push(&upload(&charging).at(DateTime::now())).await?;
-                println!("order {}: {} Wh", charging.order_no, charging.energy);
+                self.kept.write(&ended(&charging, StopReason::StoppedByThePlatform))?;
+                self.kept.uploaded(&self.outbox, interval).await;
                 self.order.replace(None);
                 continue;
             }
+            self.kept.write(&ended(&charging, StopReason::PowerCut))?;
             let news = Properties { charging: Some(charging), ..Properties::default() };
             if let Err(error) = link.call(news.at(DateTime::now())).await {
                 eprintln!("the meter was not told: {error}");
@@ -113,26 +123,16 @@ impl Pile {
     }
 }
 
-/// The order, as it is paid for.
-fn upload(charging: &Charging) -> OrderUploadOutput {
-    let mut order = OrderUploadOutput::blank();
-    (order.order_no, order.gun, order.started_by) =
-        (charging.order_no.clone(), charging.gun, charging.started_by.clone());
-    (order.started_at, order.ended_at) = (charging.started_at, DateTime::now());
-    order.duration = (order.ended_at.unix_millis() - order.started_at.unix_millis()) / 1000;
-    (order.meter_start, order.meter_end, order.energy) = (charging.meter_start, charging.meter_now, charging.energy);
-    (order.stop_reason, order.uploads) = (StopReason::StoppedByThePlatform, 1);
-    order
-}
-
 // One thread is enough, and nothing has to be Send.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stdout().is_terminal()).init();
     let Arguments { url, product_key, device_name, device_secret, orders, interval } = Arguments::parse();
+    let kept = Kept(orders.with_added_extension("now"));
+    let hardware = Simulated::of(kept.read()?.map_or(0, |order| order.meter_end));
     let outbox = FilePostbox::open(orders, 16, Default::default()).await?;
-    let pile = Pile { order: RefCell::default(), outbox, hardware: Simulated::default() };
+    let pile = Pile { order: RefCell::default(), kept, outbox, hardware };
     let name = DeviceRef { product_key: &product_key, device_name: &device_name };
     let device = Device::with_secret(&url, name, &device_secret, LoginOptions::default())?.build(&pile)?;
     let link = device.link();

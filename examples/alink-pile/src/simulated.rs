@@ -19,12 +19,16 @@ pub(crate) struct Simulated {
 }
 
 impl Simulated {
-    /// Closes the contactor; what the meter shows.
-    pub(crate) fn start(&self, power_limit: i64) -> i64 {
+    /// With a meter that shows so many Wh.
+    pub(crate) fn of(register: i64) -> Self {
+        Self { register: Cell::new(register), ..Self::default() }
+    }
+
+    /// Closes the contactor.
+    pub(crate) fn start(&self, power_limit: i64) {
         let power = if power_limit > 0 { power_limit.min(POWER) } else { POWER };
         self.charging.set(Some((Instant::now(), power)));
         self.changed.notify_one();
-        self.register.get()
     }
 
     /// Opens it.
