@@ -15,6 +15,7 @@ use crate::link::Link;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::model::Model;
+use crate::platform::allowance::Allowance;
 use crate::platform::calls::Calls;
 use crate::platform::repeated::Repeated;
 use crate::security::seal::Seal;
@@ -41,6 +42,8 @@ pub(crate) struct App {
     pub(crate) calls: Calls,
     /// What devices said lately, and what they were answered.
     pub(crate) repeated: Repeated,
+    /// What devices may still say in words of their own.
+    pub(crate) allowance: Allowance,
     /// Requests that may change something.
     pub(crate) changes: Changes,
     /// What happens, live.

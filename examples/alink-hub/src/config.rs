@@ -132,6 +132,14 @@ settings! {
     /// Days that files which devices have uploaded are kept; 0 keeps them for ever [default: 30]
     #[arg(long, env = "HUB_UPLOAD_DAYS", value_name = "DAYS")]
     upload_days: u32,
+    /// How many messages on topics of one's own each device may send in a second, after a burst of ten times as many; what it
+    /// sends faster is not read before its time; 0 sets no limit [default: 20]
+    #[arg(long, env = "HUB_MESSAGE_RATE", value_name = "COUNT")]
+    message_rate: u32,
+    /// How much the messages of one device on such topics may take, in MiB; the oldest are deleted for new ones; 0 sets no
+    /// limit [default: 64]
+    #[arg(long, env = "HUB_MESSAGE_QUOTA", value_name = "MIB")]
+    message_quota: u32,
     /// How many logins in one device's name may fail within the window; then none is looked at until it ends, but from where
     /// the device last got in; 0 sets no limit [default: 10]
     #[arg(long, env = "HUB_LOGIN_FAILURES", value_name = "COUNT")]
@@ -172,6 +180,10 @@ pub(crate) struct Config {
     pub(crate) upload_quota: i64,
     /// 0: for ever.
     pub(crate) upload_days: u32,
+    /// In a second; 0: as many as there are.
+    pub(crate) message_rate: u32,
+    /// In bytes; 0: as much as there is.
+    pub(crate) message_quota: i64,
     pub(crate) logins: LoginLimits,
     /// Before the login, and for HTTP.
     pub(crate) connections_per_address: usize,
@@ -249,6 +261,8 @@ impl Settings {
             log_days: self.log_days.unwrap_or(14),
             upload_quota: i64::from(self.upload_quota.unwrap_or(64)) * 1024 * 1024,
             upload_days: self.upload_days.unwrap_or(30),
+            message_rate: self.message_rate.unwrap_or(20),
+            message_quota: i64::from(self.message_quota.unwrap_or(64)) * 1024 * 1024,
             logins: {
                 let window = Duration::from_secs(self.login_window.unwrap_or(300).into());
                 let by_address = LoginLimit::new(self.address_failures.unwrap_or(100), window);

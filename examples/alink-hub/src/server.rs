@@ -22,6 +22,7 @@ use crate::link::Link;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::mqtt;
+use crate::platform::allowance::Allowance;
 use crate::platform::calls::Calls;
 use crate::platform::repeated::Repeated;
 use crate::platform::upload;
@@ -74,6 +75,7 @@ pub(crate) async fn run(config: Config, end: impl Future<Output = ()>) -> Result
         entered: Entered::read(&store).await?,
         link: Link::default(),
         repeated: Repeated::default(),
+        allowance: Allowance::default(),
         changes: Changes::default(),
         live: Live::default(),
         metrics: Metrics::default(),

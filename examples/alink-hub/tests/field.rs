@@ -162,6 +162,26 @@ async fn an_answer_that_belongs_to_no_call_is_written_down() {
 }
 
 #[tokio::test]
+async fn what_a_device_says_in_its_own_words_is_bounded_and_none_of_it_is_lost_for_being_fast() {
+    let hub = Hub::start(&["--message-quota", "1", "--message-rate", "5"]).await;
+    let secret = hub.add("SN1").await;
+    let mut device = raw::Client::connect(&hub.mqtt, &login("socket", "SN1", &secret, "")).await;
+    // Two more than may come at once.
+    for number in 0..52 {
+        let message = json!({"number": number, "text": "x".repeat(100_000)}).to_string();
+        let id = device.publish_surely("/socket/SN1/user/log", &message).await;
+        assert_eq!(device.acknowledged().await, Some(id));
+    }
+    let kept = hub.get("/devices/socket/SN1/history?kind=message").await;
+    let kept: Vec<i64> =
+        kept.as_array().unwrap().iter().map(|message| message["data"]["number"].as_i64().unwrap()).collect();
+    assert!(kept.len() <= 10 && kept.len() >= 8, "{kept:?}");
+    assert!((0..52).rev().zip(&kept).all(|(number, kept)| *kept == number), "the latest first: {kept:?}");
+    let log = hub.get("/log?productKey=socket&deviceName=SN1").await;
+    assert!(log.to_string().contains("the oldest are deleted"), "{log}");
+}
+
+#[tokio::test]
 async fn a_subscribe_that_is_marked_as_a_repetition_is_answered() {
     let hub = Hub::start(&[]).await;
     let secret = hub.add("SN1").await;

@@ -1,10 +1,12 @@
 //! What devices say, and what they are answered.
 
 pub(crate) mod admission;
+pub(crate) mod allowance;
 mod block;
 pub(crate) mod calls;
 pub(crate) mod envelope;
 pub(crate) mod management;
+mod own;
 pub(crate) mod pack;
 mod patience;
 pub(crate) mod repeated;
@@ -25,8 +27,6 @@ use self::repeated::Fingerprint;
 use crate::app::SharedApp;
 use crate::store::StoreError;
 use crate::store::devices::Device;
-use crate::store::history::{self, Entry, Kind};
-use crate::time::now;
 
 /// A message has come that is no call.
 pub(crate) async fn receive(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
@@ -37,7 +37,9 @@ pub(crate) async fn receive(app: &SharedApp, device: &Device, topic: &str, paylo
     };
     match parsed {
         Topic::Raw { direction: RawDirection::Up, .. } => raw(app, device, topic, payload).await,
-        Topic::Raw { direction: RawDirection::DownReply, .. } => own(app, device, "down_raw_reply", payload).await,
+        Topic::Raw { direction: RawDirection::DownReply, .. } => {
+            own::receive(app, device, "down_raw_reply", payload).await
+        }
         Topic::Thing { path: "file/download", .. } => block::asked(app, device, payload).await,
         Topic::Thing { path: "file/upload/mqtt/send", .. } => upload::send(app, device, payload).await,
         Topic::Ntp { is_response: false, .. } => clock(app, device, payload).await,
@@ -48,9 +50,9 @@ pub(crate) async fn receive(app: &SharedApp, device: &Device, topic: &str, paylo
             Some(envelope) if what == Ota::Request => update::asked_as_of_old(app, device, &envelope.params).await,
             _ => malformed(app, device, topic, payload).await,
         },
-        Topic::User { rest, .. } => own(app, device, rest, payload).await,
+        Topic::User { rest, .. } => own::receive(app, device, rest, payload).await,
         Topic::System { rest: rest @ "_thing/diag/post", .. } => {
-            own(app, device, rest, payload).await;
+            own::receive(app, device, rest, payload).await;
             if let Some(envelope) = Envelope::read(payload).filter(Envelope::wants_answer) {
                 app.link.publish(device, format!("{topic}_reply"), Reply::ok(json!({})).text(envelope.id())).await;
             }
@@ -117,32 +119,12 @@ async fn raw(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
     let envelope = Envelope::read(payload);
     let method = envelope.as_ref().and_then(|envelope| Some((envelope, envelope.method.as_deref()?)));
     let path = method.and_then(|(envelope, method)| Some((envelope, method.strip_prefix("thing.event.")?)));
-    let Some((envelope, rest)) = path else { return own(app, device, "up_raw", payload).await };
+    let Some((envelope, rest)) = path else { return own::receive(app, device, "up_raw", payload).await };
     let path = format!("event/{}", rest.replace('.', "/"));
     let reply = called(app, device, &path, envelope.id(), &envelope.params.to_string()).await;
     if envelope.wants_answer() {
         app.link.publish(device, format!("{topic}_reply"), reply.text(envelope.id())).await;
     }
-}
-
-/// A message on a topic of the user's own, as it is kept.
-fn entry_of(topic: &str, payload: &[u8]) -> Entry {
-    let data = match std::str::from_utf8(payload) {
-        Ok(text) => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
-        Err(_) => json!({"base64": data_encoding::BASE64.encode(payload)}),
-    };
-    Entry { kind: Kind::Message, identifier: topic.to_owned(), data, answer: None, time: now(), is_dated: false }
-}
-
-/// A message on a topic of the user's own: it is kept and shown as it is.
-async fn own(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
-    let entry = entry_of(topic, payload);
-    let told = json!({"topic": topic, "data": entry.data});
-    if let Err(error) = until_kept(app, device, || history::keep(&app.store, device.id, vec![entry.clone()])).await {
-        tracing::error!(%error, "a message could not be kept");
-        return;
-    }
-    app.live.tell("message", &device.product_key, &device.device_name, || told);
 }
 
 async fn malformed(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {

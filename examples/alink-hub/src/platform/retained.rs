@@ -4,15 +4,12 @@
 //! asked for something asked then. Nobody waits for an answer.
 
 use onwire::alink::Topic;
-use serde_json::json;
 
 use super::envelope::Envelope;
 use super::patience::until_kept;
-use super::{entry_of, thing};
+use super::{own, thing};
 use crate::app::SharedApp;
-use crate::store::StoreError;
-use crate::store::devices::{self, Device};
-use crate::store::history;
+use crate::store::devices;
 use crate::time::now;
 
 pub(crate) async fn receive(app: &SharedApp, topic: &str, payload: &[u8]) {
@@ -29,21 +26,12 @@ pub(crate) async fn receive(app: &SharedApp, topic: &str, payload: &[u8]) {
             let Some(envelope) = Envelope::read(payload) else { return };
             until_kept(app, &device, || thing::post_retained(app, &device, path, &envelope.params, received)).await
         }
-        Topic::User { rest, .. } => until_kept(app, &device, || message(app, &device, rest, payload)).await,
+        Topic::User { rest, .. } => {
+            until_kept(app, &device, || own::receive_retained(app, &device, rest, payload)).await
+        }
         _ => return tracing::debug!(topic, "ignored what the broker had kept"),
     };
     if let Err(error) = kept {
         tracing::error!(%error, topic, "what the broker had kept could not be kept here");
     }
-}
-
-async fn message(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) -> Result<(), StoreError> {
-    let entry = entry_of(topic, payload);
-    if history::is_known(&app.store, device.id, &entry).await? {
-        return Ok(());
-    }
-    let told = json!({"topic": topic, "data": entry.data});
-    history::keep(&app.store, device.id, vec![entry]).await?;
-    app.live.tell("message", &device.product_key, &device.device_name, || told);
-    Ok(())
 }

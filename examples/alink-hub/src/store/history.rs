@@ -184,6 +184,41 @@ pub(crate) async fn is_known(store: &Store, device: i64, entry: &Entry) -> Resul
     Ok(found.is_some())
 }
 
+/// How many bytes of a device's messages are kept.
+pub(crate) async fn size_of_messages(store: &Store, device: i64) -> Result<i64, StoreError> {
+    let sql = "SELECT CAST(COALESCE(SUM(OCTET_LENGTH(data)), 0) AS BIGINT) FROM history
+        WHERE device_id = $1 AND kind = 'message'";
+    Ok(sql::query_scalar(sql).bind(device).fetch_one(store.readers()).await?)
+}
+
+/// Deletes the oldest messages of a device until no more bytes are left than that; how many are.
+pub(crate) async fn delete_messages(store: &Store, device: i64, most: i64) -> Result<i64, StoreError> {
+    loop {
+        let size = size_of_messages(store, device).await?;
+        if size <= most {
+            return Ok(size);
+        }
+        store.write(move |db| Box::pin(delete_oldest_messages(db, device, size - most))).await?;
+    }
+}
+
+/// Deletes messages of so many bytes, and one more, but not very many at once: others wait for it.
+async fn delete_oldest_messages(db: &mut AnyConnection, device: i64, bytes: i64) -> Result<(), StoreError> {
+    let old = |place| {
+        format!(
+            "SELECT {place} FROM (SELECT {place}, SUM(OCTET_LENGTH(data)) OVER (ORDER BY time, {place}) - OCTET_LENGTH(data)
+                AS before FROM history WHERE device_id = $1 AND kind = 'message') AS oldest
+                WHERE before < $2 ORDER BY before LIMIT 500"
+        )
+    };
+    let sql = match db.backend_name() {
+        "PostgreSQL" => format!("DELETE FROM history WHERE ctid = ANY(ARRAY({}))", old("ctid")),
+        _ => format!("DELETE FROM history WHERE rowid IN ({})", old("rowid")),
+    };
+    sql::query(AssertSqlSafe(sql)).bind(device).bind(bytes).execute(&mut *db).await?;
+    Ok(())
+}
+
 /// Last values: identifier, value and time.
 pub(crate) async fn last(store: &Store, device: i64) -> Result<Vec<(String, Value, i64)>, StoreError> {
     let sql = "SELECT identifier, value, time FROM properties WHERE device_id = $1 ORDER BY identifier";
