@@ -210,7 +210,8 @@ fn quirk_15_the_only_item_stands_for_its_list() {
 fn quirks_16_17_and_19_a_configuration_of_the_field() {
     let code = || ErrorCode::TypeConstraintViolation;
     let says = "/configurationKey/0/readonly: not a boolean";
-    for (written, means) in [("1", true), ("0", false), ("\"true\"", true), ("\"False\"", false)] {
+    let written = ["1", "0", "\"true\"", "\"False\"", "\"1\"", "\"0\""];
+    for (written, means) in written.into_iter().zip([true, false].into_iter().cycle()) {
         let text = format!(r#"{{"configurationKey":[{{"key":"A","readonly":{written},"value":"1"}}]}}"#);
         let answer: GetConfigurationResponse = quirk(Quirk::LooseBoolean, &text, code(), says);
         assert_eq!(answer.configuration_key.unwrap()[0].readonly, means, "{written}");

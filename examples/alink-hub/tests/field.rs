@@ -10,7 +10,8 @@
 
 mod support;
 
-use onwire::alink::{Secret, SignMethod, sign};
+use onwire::alink::system::FileUploadSendRequest;
+use onwire::alink::{Secret, SignMethod, UploadBlockFrame, sign};
 use onwire::types::DateTime;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
@@ -75,6 +76,43 @@ async fn numbers_texts_and_booleans_stand_for_each_other_in_what_gateways_say() 
         ask("/ext/session/socket/SN1/combine/login", params, "signMethod", false).await;
     }
     assert_eq!(hub.get("/devices/socket/S1").await["online"], true);
+}
+
+#[tokio::test]
+async fn they_do_so_in_all_else_that_devices_say_of_themselves() {
+    let (hub, mut device) = connected().await;
+    // A version that is a number, and tags that are none.
+    let version = json!({"id": 1, "params": {"version": 2, "module": 7}}).to_string();
+    device.publish("/ota/device/inform/socket/SN1", &version).await;
+    let tags =
+        json!({"id": 2, "params": [{"attrKey": "Site", "attrValue": 7}, {"attrKey": "Roof", "attrValue": false}]});
+    device.publish("/sys/socket/SN1/thing/deviceinfo/update", &tags.to_string()).await;
+    assert_eq!(device.message("/sys/socket/SN1/thing/deviceinfo/update_reply").await["code"], 200);
+    assert_eq!(hub.get("/devices/socket/SN1").await["modules"], json!({"7": "2"}));
+    // Whether an answer is wanted.
+    for (id, ack) in [json!("0"), json!(false), json!("false"), json!(0)].into_iter().enumerate() {
+        let post = json!({"id": id, "sys": {"ack": ack}, "params": {"Power": id}}).to_string();
+        device.publish(POST, &post).await;
+    }
+    device.publish(POST, r#"{"id":9,"sys":{"ack":true},"params":{"Power":9}}"#).await;
+    assert_eq!(device.message(POSTED).await["id"], 9, "the only one that is answered");
+    // A file of unknown length that goes up: text for the number, and a number for the boolean that says it is whole.
+    let upload = "/sys/socket/SN1/thing/file/upload/mqtt";
+    for (number, is_complete) in ["1", "\"1\""].into_iter().enumerate() {
+        let name = format!("a{number}.log");
+        let init = json!({"id": 3, "params": {"fileName": name, "fileSize": "-1", "conflictStrategy": "overwrite"}});
+        device.publish(&format!("{upload}/init"), &init.to_string()).await;
+        let begun = device.message(&format!("{upload}/init_reply")).await;
+        let mut about = FileUploadSendRequest::new(begun["data"]["uploadId"].as_str().unwrap(), 0, 3);
+        about.is_complete = Some(true);
+        let mut block = UploadBlockFrame { id: "4", about, block: b"abc" }.to_bytes().unwrap();
+        let at = block.windows(5).position(|bytes| bytes == b":true").unwrap() + 1;
+        let written = format!("{is_complete:4}");
+        block[at..at + 4].copy_from_slice(written.as_bytes());
+        device.publish_bytes(&format!("{upload}/send"), &block).await;
+        let reply = device.message(&format!("{upload}/send_reply")).await;
+        assert_eq!((&reply["code"], &reply["data"]["complete"]), (&json!(200), &json!(true)), "{is_complete}");
+    }
 }
 
 #[tokio::test]

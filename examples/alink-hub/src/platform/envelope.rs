@@ -32,13 +32,32 @@ impl<'m> Envelope<'m> {
     }
 
     pub(crate) fn wants_answer(&self) -> bool {
-        self.sys.get("ack").and_then(whole) != Some(0)
+        self.sys.get("ack").and_then(boolean) != Some(false)
     }
 }
 
 /// A number, or a string of digits.
 pub(crate) fn whole(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// A boolean, or a number or text that stands for one.
+pub(crate) fn boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(*value),
+        Value::String(text) if text.trim().eq_ignore_ascii_case("true") => Some(true),
+        Value::String(text) if text.trim().eq_ignore_ascii_case("false") => Some(false),
+        other => whole(other).map(|number| number != 0),
+    }
+}
+
+/// A member that is text, or a number or boolean in its place, as it is written; `None` if there is none.
+pub(crate) fn member<'v>(of: &'v Value, name: &str) -> Option<Cow<'v, str>> {
+    match of.get(name)? {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        other @ (Value::Number(_) | Value::Bool(_)) => Some(Cow::Owned(other.to_string())),
+        _ => None,
+    }
 }
 
 /// Text, or a number or boolean in its place, as it is written: SDKs send either.
@@ -99,6 +118,10 @@ mod tests {
             assert!(serde_json::from_str::<Value>(&reply).is_ok());
         }
         assert!(Envelope::read(b"[1]").is_none() && Envelope::read(b"\xff").is_none());
-        assert!(!Envelope::read(br#"{"sys":{"ack":"0"}}"#).unwrap().wants_answer());
+        for (ack, wants_answer) in [("0", false), ("\"0\"", false), ("false", false), ("\"False\"", false), ("1", true)]
+        {
+            let text = format!(r#"{{"sys":{{"ack":{ack}}}}}"#);
+            assert_eq!(Envelope::read(text.as_bytes()).unwrap().wants_answer(), wants_answer, "{ack}");
+        }
     }
 }

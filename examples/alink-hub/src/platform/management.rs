@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::envelope::{Reply, whole};
+use super::envelope::{Reply, member, whole};
 use crate::app::SharedApp;
 use crate::store::devices::Device;
 use crate::store::{StoreError, configs, desired, devices, log, tags};
@@ -137,7 +137,7 @@ pub(super) async fn log_post(app: &SharedApp, device: &Device, params: &Value) -
     if entries.is_empty() || entries.len() > MOST_ENTRIES {
         return Ok(Reply::error(460, format!("there are to be 1 to {MOST_ENTRIES} entries")));
     }
-    let text = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |entry: &Value, key: &str| member(entry, key).unwrap_or_default().into_owned();
     let entry = |entry: &Value| log::New {
         source: log::Source::Device,
         level: text(entry, "logLevel").to_ascii_lowercase(),

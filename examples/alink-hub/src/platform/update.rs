@@ -1,10 +1,12 @@
 //! Updates over the air: what devices run, and what they are told to fetch.
 
+use std::borrow::Cow;
+
 use onwire::CallFailure;
 use onwire::alink::system::{OtaPackage, OtaUpgradeRequest};
 use serde_json::{Value, json};
 
-use super::envelope::{Reply, whole};
+use super::envelope::{Reply, member, whole};
 use crate::app::SharedApp;
 use crate::store::devices::Device;
 use crate::store::firmware::Firmware;
@@ -18,8 +20,8 @@ pub(crate) const DEFAULT: &str = "default";
 /// index entry of more than 2,704 bytes.
 const LONGEST_MODULE: usize = 64;
 
-fn module(params: &Value) -> &str {
-    params.get("module").and_then(Value::as_str).filter(|module| !module.is_empty()).unwrap_or(DEFAULT)
+fn module(params: &Value) -> Cow<'_, str> {
+    member(params, "module").filter(|module| !module.is_empty()).unwrap_or(Cow::Borrowed(DEFAULT))
 }
 
 /// The device tells what it runs: an update to that is done, and one that waits is pushed.
@@ -29,13 +31,13 @@ pub(super) async fn inform(app: &SharedApp, device: &Device, params: &Value) {
         let content = format!("a version report for a module whose name has more than {LONGEST_MODULE} bytes");
         return app.note_of("warn", device, content).await;
     }
-    let Some(version) = params.get("version").and_then(Value::as_str) else {
+    let Some(version) = member(params, "version") else {
         return app.note_of("warn", device, "a version report without a version".to_owned()).await;
     };
     let done = async {
-        updates::reported(&app.store, device.id, module, version).await?;
+        updates::reported(&app.store, device.id, &module, &version).await?;
         tell(app, device);
-        let Some(update) = updates::open(&app.store, device.id, module).await? else { return Ok(()) };
+        let Some(update) = updates::open(&app.store, device.id, &module).await? else { return Ok(()) };
         // One that is under way on this very connection is not begun again.
         let since = app.link.session(device).map_or(0, |session| session.since);
         if update.pushed_at.is_none_or(|pushed| pushed < since) {
@@ -51,14 +53,14 @@ pub(super) async fn progress(app: &SharedApp, device: &Device, params: &Value) {
     let Some(step) = params.get("step").and_then(whole).filter(|step| (-4..=100).contains(step)) else {
         return app.note_of("warn", device, "progress of an update without a step".to_owned()).await;
     };
-    let description = params.get("desc").and_then(Value::as_str).unwrap_or_default();
-    failed_if(updates::progress(&app.store, device.id, module(params), step, description).await);
+    let description = member(params, "desc").unwrap_or_default();
+    failed_if(updates::progress(&app.store, device.id, &module(params), step, &description).await);
     tell(app, device);
 }
 
 /// The device asks whether there is an update for it.
 pub(super) async fn asked(app: &SharedApp, device: &Device, params: &Value) -> Result<Reply, StoreError> {
-    let Some((update, file)) = waiting(app, device, module(params)).await? else {
+    let Some((update, file)) = waiting(app, device, &module(params)).await? else {
         return Ok(Reply::ok(json!({})));
     };
     updates::pushed(&app.store, update.id).await?;
@@ -70,7 +72,7 @@ pub(super) async fn asked(app: &SharedApp, device: &Device, params: &Value) -> R
 /// The same, as old devices ask: the answer is a push.
 pub(super) async fn asked_as_of_old(app: &SharedApp, device: &Device, params: &Value) {
     let pushed = async {
-        match waiting(app, device, module(params)).await? {
+        match waiting(app, device, &module(params)).await? {
             Some((update, _)) => push(app, device, &update).await,
             None => Ok(()),
         }
@@ -79,7 +81,7 @@ pub(super) async fn asked_as_of_old(app: &SharedApp, device: &Device, params: &V
 }
 
 async fn waiting(app: &SharedApp, device: &Device, module: &str) -> Result<Option<(Update, Firmware)>, StoreError> {
-    let Some(update) = updates::open(&app.store, device.id, module).await? else { return Ok(None) };
+    let Some(update) = updates::open(&app.store, device.id, &module).await? else { return Ok(None) };
     let file = firmware::find(&app.store, &update.firmware_id).await?;
     Ok(file.map(|file| (update, file)))
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::fs::OpenOptions;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
-use super::envelope::{Envelope, Reply, whole};
+use super::envelope::{Envelope, Reply, member, whole};
 use crate::app::SharedApp;
 use crate::security::random_text;
 use crate::store::devices::Device;
@@ -42,7 +42,8 @@ fn is_name(name: &str) -> bool {
 
 /// `{"fileName":"a.log","fileSize":70000,"conflictStrategy":"append"}`.
 pub(super) async fn init(app: &SharedApp, device: &Device, params: &Value) -> Result<Reply, StoreError> {
-    let Some(name) = params.get("fileName").and_then(Value::as_str).filter(|name| is_name(name)) else {
+    let name = member(params, "fileName").filter(|name| is_name(name));
+    let Some(name) = name.as_deref() else {
         let content = "fileName is no name of up to 100 letters, digits, _ and ., a letter or a digit first";
         return Ok(Reply::error(460, content.to_owned()));
     };
@@ -51,7 +52,7 @@ pub(super) async fn init(app: &SharedApp, device: &Device, params: &Value) -> Re
         return Ok(Reply::error(460, format!("fileSize is to be 1 to {LARGEST}, or -1")));
     };
     let known = uploads::find(&app.store, device.id, name).await?;
-    match (params.get("conflictStrategy").and_then(Value::as_str).unwrap_or("overwrite"), known) {
+    match (member(params, "conflictStrategy").as_deref().unwrap_or("overwrite"), known) {
         // Its answer was lost, so that it came again.
         (_, Some(known)) if known.is_complete == 0 && known.received == 0 && known.size == size => {
             return Ok(Reply::ok(json!({"fileName": name, "uploadId": known.id, "offset": 0})));
@@ -175,8 +176,8 @@ async fn write(app: &SharedApp, id: &str, offset: i64, bytes: &[u8], length: Opt
 
 /// `{"uploadId":".."}`.
 pub(super) async fn cancel(app: &SharedApp, device: &Device, params: &Value) -> Result<Reply, StoreError> {
-    let id = params.get("uploadId").and_then(Value::as_str).unwrap_or_default();
-    Ok(match remove(app, device, id, true).await? {
+    let id = member(params, "uploadId").unwrap_or_default();
+    Ok(match remove(app, device, &id, true).await? {
         true => Reply::ok(json!({"uploadId": id})),
         false => Reply::error(404, "there is no such upload that is not complete".to_owned()),
     })

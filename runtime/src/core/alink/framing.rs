@@ -115,7 +115,7 @@ fn acknowledged(system: &str) -> Option<bool> {
     let mut reader = Decoder::new(system, Quirks::ALL);
     let mut object = reader.begin_object(&SYSTEM).ok()?;
     reader.next_field(&mut object).ok()??;
-    reader.integer().ok().map(|ack| ack != 0)
+    reader.boolean().ok()
 }
 
 fn open_call(out: &mut String, id: &str, _action: &str) {
@@ -228,9 +228,12 @@ mod tests {
     fn a_message_may_say_that_it_wants_no_answer() {
         let text =
             |ack: &str| format!(r#"{{"id":"1","sys":{{"ack":{ack}}},"params":{{}},"method":"thing.event.X.post"}}"#);
-        assert!(matches!(split(&text("0")), Ok(Frame::Send { .. })));
-        assert!(matches!(split(&text("1")), Ok(Frame::Call { .. })));
-        assert!(matches!(split(&text("null")), Ok(Frame::Call { .. })));
+        for no in ["0", "\"0\"", "false", "\"false\""] {
+            assert!(matches!(split(&text(no)), Ok(Frame::Send { .. })), "{no}");
+        }
+        for yes in ["1", "\"1\"", "true", "null"] {
+            assert!(matches!(split(&text(yes)), Ok(Frame::Call { .. })), "{yes}");
+        }
         assert!(matches!(split(r#"{"id":1,"sys":7,"method":"thing.event.X.post"}"#), Ok(Frame::Call { .. })));
     }
 

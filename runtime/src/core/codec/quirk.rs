@@ -52,7 +52,7 @@ quirks! {
     FractionForInteger = 14,
     /// An object or a text where a list is meant is read as a list of one.
     ItemForList = 15,
-    /// `1`, `0`, `"true"` and `"false"` where a boolean is meant are read as one.
+    /// `1`, `0`, `"true"`, `"false"`, `"1"` and `"0"` where a boolean is meant are read as one.
     LooseBoolean = 16,
     /// `true` or `false` where text of 500 characters or more is meant, such as the value of a setting, is read as that word.
     BooleanForText = 17,

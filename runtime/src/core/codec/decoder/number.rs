@@ -161,13 +161,19 @@ impl Decoder<'_> {
     fn loose_boolean(&mut self) -> Result<bool, Reject> {
         if self.allowed.contains(Quirk::LooseBoolean) {
             let rest = self.rest();
-            let found = [("1", true), ("0", false), ("\"true\"", true), ("\"false\"", false)].into_iter().find(
-                |(written, _)| {
-                    rest.get(..written.len()).is_some_and(|start| start.eq_ignore_ascii_case(written))
+            let known = [
+                ("1", true),
+                ("0", false),
+                ("\"true\"", true),
+                ("\"false\"", false),
+                ("\"1\"", true),
+                ("\"0\"", false),
+            ];
+            let found = known.into_iter().find(|(written, _)| {
+                rest.get(..written.len()).is_some_and(|start| start.eq_ignore_ascii_case(written))
                         // `1` is not the beginning of 12 or 1.5.
                         && !matches!(rest.as_bytes().get(written.len()), Some(b'0'..=b'9' | b'.' | b'e' | b'E'))
-                },
-            );
+            });
             if let Some((written, value)) = found {
                 self.at += written.len();
                 self.noticed = self.noticed.with(Quirk::LooseBoolean);
