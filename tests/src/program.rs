@@ -41,6 +41,14 @@ impl Program {
         Self::start(command)
     }
 
+    /// A peer in JavaScript, with its arguments.
+    pub fn node(script: &str, arguments: &[&str]) -> Self {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
+        let mut command = Command::new("node");
+        command.arg(script).args(arguments).env("NODE_PATH", variable("ONWIRE_PEERS_NODE").join("node_modules"));
+        Self::start(command)
+    }
+
     /// A program of `examples/`.
     pub fn example(name: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(variable("ONWIRE_PROGRAMS").join(name));

@@ -192,6 +192,40 @@ async fn aliyuns_python_sdk_is_the_gateway_of_a_socket() {
 }
 
 #[tokio::test]
+async fn each_of_aliyuns_node_sdks_is_the_gateway_of_a_socket() {
+    let hub = Hub::start().await;
+    for (number, sdk) in ["alibabacloud-iot-device-sdk", "aliyun-iot-device-sdk"].into_iter().enumerate() {
+        let (gateway, socket) = (format!("H{number}"), format!("S{number}"));
+        let (secret, of_socket) = (hub.add(&gateway).await, hub.add(&socket).await);
+        let arguments = [sdk, &*hub.port, "socket", &gateway, &secret, "socket", &socket, &of_socket];
+        let mut peer = Program::node("alink_gateway.cjs", &arguments);
+        peer.expect("connected").await;
+        assert_eq!(peer.expect("posted").await["code"], 200, "{sdk}");
+        assert_eq!(peer.expect("added").await["code"], 200, "{sdk}");
+        let behind = json!([{"productKey": "socket", "deviceName": &socket}]);
+        assert_eq!(peer.expect("topology").await["data"], behind, "{sdk}");
+        assert_eq!(peer.expect("online").await["code"], 200, "{sdk}");
+        assert_eq!(peer.expect("told").await["code"], 200, "{sdk}");
+        peer.expect("ready").await;
+        for (device, power) in [(&gateway, 3.5), (&socket, 12.5)] {
+            assert_eq!(
+                hub.get(&format!("/devices/socket/{device}/properties")).await["Power"]["value"],
+                power,
+                "{sdk}"
+            );
+            assert_eq!(hub.get(&format!("/devices/socket/{device}")).await["online"], true, "{sdk}");
+        }
+        let reset = hub.post(&format!("/devices/socket/{gateway}/services/ResetEnergy"), json!({})).await;
+        assert_eq!(reset["code"], 200, "{sdk}");
+        peer.expect("called").await;
+        assert_eq!(peer.expect("offline").await["code"], 200, "{sdk}");
+        assert_eq!(peer.expect("removed").await["code"], 200, "{sdk}");
+        peer.succeeds().await;
+        assert_eq!(hub.get(&format!("/devices/socket/{gateway}/sub-devices")).await, json!([]), "{sdk}");
+    }
+}
+
+#[tokio::test]
 async fn a_gateway_behind_a_broker_has_its_sub_devices_served() {
     let broker = Broker::start().await;
     let hub = Hub::start_with(&["--broker", &broker.url()]).await;

@@ -133,7 +133,7 @@ fn doc(workspace: &Workspace) -> Result<()> {
 
 fn interop(workspace: &Workspace) -> Result<()> {
     ensure_system(&["mosquitto"], "a broker that devices meet at")?;
-    let python = peers::set_up(workspace)?;
+    let (python, node) = (peers::set_up(workspace)?, peers::set_up_javascript(workspace)?);
     // The programs of `examples/` that the tests start; a test cannot name another package's program.
     let programs = ["csms", "charge-point", "alink-hub", "alink-device", "alink-pile"];
     run(workspace.cargo(["build", "--locked"]).args(programs.iter().flat_map(|program| ["-p", program])))?;
@@ -163,7 +163,8 @@ fn interop(workspace: &Workspace) -> Result<()> {
         "versions",
     ]);
     command.env("ONWIRE_OCPP_SCHEMAS", peers::package_folder(&python, "ocpp")?);
-    run(command.env("ONWIRE_PEERS_PYTHON", python).env("ONWIRE_PROGRAMS", workspace.target_dir("debug")?))
+    command.env("ONWIRE_PEERS_PYTHON", python).env("ONWIRE_PEERS_NODE", node);
+    run(command.env("ONWIRE_PROGRAMS", workspace.target_dir("debug")?))
 }
 
 #[cfg(test)]
