@@ -192,6 +192,32 @@ async fn aliyuns_python_sdk_is_the_gateway_of_a_socket() {
 }
 
 #[tokio::test]
+async fn a_device_that_reads_no_port_in_urls_is_configured_and_updates_itself() {
+    // What a proxy at port 80 does in the field, the device does here.
+    let hub = Hub::start_with(&["--public-url", "http://127.0.0.1"]).await;
+    let secret = hub.add("SN1").await;
+    let configure = async |content: &str, push: bool| {
+        let url = format!("{}/products/socket/config?push={push}", hub.api);
+        hub.send(reqwest::Client::new().put(url).body(content.to_owned())).await
+    };
+    configure(r#"{"interval":60}"#, false).await;
+    let files_port = hub.api.trim_end_matches("/api/v1").rsplit_once(':').unwrap().1;
+    let mut device = Program::python("alink_c_device.py", &[&hub.port, files_port, "socket", "SN1", &secret]);
+    device.expect("connected").await;
+    assert_eq!(device.expect("configured").await["content"], r#"{"interval":60}"#);
+    device.expect("ready").await;
+    configure(r#"{"interval":30}"#, true).await;
+    assert_eq!(device.expect("pushed").await["content"], r#"{"interval":30}"#);
+    let upload = reqwest::Client::new().post(format!("{}/products/socket/firmware?version=2.0.0", hub.api));
+    let file = hub.send(upload.body(vec![7; 10_000])).await;
+    hub.post("/devices/socket/SN1/updates", json!({"firmwareId": file["id"]})).await;
+    let updated = device.expect("updated").await;
+    assert_eq!((&updated["version"], &updated["size"]), (&json!("2.0.0"), &json!(10_000)));
+    device.succeeds().await;
+    in_time(async { while hub.get("/devices/socket/SN1/updates").await[0]["state"] != "done" {} }).await;
+}
+
+#[tokio::test]
 async fn each_of_aliyuns_node_sdks_is_the_gateway_of_a_socket() {
     let hub = Hub::start().await;
     for (number, sdk) in ["alibabacloud-iot-device-sdk", "aliyun-iot-device-sdk"].into_iter().enumerate() {
