@@ -220,6 +220,20 @@ async fn what_a_device_says_in_its_own_words_is_bounded_and_none_of_it_is_lost_f
 }
 
 #[tokio::test]
+async fn a_device_with_one_message_in_flight_is_not_slowed_down() {
+    let (hub, mut device) = connected().await;
+    // As slow as two in a second, as with acknowledgements that wait for something else, this would take five minutes.
+    in_time(async {
+        for number in 0..600 {
+            let id = device.publish_surely(POST, &json!({"id": number, "params": {"Power": number}}).to_string()).await;
+            assert_eq!(device.acknowledged().await, Some(id));
+        }
+    })
+    .await;
+    assert_eq!(power(&hub).await["value"], 599.0);
+}
+
+#[tokio::test]
 async fn a_subscribe_that_is_marked_as_a_repetition_is_answered() {
     let hub = Hub::start(&[]).await;
     let secret = hub.add("SN1").await;

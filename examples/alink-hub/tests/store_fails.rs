@@ -13,7 +13,7 @@ mod support;
 
 use serde_json::json;
 
-use crate::support::{Hub, login, look_into, raw};
+use crate::support::{Hub, in_time, login, look_into, raw};
 
 const AWAY: &str = "ALTER TABLE history RENAME TO elsewhere";
 const BACK: &str = "ALTER TABLE elsewhere RENAME TO history";
@@ -51,6 +51,18 @@ async fn messages_wait_for_the_database_and_are_acknowledged_when_they_are_kept(
     }
     assert_eq!(ready(&hub).await, 200);
     assert_eq!(values(&hub).await, 15);
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_write_is_found_before_anybody_is_told_so() {
+    let hub = Hub::start(&[]).await;
+    let ready = async || hub.ask("GET", "/readyz", None, None).await.status().as_u16();
+    let mut db = look_into(hub.data.path()).await;
+    sqlx::query("ALTER TABLE probe RENAME TO elsewhere").execute(&mut db).await.unwrap();
+    assert_eq!(ready().await, 503, "it reads, and no device has said anything");
+    sqlx::query("ALTER TABLE elsewhere RENAME TO probe").execute(&mut db).await.unwrap();
+    in_time(async { while ready().await != 200 {} }).await;
     hub.stop().await;
 }
 

@@ -22,13 +22,13 @@ pub(super) fn router() -> Router<SharedApp> {
         .route("/metrics", get(metrics))
 }
 
-/// Whether the database answers and took what was written last, and the hub is not about to end.
+/// Whether the database answers and writes, and the hub is not about to end.
 async fn ready(State(app): State<SharedApp>) -> Result<&'static str, Problem> {
     if *app.ends.borrow() {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ending", "the hub is ending"));
     }
     sql::query("SELECT 1").execute(app.store.readers()).await.map_err(StoreError::from)?;
-    if app.store.fails_to_write() {
+    if app.store.fails_to_write() || app.store.try_writing().await.is_err() {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "database", "the database does not write"));
     }
     Ok("ready\n")

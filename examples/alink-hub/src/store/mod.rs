@@ -10,6 +10,7 @@ pub(crate) mod firmware;
 pub(crate) mod history;
 pub(crate) mod log;
 mod postgres;
+mod probe;
 pub(crate) mod products;
 pub(crate) mod retention;
 pub(crate) mod shadows;
@@ -23,7 +24,6 @@ mod writer;
 
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,12 +32,17 @@ use futures_util::future::BoxFuture;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, Executor};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use self::probe::Probe;
 use self::writer::Writer;
 use crate::durable::{private_file, private_folder};
 
 /// Connections that read.
 const READERS: u32 = 4;
+
+/// How long a failure counts: where nothing is sent any more because of it, it must come to an end.
+const RECENT: Duration = Duration::from_secs(30);
 
 /// A read or write that failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -97,7 +102,9 @@ pub(crate) struct Store {
     readers: AnyPool,
     writer: Mutex<Option<Writer>>,
     writing: tokio::sync::Mutex<Option<JoinHandle<()>>>,
-    fails: Arc<AtomicBool>,
+    /// When what devices have told could not be written, if that was so the last time.
+    failed: Arc<Mutex<Option<Instant>>>,
+    probe: Probe,
 }
 
 impl Store {
@@ -135,10 +142,10 @@ impl Store {
         let writer = writer.map_err(postgres::explained).context("cannot open the database")?;
         sqlx::migrate!("./migrations").run(&writer).await.context("cannot bring the database's schema up to date")?;
         let readers = pool(READERS).connect_with(options).await.context("cannot open the database")?;
-        let fails = Arc::<AtomicBool>::default();
-        let (writer, writing) = Writer::start(writer, Arc::clone(&fails));
+        let failed = Arc::default();
+        let (writer, writing) = Writer::start(writer, Arc::clone(&failed));
         let (writer, writing) = (Mutex::new(Some(writer)), tokio::sync::Mutex::new(Some(writing)));
-        Ok(Self { readers, writer, writing, fails })
+        Ok(Self { readers, writer, writing, failed, probe: Probe::default() })
     }
 
     /// For reading.
@@ -169,9 +176,9 @@ impl Store {
         writer.ok_or(StoreError::Closed)?.keep(entries).await
     }
 
-    /// Whether the latest writes failed, as on a full disk.
+    /// Whether what devices have told could not be written just now.
     pub(crate) fn fails_to_write(&self) -> bool {
-        self.fails.load(Ordering::Relaxed)
+        self.failed.lock().is_ok_and(|failed| failed.is_some_and(|at| at.elapsed() < RECENT))
     }
 
     /// Completes the writes that wait, and closes the database. Later ones fail.

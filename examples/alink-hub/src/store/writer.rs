@@ -1,8 +1,7 @@
 //! One task that writes: what waits is committed together, and each caller is answered when its own write is durable.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -10,7 +9,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{AnyConnection, AnyPool, Executor};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::StoreError;
 use super::history::{self, StoredEntry};
@@ -109,10 +108,10 @@ impl Waiting {
 }
 
 impl Writer {
-    /// `fails` tells whether the latest writes failed because of the database.
-    pub(super) fn start(pool: AnyPool, fails: Arc<AtomicBool>) -> (Self, JoinHandle<()>) {
+    /// `failed` says since when what devices have told could not be written because of the database.
+    pub(super) fn start(pool: AnyPool, failed: Arc<Mutex<Option<Instant>>>) -> (Self, JoinHandle<()>) {
         let (jobs, waiting) = mpsc::channel(WAITING);
-        (Self(jobs), tokio::spawn(run(pool, waiting, fails)))
+        (Self(jobs), tokio::spawn(run(pool, waiting, failed)))
     }
 
     /// See [`Store::write`](super::Store::write).
@@ -141,14 +140,18 @@ async fn guarded<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(StoreError::Panicked))
 }
 
-async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Waiting>, fails: Arc<AtomicBool>) {
+async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Waiting>, failed: Arc<Mutex<Option<Instant>>>) {
     let mut jobs = Vec::with_capacity(TOGETHER);
     while waiting.recv_many(&mut jobs, TOGETHER).await > 0 {
         let committed = commit(&pool, &mut jobs).await;
         if let Err(error) = &committed {
             tracing::error!(%error, writes = jobs.len(), "nothing was written");
         }
-        fails.store(committed.is_err() || jobs.iter().any(Waiting::has_failed), Ordering::Relaxed);
+        if jobs.iter().any(Waiting::is_told)
+            && let Ok(mut failed) = failed.lock()
+        {
+            *failed = (committed.is_err() || jobs.iter().any(Waiting::has_failed)).then(Instant::now);
+        }
         for job in jobs.drain(..) {
             job.done(committed.clone());
         }

@@ -15,6 +15,7 @@ pub mod marks;
 pub mod meter_values;
 mod numbers;
 mod postgres;
+mod probe;
 pub mod records;
 pub mod reservations;
 pub mod retention;
@@ -41,6 +42,7 @@ use tokio::task::JoinHandle;
 pub(crate) use self::batch::{Batch, Room, Row};
 pub use self::meter_values::{MeterValue, MeterValues};
 pub use self::numbers::Numbers;
+use self::probe::Probe;
 pub use self::samples::Sample;
 use self::writer::Writer;
 use crate::durable::{private_file, private_folder};
@@ -94,6 +96,7 @@ pub struct Store {
     writer: Writer,
     numbers: Numbers,
     meter_values: MeterValues,
+    probe: Probe,
     /// Locked while it is waited for.
     writing: Mutex<Option<JoinHandle<()>>>,
 }
@@ -139,7 +142,15 @@ impl Store {
         let numbers = Numbers::default();
         let (writer, writing) = Writer::start(writer, numbers.clone());
         let meter_values = MeterValues::new(writer.clone());
-        Ok(Self { kind, readers, writer, numbers, meter_values, writing: Mutex::new(Some(writing)) })
+        Ok(Self {
+            kind,
+            readers,
+            writer,
+            numbers,
+            meter_values,
+            probe: Probe::default(),
+            writing: Mutex::new(Some(writing)),
+        })
     }
 
     /// Which database it is.
