@@ -6,7 +6,7 @@ use core::ops::Range;
 use alloc::vec::Vec;
 use embedded_storage_async::nor_flash::{ErrorType, MultiwriteNorFlash, NorFlash, ReadNorFlash};
 use onwire::Instant;
-use onwire_firmware::ota::{Action, Config as Updating, FlashUpdater, HandOver, Image, Module, Offer, Updates};
+use onwire_firmware::ota::{Action, Config as Updating, FlashUpdater, HandOver, Image, Module, Updates};
 use onwire_firmware::outbox::{Config, Outbox, Settled};
 use onwire_firmware::storage::FlashFifo;
 

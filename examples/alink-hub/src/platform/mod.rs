@@ -38,7 +38,7 @@ pub(crate) async fn receive(app: &SharedApp, device: &Device, topic: &str, paylo
     match parsed {
         Topic::Raw { direction: RawDirection::Up, .. } => raw(app, device, topic, payload).await,
         Topic::Raw { direction: RawDirection::DownReply, .. } => {
-            own::receive(app, device, "down_raw_reply", payload).await
+            own::receive(app, device, "down_raw_reply", payload).await;
         }
         Topic::Thing { path: "file/download", .. } => block::asked(app, device, payload).await,
         Topic::Thing { path: "file/upload/mqtt/send", .. } => upload::send(app, device, payload).await,

@@ -81,7 +81,7 @@ pub(super) async fn asked_as_of_old(app: &SharedApp, device: &Device, params: &V
 }
 
 async fn waiting(app: &SharedApp, device: &Device, module: &str) -> Result<Option<(Update, Firmware)>, StoreError> {
-    let Some(update) = updates::open(&app.store, device.id, &module).await? else { return Ok(None) };
+    let Some(update) = updates::open(&app.store, device.id, module).await? else { return Ok(None) };
     let file = firmware::find(&app.store, &update.firmware_id).await?;
     Ok(file.map(|file| (update, file)))
 }
