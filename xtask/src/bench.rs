@@ -23,7 +23,9 @@ pub(crate) fn run(workspace: &Workspace, args: &[OsString]) -> Result<()> {
         }
         Err(error) => eprintln!("onwire: Python's ocpp is not measured: {error:#}"),
     }
-    run_command(&mut command)
+    run_command(&mut command)?;
+    // Without link-time optimization, as most programs are built, which would hide what is not inlined.
+    run_command(&mut workspace.cargo(["bench", "--locked", "-p", "onwire-outside"]))
 }
 
 /// Prints how long a release build of the minimal central system takes with no earlier build to start from.

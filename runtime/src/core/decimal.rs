@@ -57,6 +57,7 @@ impl Decimal {
     }
 
     /// Whether `self` is a whole number of `step`s (JSON Schema `multipleOf`).
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn is_multiple_of(self, step: Self) -> bool {
         let (value, mut divisor) = (self.mantissa.unsigned_abs(), step.mantissa.unsigned_abs());
         let Some(more) = self.scale.checked_sub(step.scale) else {

@@ -24,6 +24,7 @@ pub struct TooLong {
 }
 
 /// `Some` if `text` has more than `max` characters.
+#[cfg_attr(target_pointer_width = "64", inline)]
 pub(crate) fn over_long(text: &str, max: usize) -> Option<TooLong> {
     // A character takes at least one byte, so most values need no counting.
     if text.len() <= max {

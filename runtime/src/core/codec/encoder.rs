@@ -80,6 +80,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// A string that is known to need no escape.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     fn plain(&mut self, text: &str) {
         self.out.reserve(text.len() + 2);
         self.out.push('"');
@@ -105,6 +106,7 @@ impl<'a> Encoder<'a> {
         self.bounded(text, N)
     }
 
+    #[cfg_attr(target_pointer_width = "64", inline)]
     fn bounded(&mut self, text: &str, max: usize) -> Result<(), Reject> {
         if over_long(text, max).is_some() {
             return Err(self.reject(Fault::TooLong { max }));
@@ -142,6 +144,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// An integer without limits.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn integer(&mut self, value: i64) {
         write_integer(self.out, value);
     }
@@ -150,6 +153,7 @@ impl<'a> Encoder<'a> {
     ///
     /// # Errors
     /// [`Fault::OutOfRange`].
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn integer_in(&mut self, value: i64, min: i64, max: i64) -> Result<(), Reject> {
         if value < min || value > max {
             return Err(self.reject(Fault::OutOfRange));
@@ -170,6 +174,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// A decimal number.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn decimal(&mut self, value: Decimal) {
         value.write(self.out);
     }
@@ -186,6 +191,7 @@ impl<'a> Encoder<'a> {
     ///
     /// # Errors
     /// [`Fault::NotAMultiple`], [`Fault::OutOfRange`].
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn check_decimal(
         &mut self,
         value: Decimal,
@@ -330,6 +336,7 @@ impl<'a> Encoder<'a> {
 }
 
 /// What a number breaks of its limits, if anything.
+#[cfg_attr(target_pointer_width = "64", inline)]
 pub(super) fn decimal_fault(
     value: Decimal,
     step: Option<Decimal>,

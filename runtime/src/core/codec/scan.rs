@@ -4,6 +4,7 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// The index of the first byte that is `"`, `\` or a control character; the length if there is none.
+#[cfg_attr(target_pointer_width = "64", inline)]
 pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
     if cfg!(target_pointer_width = "64") {
         return first(bytes, special);

@@ -43,6 +43,9 @@ pub trait Enumeration: Sized {
     fn unrecognized(value: Unrecognized) -> Self;
 }
 
+// Inlined, so that in a crate of generated code, too, known names are compared as words of known length. Where flash is dearer
+// than time, this and its like are not.
+#[cfg_attr(target_pointer_width = "64", inline)]
 fn position(names: &[&str], wanted: &[u8]) -> Option<usize> {
     names.iter().position(|name| name.as_bytes() == wanted)
 }
@@ -207,6 +210,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Whether another item comes after the `count` that were read.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     fn next_item(&mut self, start: usize, count: usize, max: usize) -> Result<bool, Reject> {
         // The only item may stand for the list, without brackets.
         if self.text.as_bytes().get(start) != Some(&b'[') {
