@@ -110,7 +110,8 @@ impl Block {
                     );
                 }
             }
-            if on.is_empty() && after.is_empty() {
+            // Without any method it is a side that only calls.
+            if on.is_empty() && after.is_empty() && !item.items.is_empty() {
                 mistakes
                     .add(item.self_ty.span(), "no handler: write `#[on(Action)]` above the methods that answer calls");
             }

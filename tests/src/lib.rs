@@ -4,6 +4,11 @@ pub mod broker;
 pub mod program;
 pub mod wire;
 
+/// One message, and no index that says more: no subprotocol, and both sides may start it.
+pub mod bare {
+    onwire::include_protocol!("bare");
+}
+
 /// Two sides and two messages: `Ask` is answered, `Beat` never is.
 pub mod stream {
     onwire::include_protocol!("stream");

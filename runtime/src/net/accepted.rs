@@ -16,10 +16,10 @@ use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketC
 use async_tungstenite::tungstenite::{Error, Message};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Disconnected;
 use super::boundary::Boundary;
 use super::socket::{Incoming, Socket, Take};
 use super::whole;
+use super::{Disconnected, Goodbye};
 use crate::session::Receipt;
 
 /// Most messages come in one piece of this size; a thread has one such buffer.
@@ -145,7 +145,7 @@ fn drain(
             Ok(Message::Close(frame)) => {
                 // The answer; that the connection is closed then is no news.
                 let _ = context.flush(&mut pipe);
-                return Err(Disconnected::Closed(frame.map_or(1005, |frame| frame.code.into())));
+                return Err(Disconnected::Closed(frame.map_or(1005.into(), Goodbye::from)));
             }
             Ok(Message::Pong(_)) => take(Incoming::Pong),
             Ok(_) => take(Incoming::Control),
@@ -201,7 +201,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Accepted<S> {
         let polled = match Pin::new(&mut self.stream).poll_read(context, &mut read) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(Err(Error::Io(error).into())),
-            Poll::Ready(Ok(())) if read.filled().is_empty() => Poll::Ready(Err(Disconnected::Closed(1006))),
+            Poll::Ready(Ok(())) if read.filled().is_empty() => Poll::Ready(Err(Disconnected::Closed(1006.into()))),
             Poll::Ready(Ok(())) => Poll::Ready(self.receive(read.filled_mut(), take)),
         };
         BUFFER.set(buffer);
@@ -237,7 +237,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Accepted<S> {
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Disconnected>> {
         while let Some(bytes @ [_, ..]) = self.out.get(self.written..) {
             match ready!(Pin::new(&mut self.stream).poll_write(context, bytes)) {
-                Ok(0) => return Poll::Ready(Err(Disconnected::Closed(1006))),
+                Ok(0) => return Poll::Ready(Err(Disconnected::Closed(1006.into()))),
                 Ok(written) => self.written += written,
                 Err(error) => return Poll::Ready(Err(Error::Io(error).into())),
             }

@@ -87,7 +87,8 @@ impl<R: Versions, A: Authenticate> Endpoint<R, A> {
 
     async fn judge(&self, head: &http::request::Parts, origin: Origin) -> Result<Handshake, Refusal> {
         let Shared { authenticate, peers, config, .. } = &*self.shared;
-        let agreement = Agreement { dialect: R::dialect, settings: &config.handshake };
+        let agreement =
+            Agreement { dialect: R::dialect, without: R::without_subprotocol(), settings: &config.handshake };
         let handshake = Handshake::read(head, &agreement)?;
         if handshake.dialect().is_none() {
             let offered = offered(&head.headers);

@@ -60,6 +60,8 @@ const LOGGED: usize = 200;
 pub(super) struct Agreement<'a, D> {
     /// What a subprotocol stands for.
     pub(super) dialect: D,
+    /// What is spoken with a client that offers none.
+    pub(super) without: Option<&'static Dialect>,
     pub(super) settings: &'a HandshakeSettings,
 }
 
@@ -71,7 +73,7 @@ pub struct HandshakeSettings {
     /// doubled, or behind the identity, are overlooked. Default `/ocpp/`.
     pub prefixes: Vec<String>,
     /// What is spoken with a client that offers no subprotocol at all, as some chargers do; `None` closes its connection
-    /// (OCPP-J 1.6 §3.2). Default `None`.
+    /// (OCPP-J 1.6 §3.2), unless the server speaks a protocol that has no subprotocol. Default `None`.
     pub without_subprotocol: Option<&'static Dialect>,
     /// Answer with 400 when there is no subprotocol in common, instead of the upgrade and a Close, which the
     /// specification asks for. Default `false`.
@@ -112,7 +114,7 @@ impl Handshake {
         let agreed = match agreed(&head.headers, &agreement.dialect) {
             Some((name, dialect)) => Some((Some(name), dialect)),
             None if head.headers.contains_key(SEC_WEBSOCKET_PROTOCOL) => None,
-            None => settings.without_subprotocol.map(|dialect| (None, dialect)),
+            None => settings.without_subprotocol.or(agreement.without).map(|dialect| (None, dialect)),
         };
         if agreed.is_none() && settings.refuse_unknown_subprotocols {
             return Err(Refusal::NoSubprotocol);
@@ -301,7 +303,10 @@ mod tests {
             request = request.header(SEC_WEBSOCKET_PROTOCOL, *protocol);
         }
         let settings = HandshakeSettings::default();
-        Handshake::read(&request.body(()).unwrap().into_parts().0, &Agreement { dialect: v16, settings: &settings })
+        Handshake::read(
+            &request.body(()).unwrap().into_parts().0,
+            &Agreement { dialect: v16, without: None, settings: &settings },
+        )
     }
 
     fn echoed(protocols: &[&str]) -> Option<String> {
@@ -358,7 +363,7 @@ mod tests {
     fn what_is_no_handshake_is_refused_with_a_status() {
         let head = |request: http::request::Builder| request.body(()).unwrap().into_parts().0;
         let settings = HandshakeSettings::default();
-        let agreement = Agreement { dialect: v16, settings: &settings };
+        let agreement = Agreement { dialect: v16, without: None, settings: &settings };
         let refused = |head| Handshake::read(&head, &agreement).unwrap_err();
         let plain = refused(head(http::Request::get("/ocpp/CP1")));
         assert_eq!((plain, plain.response().status()), (Refusal::NotAWebSocket, StatusCode::UPGRADE_REQUIRED));

@@ -70,7 +70,7 @@ pub use message_log::masked;
 pub use observe::{Direction, MessageKind, Observe, Observed};
 #[cfg(feature = "server")]
 pub use peers::{ConnectedPeer, PeerEvent, PeerEvents, Peers};
-pub use pump::{Disconnected, KeepAlive};
+pub use pump::{Disconnected, Goodbye, KeepAlive};
 #[cfg(feature = "server")]
 pub use server::{Server, ServerConfig};
 #[cfg(all(feature = "server", any(feature = "rustls", feature = "openssl")))]

@@ -9,8 +9,8 @@ use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use futures_util::io::{AsyncRead, AsyncWrite};
 use futures_util::{Sink, Stream};
 
-use super::Disconnected;
 use super::socket::{Incoming, Socket, Take};
+use super::{Disconnected, Goodbye};
 
 /// A stream after the client's side of the handshake.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Opened<S> {
 
     fn poll_read(&mut self, context: &mut Context<'_>, take: &mut Take<'_>) -> Poll<Result<(), Disconnected>> {
         let Some(message) = ready!(Pin::new(&mut self.stream).poll_next(context)) else {
-            return Poll::Ready(Err(Disconnected::Closed(1006)));
+            return Poll::Ready(Err(Disconnected::Closed(1006.into())));
         };
         // One at a time, so that nobody has to have enough.
         let _ = match message? {
@@ -39,7 +39,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for Opened<S> {
             Message::Close(frame) => {
                 // The answer is queued in the stream.
                 self.unflushed = true;
-                return Poll::Ready(Err(Disconnected::Closed(frame.map_or(1005, |frame| frame.code.into()))));
+                return Poll::Ready(Err(Disconnected::Closed(frame.map_or(1005.into(), Goodbye::from))));
             }
             Message::Pong(_) => take(Incoming::Pong),
             _ => {

@@ -5,6 +5,7 @@
 //! peer to take them.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -58,9 +59,9 @@ impl Default for KeepAlive {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Disconnected {
-    /// The peer closed it; the number is RFC 6455's close code (1005: none given, 1006: without a Close).
+    /// The peer closed it.
     #[error("closed by the peer ({0})")]
-    Closed(u16),
+    Closed(Goodbye),
     /// This side closed it.
     #[error("closed by this side: {0}")]
     Local(CallFailure),
@@ -81,6 +82,38 @@ pub enum Disconnected {
     /// The peer did not answer a ping: the link is half-open.
     #[error("the peer is silent")]
     Silent,
+}
+
+/// What the peer said as it closed the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Goodbye {
+    /// RFC 6455's close code; 1005: none given, 1006: without a Close.
+    pub code: u16,
+    /// Why, in the peer's words; empty if it did not say.
+    pub reason: Box<str>,
+}
+
+impl From<u16> for Goodbye {
+    fn from(code: u16) -> Self {
+        Self { code, reason: Box::default() }
+    }
+}
+
+impl From<CloseFrame> for Goodbye {
+    fn from(frame: CloseFrame) -> Self {
+        Self { code: frame.code.into(), reason: frame.reason.as_str().into() }
+    }
+}
+
+impl fmt::Display for Goodbye {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.reason {
+            "" => write!(f, "{}", self.code),
+            // The peer's words may hold anything.
+            reason => write!(f, "{}, {reason:?}", self.code),
+        }
+    }
 }
 
 impl From<tungstenite::Error> for Disconnected {

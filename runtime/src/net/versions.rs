@@ -19,6 +19,9 @@ pub trait Versions: Send + Sync {
     /// The version that a WebSocket subprotocol stands for, if it is one of these.
     fn dialect(subprotocol: &str) -> Option<&'static Dialect>;
 
+    /// The version that has no subprotocol, if one of these has none: it is spoken with clients that offer none.
+    fn without_subprotocol() -> Option<&'static Dialect>;
+
     /// Runs the handlers of the connection's version until the connection ends.
     fn serve<'a>(&'a self, connection: &'a Connection) -> impl Future<Output = ()> + Send + 'a;
 }
@@ -26,6 +29,10 @@ pub trait Versions: Send + Sync {
 impl<R: SendRouter> Versions for R {
     fn dialect(subprotocol: &str) -> Option<&'static Dialect> {
         R::DIALECT.subprotocols.contains(&subprotocol).then_some(R::DIALECT)
+    }
+
+    fn without_subprotocol() -> Option<&'static Dialect> {
+        R::DIALECT.subprotocols.is_empty().then_some(R::DIALECT)
     }
 
     fn serve<'a>(&'a self, connection: &'a Connection) -> impl Future<Output = ()> + Send + 'a {
@@ -36,7 +43,10 @@ impl<R: SendRouter> Versions for R {
 /// Whether the connection's version is one of `V`.
 fn speaks<V: Versions>(connection: &Connection) -> bool {
     let dialect = connection.peer().dialect();
-    let found = dialect.subprotocols.first().and_then(|subprotocol| V::dialect(subprotocol));
+    let found = match dialect.subprotocols.first() {
+        Some(subprotocol) => V::dialect(subprotocol),
+        None => V::without_subprotocol(),
+    };
     found.is_some_and(|found| std::ptr::eq(found, dialect))
 }
 
@@ -45,6 +55,10 @@ macro_rules! tuple {
         impl<$($version: Versions),+> Versions for ($($version,)+) {
             fn dialect(subprotocol: &str) -> Option<&'static Dialect> {
                 None$(.or_else(|| $version::dialect(subprotocol)))+
+            }
+
+            fn without_subprotocol() -> Option<&'static Dialect> {
+                None$(.or_else(|| $version::without_subprotocol()))+
             }
 
             async fn serve<'a>(&'a self, connection: &'a Connection) {

@@ -240,7 +240,7 @@ impl Bridge {
             let deadline = link.poll_deadline();
             tokio::select! {
                 read = stream.read(&mut buffer), if retained.has_room() => match read {
-                    Ok(0) => return Disconnected::Closed(1006),
+                    Ok(0) => return Disconnected::Closed(1006.into()),
                     Ok(read) => {
                         if let Err(fault) = link.receive(buffer.get(..read).unwrap_or(&[]), clock.now()) {
                             return fault.into();

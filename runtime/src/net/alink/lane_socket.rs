@@ -80,7 +80,7 @@ impl<'a> LaneSocket<'a> {
     }
 
     fn ended(&self) -> Disconnected {
-        self.inbox.why().map_or(Disconnected::Closed(1000), Disconnected::SubDevice)
+        self.inbox.why().map_or(Disconnected::Closed(1000.into()), Disconnected::SubDevice)
     }
 }
 
@@ -90,7 +90,7 @@ impl Socket for LaneSocket<'_> {
     fn poll_read(&mut self, context: &mut Context<'_>, take: &mut Take<'_>) -> Poll<Result<(), Disconnected>> {
         if self.has_left {
             // Nobody answers a goodbye, and a slow handler is not to hold it up.
-            return Poll::Ready(Err(Disconnected::Closed(1000)));
+            return Poll::Ready(Err(Disconnected::Closed(1000.into())));
         }
         if let Some(taking) = &mut self.taking {
             ready!(taking.as_mut().poll(context));
@@ -160,7 +160,7 @@ impl Socket for LaneSocket<'_> {
         let message = Box::new(Outgoing::Message { topic, payload, qos: self.qos });
         match self.out.try_send(message) {
             Ok(()) => Ok(()),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(Disconnected::Closed(1006)),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Disconnected::Closed(1006.into())),
             Err(mpsc::error::TrySendError::Full(message)) => {
                 let out = self.out.clone();
                 self.sending = Some(Box::pin(async move { drop(out.send(message).await) }));

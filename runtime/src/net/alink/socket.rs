@@ -180,7 +180,7 @@ impl<'a, S, R: Sided> AlinkSocket<'a, S, R> {
                     tracing::warn!(topic, "ignored a call that the broker had kept");
                     take(Heard::Control)
                 }
-                Incoming::Packet(Packet::Disconnect) => return Poll::Ready(Err(Disconnected::Closed(1000))),
+                Incoming::Packet(Packet::Disconnect) => return Poll::Ready(Err(Disconnected::Closed(1000.into()))),
                 Incoming::Packet(packet) => {
                     R::packet(&mut self.channel, &packet, &*self.may_also);
                     take(Heard::Control)
@@ -246,7 +246,7 @@ impl<S: AsyncRead + Unpin, R: Sided> AlinkSocket<'_, S, R> {
         let mut read = ReadBuf::new(&mut buffer);
         match ready!(Pin::new(&mut self.stream).poll_read(context, &mut read)) {
             Ok(()) if !read.filled().is_empty() => Poll::Ready(Ok(())),
-            _ => Poll::Ready(Err(Disconnected::Closed(1000))),
+            _ => Poll::Ready(Err(Disconnected::Closed(1000.into()))),
         }
     }
 }
@@ -257,7 +257,7 @@ impl<S: AsyncWrite + Unpin, R: Sided> AlinkSocket<'_, S, R> {
         loop {
             while let Some(bytes @ [_, ..]) = self.out.get(self.written..) {
                 match ready!(Pin::new(&mut self.stream).poll_write(context, bytes)) {
-                    Ok(0) => return Poll::Ready(Err(Disconnected::Closed(1006))),
+                    Ok(0) => return Poll::Ready(Err(Disconnected::Closed(1006.into()))),
                     Ok(written) => self.written += written,
                     Err(error) => return Poll::Ready(Err(lost(error))),
                 }
@@ -301,7 +301,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, 
         if !std::mem::take(&mut self.is_new) {
             match ready!(Pin::new(&mut self.stream).poll_read(context, &mut read)) {
                 Err(error) => return Poll::Ready(Err(tungstenite::Error::Io(error).into())),
-                Ok(()) if read.filled().is_empty() => return Poll::Ready(Err(Disconnected::Closed(1006))),
+                Ok(()) if read.filled().is_empty() => return Poll::Ready(Err(Disconnected::Closed(1006.into()))),
                 Ok(()) => {}
             }
         }
@@ -342,7 +342,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Sided> Socket for AlinkSocket<'_, S, 
     fn queue_text(&mut self, frame: String, answers: Option<Receipt>) -> Result<(), Disconnected> {
         match self.channel.send(&frame, answers, self.clock.now()) {
             Ok(()) => Ok(()),
-            Err(NotSent::NotPublished(NotPublished::NotConnected)) => Err(Disconnected::Closed(1006)),
+            Err(NotSent::NotPublished(NotPublished::NotConnected)) => Err(Disconnected::Closed(1006.into())),
             Err(error) => {
                 tracing::warn!(%error, "a frame was not sent");
                 Ok(())
@@ -399,7 +399,7 @@ pub(super) async fn next_packet<S: AsyncRead + Unpin, R: Role>(
         }
         let mut buffer = [0; 1024];
         let read = stream.read(&mut buffer).await.map_err(tungstenite::Error::Io)?;
-        let bytes = buffer.get(..read).filter(|bytes| !bytes.is_empty()).ok_or(Disconnected::Closed(1006))?;
+        let bytes = buffer.get(..read).filter(|bytes| !bytes.is_empty()).ok_or(Disconnected::Closed(1006.into()))?;
         link.receive(bytes, clock.now())?;
     }
 }
