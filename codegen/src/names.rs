@@ -1,6 +1,7 @@
 //! From names on the wire to Rust names.
 
 use heck::ToSnakeCase;
+use unicode_normalization::UnicodeNormalization;
 
 /// A type's or an action's name: the wire's own if it can be one.
 pub(crate) fn type_name(wire: &str) -> Option<String> {
@@ -10,7 +11,7 @@ pub(crate) fn type_name(wire: &str) -> Option<String> {
 
 /// A field's name, without `r#`.
 pub(crate) fn field_name(wire: &str) -> Option<String> {
-    let mut name = wire.to_snake_case();
+    let mut name = plain(wire).to_snake_case();
     if name.starts_with(|first: char| first.is_ascii_digit()) {
         name.insert(0, '_');
     }
@@ -37,12 +38,26 @@ pub(crate) fn variant_name(wire: &str) -> Option<String> {
 /// Each part between separators begins with a capital; the rest stays (`kWh` is `KWh`, `L1-N` is `L1N`).
 pub(crate) fn upper_camel(wire: &str) -> String {
     let mut name = String::new();
-    for part in wire.split(|character: char| !character.is_alphanumeric()) {
+    for part in plain(wire).split(|character: char| !character.is_alphanumeric()) {
         let mut characters = part.chars();
         name.extend(characters.next().into_iter().flat_map(char::to_uppercase));
         name.push_str(characters.as_str());
     }
     name
+}
+
+/// In the letters that stand for others: `ＯＮ` is `ON`, `Ⅲ` is `III` and `ª` is `a`. The compiler warns of what is not.
+fn plain(wire: &str) -> String {
+    wire.nfkc().collect()
+}
+
+/// Whether a name has letters of ASCII and East Asian ones only: of others the compiler warns that they look like these, and
+/// that can be allowed for a whole crate only, which is the user's.
+pub(crate) fn is_unmistakable(name: &str) -> bool {
+    name.chars().all(|letter| {
+        letter.is_ascii()
+            || matches!(letter, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
+    })
 }
 
 fn is_identifier(name: &str) -> bool {
@@ -53,6 +68,8 @@ fn is_identifier(name: &str) -> bool {
 pub(crate) fn ident(name: &str) -> proc_macro2::Ident {
     let span = proc_macro2::Span::call_site();
     match syn::parse_str::<syn::Ident>(name) {
+        // A keyword since the edition of 2024, which the parser does not know.
+        Ok(_) if name == "gen" => proc_macro2::Ident::new_raw(name, span),
         Ok(_) => proc_macro2::Ident::new(name, span),
         Err(_) => proc_macro2::Ident::new_raw(name, span),
     }
@@ -73,7 +90,13 @@ mod tests {
         assert_eq!(variant_name("kWh").as_deref(), Some("KWh"));
         assert_eq!(variant_name("8.1").as_deref(), Some("Value81"));
         assert_eq!(variant_name("充电").as_deref(), Some("充电"));
-        assert_eq!(ident("type").to_string(), "r#type");
+        assert_eq!((ident("type").to_string(), ident("gen").to_string()), ("r#type".into(), "r#gen".into()));
+        let plain = ["ＯＮ", "Ⅲ", "ª", "ﬁne"].map(|wire| variant_name(wire).unwrap());
+        assert_eq!(plain, ["ON", "III", "A", "Fine"]);
+        assert_eq!(field_name("ＤＯＯＲ＿１").as_deref(), Some("door_1"));
+        assert!(
+            is_unmistakable("充电L1") && is_unmistakable("オン") && !is_unmistakable("Вкл") && !is_unmistakable("Ω")
+        );
     }
 
     #[test]

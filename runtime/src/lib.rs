@@ -156,7 +156,15 @@ macro_rules! include_protocol {
     };
     ($(#[$attribute:meta])* $visibility:vis mod $name:ident) => {
         $(#[$attribute])*
-        #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, reason = "generated: both sides")]
+        #[allow(
+            warnings,
+            clippy::all,
+            clippy::nursery,
+            clippy::pedantic,
+            clippy::restriction,
+            rustdoc::all,
+            reason = "generated, and in the words of the schema: both sides"
+        )]
         $visibility mod $name {
             include!(concat!(env!("OUT_DIR"), "/", stringify!($name), ".rs"));
         }

@@ -19,10 +19,10 @@ pub mod charger {
     onwire::include_protocol!("charger");
 }
 
-/// A thing model with identifiers that are keywords, or no identifiers at all, and more than 64 properties.
-pub mod odd {
-    onwire::include_protocol!("odd");
-}
+onwire::include_protocol!(
+    /// A thing model with identifiers that are keywords, or no identifiers at all, and more than 64 properties.
+    pub mod odd
+);
 
 /// A charging pile.
 pub mod pile {

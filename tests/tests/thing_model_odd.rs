@@ -12,6 +12,15 @@ fn written<T: onwire::codec::Message>(value: &T) -> String {
 }
 
 #[test]
+fn labels_in_letters_that_stand_for_others_are_plain_names() {
+    let lamp = [Lamp::ON, Lamp::III, Lamp::A, Lamp::Value3, Lamp::Value4, Lamp::関];
+    for (number, lamp) in lamp.into_iter().enumerate() {
+        let properties = Properties { lamp: Some(lamp), r#gen: Some(1), ..Properties::default() };
+        assert_eq!(written(&properties), format!(r#"{{"gen":1,"Lamp":{number}}}"#));
+    }
+}
+
+#[test]
 fn every_identifier_is_a_field() {
     let properties = Properties {
         r#type: Some(1),

@@ -19,7 +19,7 @@ use crate::inline::Inlines;
 use crate::model::{
     Action, Enum, Extra, Field, Form, Framing, Kind, Limits, Protocol, Shape, Struct, Type, Value, Wrapped,
 };
-use crate::names::variant_name;
+use crate::names::{is_unmistakable, variant_name};
 use crate::secrets::Secrets;
 
 const DEVICE: &str = "Device";
@@ -232,7 +232,8 @@ fn enumeration(listed: &[(i64, String)]) -> Enum {
         // Labels are for people: where one cannot be a name, or stands twice, the number is the name.
         let is_free = |name: &String| !values.iter().any(|value| value.name == *name);
         let by_number = || format!("Value{number}").replace('-', "Minus");
-        let mut name = variant_name(label).filter(is_free).unwrap_or_else(by_number);
+        let mut name =
+            variant_name(label).filter(is_free).filter(|name| is_unmistakable(name)).unwrap_or_else(by_number);
         while !is_free(&name) {
             name.push('_');
         }
