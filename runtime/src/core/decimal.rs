@@ -237,6 +237,52 @@ impl From<i32> for Decimal {
     }
 }
 
+impl From<u32> for Decimal {
+    fn from(value: u32) -> Self {
+        Self::from(i64::from(value))
+    }
+}
+
+/// The shortest decimal number that is read back as the same float: `0.1` and not `0.1000000000000000055`, so that what a sensor's
+/// driver measures is sent as it would be printed.
+///
+/// ```
+/// use onwire::types::Decimal;
+/// assert_eq!(Decimal::try_from(230.1)?.to_string(), "230.1");
+/// assert!(Decimal::try_from(f64::NAN).is_err() && Decimal::try_from(1e30).is_err());
+/// # Ok::<(), onwire::types::NotADecimal>(())
+/// ```
+impl TryFrom<f64> for Decimal {
+    type Error = NotADecimal;
+
+    fn try_from(value: f64) -> Result<Self, NotADecimal> {
+        if !value.is_finite() {
+            return Err(NotADecimal);
+        }
+        // Without an exponent, however large or small.
+        let text = alloc::format!("{value}");
+        text.parse().or_else(|error| {
+            // What lies beyond the 18th digit is less than a float tells of any measurement.
+            let (whole, fraction) = text.split_once('.').ok_or(error)?;
+            let kept = usize::from(MAX_DIGITS).saturating_sub(whole.len());
+            let fraction = fraction.get(..kept).filter(|kept| !kept.is_empty()).ok_or(error)?;
+            alloc::format!("{whole}.{fraction}").parse()
+        })
+    }
+}
+
+/// As of `f64`, with the fewer digits that an `f32` tells.
+impl TryFrom<f32> for Decimal {
+    type Error = NotADecimal;
+
+    fn try_from(value: f32) -> Result<Self, NotADecimal> {
+        match value.is_finite() {
+            true => Self::try_from(alloc::format!("{value}").parse::<f64>().map_err(|_| NotADecimal)?),
+            false => Err(NotADecimal),
+        }
+    }
+}
+
 impl core::str::FromStr for Decimal {
     type Err = NotADecimal;
 
@@ -349,6 +395,22 @@ mod tests {
 
     fn read(text: &str) -> Option<String> {
         text.parse::<Decimal>().ok().map(|value| value.to_string())
+    }
+
+    #[test]
+    fn floats_are_what_they_print() {
+        let of = |value: f64| Decimal::try_from(value).ok().map(|value| value.to_string());
+        for (value, text) in
+            [(0.1, "0.1"), (-0.5, "-0.5"), (230.0, "230"), (-0.0, "0"), (16.1, "16.1"), (1e17, "100000000000000000")]
+        {
+            assert_eq!(of(value).as_deref(), Some(text), "{value}");
+        }
+        assert_eq!(of(1.0 / 3.0).as_deref(), Some("0.3333333333333333"));
+        assert_eq!(of(1e-30).unwrap().parse(), Ok(Decimal::from(0)));
+        for none in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e30, -1e30] {
+            assert_eq!(of(none), None, "{none}");
+        }
+        assert_eq!(Decimal::try_from(16.1_f32).unwrap().to_string(), "16.1");
     }
 
     #[test]
