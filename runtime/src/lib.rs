@@ -75,7 +75,7 @@ pub mod types {
     pub use crate::core::decimal::{Decimal, NotADecimal};
     pub use crate::core::raw_json::{AdditionalProperties, RawJson};
     pub use crate::core::text::{CiString, Text, TooLong};
-    pub use crate::core::unrecognized::Unrecognized;
+    pub use crate::core::unrecognized::{NotAValue, Unrecognized};
 }
 
 /// OCPP: the frames of OCPP-J, and one module of types for each version.

@@ -14,6 +14,9 @@ fn written<T: onwire::codec::Message>(value: &T) -> String {
 #[test]
 fn labels_in_letters_that_stand_for_others_are_plain_names() {
     let lamp = [Lamp::ON, Lamp::III, Lamp::A, Lamp::Value3, Lamp::Value4, Lamp::関];
+    assert_eq!(Lamp::all(), lamp);
+    assert_eq!((Lamp::A.code(), Lamp::try_from(5), "5".parse()), (Some(2), Ok(Lamp::関), Ok(Lamp::関)));
+    assert!(Lamp::try_from(6).is_err() && "ON".parse::<Lamp>().is_err());
     for (number, lamp) in lamp.into_iter().enumerate() {
         let properties = Properties { lamp: Some(lamp), r#gen: Some(1), ..Properties::default() };
         assert_eq!(written(&properties), format!(r#"{{"gen":1,"Lamp":{number}}}"#));

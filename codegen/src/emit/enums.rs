@@ -40,6 +40,8 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum, respelled: &[&
         let (variant, wire) = (ident(&value.name), &value.wire);
         quote!(Self::#variant => #wire,)
     });
+    let every = values.values.iter().map(|value| ident(&value.name));
+    let (code, from_code) = if values.numbered { codes(&name, values) } else { Default::default() };
     let starting = starting(values);
     let read = if values.numbered { quote!(numbered) } else { quote!(enumeration) };
     let encode = encode(values, respelled);
@@ -65,6 +67,14 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum, respelled: &[&
                 }
             }
 
+            /// Every value that the schema knows, in its order.
+            pub const fn all() -> &'static [Self] {
+                const ALL: &[#name] = &[#(#name::#every),*];
+                ALL
+            }
+
+            #code
+
             fn known(&self) -> ::core::option::Option<&'static str> {
                 ::core::option::Option::Some(match self {
                     #(#to_wire)*
@@ -72,6 +82,17 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum, respelled: &[&
                 })
             }
         }
+
+        /// Reads a value as it is on the wire.
+        impl ::core::str::FromStr for #name {
+            type Err = ::onwire::types::NotAValue;
+
+            fn from_str(text: &str) -> ::core::result::Result<Self, Self::Err> {
+                <Self as ::onwire::codec::Enumeration>::from_wire(text.as_bytes()).ok_or(::onwire::types::NotAValue)
+            }
+        }
+
+        #from_code
 
         impl ::core::fmt::Display for #name {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -109,6 +130,35 @@ pub(super) fn item(options: &Options, each: &Type, values: &Enum, respelled: &[&
 
         #numbered_serde
     }
+}
+
+/// The way from values to their numbers, and back.
+fn codes(name: &proc_macro2::Ident, values: &Enum) -> (TokenStream, TokenStream) {
+    let numbers = values.values.iter().filter_map(|value| Some((value.wire.parse::<i64>().ok()?, ident(&value.name))));
+    let (numbers, variants): (Vec<_>, Vec<_>) =
+        numbers.map(|(number, variant)| (Literal::i64_unsuffixed(number), variant)).unzip();
+    let code = quote! {
+        /// The number on the wire; `None` for a value that the schema does not know.
+        pub const fn code(&self) -> ::core::option::Option<i64> {
+            match self {
+                #(Self::#variants => ::core::option::Option::Some(#numbers),)*
+                Self::Unrecognized(_) => ::core::option::Option::None,
+            }
+        }
+    };
+    let from_code = quote! {
+        impl ::core::convert::TryFrom<i64> for #name {
+            type Error = ::onwire::types::NotAValue;
+
+            fn try_from(code: i64) -> ::core::result::Result<Self, Self::Error> {
+                match code {
+                    #(#numbers => ::core::result::Result::Ok(Self::#variants),)*
+                    _ => ::core::result::Result::Err(::onwire::types::NotAValue),
+                }
+            }
+        }
+    };
+    (code, from_code)
 }
 
 /// Few values are compared faster than the end of the string is found.

@@ -3,6 +3,11 @@
 use alloc::boxed::Box;
 use core::fmt;
 
+/// The text or number is no value of the enumeration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a value of the enumeration")]
+pub struct NotAValue;
+
 /// A value outside the enumeration, kept exactly as a newer or careless peer sent it.
 ///
 /// It comes into being by decoding only, and cannot be encoded: what leaves validates against the schema.
