@@ -44,6 +44,20 @@ impl Allowance {
         }
     }
 
+    /// Whether the device may say its next message now, where it cannot be made to wait; if not, it counts as not said.
+    pub(crate) fn may_now(&self, device: i64, rate: u32) -> bool {
+        let Some(interval) = Duration::from_secs(1).checked_div(rate) else { return true };
+        let now = Instant::now();
+        self.with(|devices| {
+            let before = devices.paces.get(&device).copied();
+            let may = devices.turn(device, now, interval) <= now;
+            if let Some(before) = before.filter(|_| !may) {
+                devices.paces.insert(device, before);
+            }
+            may
+        })
+    }
+
     /// Deletes the oldest messages of a device that would have too many bytes with so many more.
     pub(super) async fn make_room(&self, app: &SharedApp, device: &Device, more: usize) -> Result<(), StoreError> {
         let (quota, more) = (app.config.message_quota, i64::try_from(more).unwrap_or(i64::MAX));
@@ -110,6 +124,15 @@ mod tests {
             allowance.turn(1, 20).await;
         }
         assert_eq!(later.elapsed(), Duration::from_millis(50));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_wait_is_not_said_and_costs_nothing() {
+        let allowance = Allowance::default();
+        assert_eq!((0..1000).filter(|_| allowance.may_now(1, 20)).count(), 200);
+        tokio::time::advance(Duration::from_millis(100)).await;
+        assert_eq!((0..1000).filter(|_| allowance.may_now(1, 20)).count(), 2);
+        assert!((0..1000).all(|_| allowance.may_now(1, 0)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,8 +10,17 @@ use crate::store::history::{self, Entry, Kind};
 use crate::time::now;
 
 /// A message has come. One that comes too soon waits for its time, and so does what the device sends after it.
+///
+/// Behind a broker all devices share the connection, on which one that waits would hold up the acknowledgements of all others:
+/// there it is dropped.
 pub(super) async fn receive(app: &SharedApp, device: &Device, topic: &str, payload: &[u8]) {
-    app.allowance.turn(device.id, app.config.message_rate).await;
+    let rate = app.config.message_rate;
+    if app.config.broker.is_none() {
+        app.allowance.turn(device.id, rate).await;
+    } else if !app.allowance.may_now(device.id, rate) {
+        let content = format!("more than {rate} messages in a second: one on {topic:.128} was dropped");
+        return app.note_of("warn", device, content).await;
+    }
     let entry = entry_of(topic, payload);
     if let Err(error) = until_kept(app, device, || keep(app, device, &entry)).await {
         tracing::error!(%error, "a message could not be kept");
